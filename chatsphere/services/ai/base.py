@@ -1,0 +1,44 @@
+"""What ChatSphere asks of a model. Engines are made once a process by ``core.engines`` and are safe to share between tasks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from chatsphere.services.types import ChatEvent, ChatPrompt, EmbeddingModel, SearchHit, Vector, Vectors
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors. Passages are embedded by workers (sync), questions by the web process (async)."""
+
+    @property
+    def model(self) -> EmbeddingModel: ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """One row a text, in order, float32, L2-normalised. Raises RetryableError or PermanentError, never returns fewer rows."""
+        ...
+
+    async def embed_query(self, text: str) -> Vector: ...
+
+    def count_tokens(self, text: str) -> int:
+        """By the model's own tokenizer where it is known, else a careful over-estimate. Pure, fast, no I/O."""
+        ...
+
+
+class ChatModel(Protocol):
+    """Answers a prompt as a stream: any number of TextDelta, then exactly one ChatDone; errors are raised."""
+
+    @property
+    def name(self) -> str:
+        """``engine:model``, as settings spell it."""
+        ...
+
+    def stream(self, prompt: ChatPrompt) -> AsyncIterator[ChatEvent]: ...
+
+
+class Reranker(Protocol):
+    """Orders hits again by reading question and passage together."""
+
+    async def rerank(self, question: str, hits: Sequence[SearchHit]) -> Sequence[float]:
+        """One score a hit, in the hits' order; greater is better."""
+        ...

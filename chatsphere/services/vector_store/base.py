@@ -1,0 +1,70 @@
+"""What ChatSphere asks of the place where chunks are found.
+
+Writes take the caller's psycopg connection and happen inside the caller's transaction: they never commit. Searches are async and use
+the engine's own pool. Every call names workspace and chatbot; an engine never looks outside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+import psycopg
+
+from chatsphere.services.types import EmbeddingModel, SearchOutcome, SearchRequest, Vector
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatbotRef:
+    workspace_id: UUID
+    chatbot_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """A chunk text to be found by its words: analysed here, so that indexing and search use the same terms."""
+
+    chunk_id: UUID
+    context: str
+    text: str
+    language: str
+
+
+class VectorStore(Protocol):
+    def add_texts(
+        self, connection: Connection, *, chatbot: ChatbotRef, records: Iterable[ChunkRecord], is_live: bool
+    ) -> None:
+        """Index chunk texts for sparse search. Repeating a chunk is harmless."""
+        ...
+
+    def add_vectors(
+        self,
+        connection: Connection,
+        *,
+        chatbot: ChatbotRef,
+        model: EmbeddingModel,
+        vectors: Iterable[tuple[UUID, Vector]],
+        is_live: bool,
+    ) -> None:
+        """Store one vector a chunk for this model. Repeating a chunk is harmless; a wrong dimension raises PermanentError."""
+        ...
+
+    def set_live(
+        self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID], is_live: bool
+    ) -> None:
+        """Show chunks to searches, or hide them, when the caller's transaction commits."""
+        ...
+
+    def delete(self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None: ...
+
+    def delete_chatbot(self, connection: Connection, *, chatbot: ChatbotRef) -> None: ...
+
+    def refresh_statistics(self, connection: Connection, *, chatbot: ChatbotRef) -> None:
+        """Bring the chatbot's term statistics up to date with its live chunks. Cheap when nothing changed; safe to run twice."""
+        ...
+
+    async def search(self, request: SearchRequest) -> SearchOutcome: ...
