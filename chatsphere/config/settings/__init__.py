@@ -1,0 +1,1 @@
+"""One module an environment: development, test, production. ``CHATSPHERE_ENV`` chooses (see ``chatsphere.config.environment_module``)."""

@@ -1,0 +1,75 @@
+"""A chatbot, its configuration and the versions that were frozen of it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+
+from chatsphere.core.tenancy import SameWorkspace, TenantChild, TenantModel, WorkspaceQuerySet, parent_key, tenant_key
+
+
+class ChatbotQuerySet(WorkspaceQuerySet):
+    def alive(self) -> Self:
+        """Neither deleted nor in a deleted or suspended workspace."""
+        return self.filter(deleted_at=None, workspace__deleted_at=None, workspace__is_suspended=False)
+
+
+class Chatbot(TenantModel):
+    """``configuration`` is validated by ``chatbots.configuration``. A deleted one answers nothing at once and can be restored by an
+    operator until it is purged after seven days."""
+
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=80)
+    is_active = models.BooleanField(default=True)
+    configuration = models.JSONField(default=dict)
+    embedding_model = models.CharField(max_length=100, blank=True, help_text="Whose vectors answer; empty: none yet.")
+    knowledge_version = models.BigIntegerField(default=0, help_text="Raised by every change of what can be found.")
+    published_version = models.ForeignKey(
+        "chatbots.ChatbotVersion",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = ChatbotQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            tenant_key("chatbots_chatbot"),
+            models.UniqueConstraint(
+                fields=["workspace", "slug"], condition=models.Q(deleted_at=None), name="chatbots_chatbot_slug_unique"
+            ),
+            SameWorkspace(
+                field="published_version", name="chatbots_chatbot_published_same_workspace", on_delete="SET NULL"
+            ),
+        )
+        indexes = (models.Index(fields=["workspace", "-created_at"], name="chatbots_chatbot_by_workspace"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ChatbotVersion(TenantChild):
+    """A frozen configuration with a number; never changed after it was made."""
+
+    chatbot = parent_key("chatbots.Chatbot", related_name="versions")
+    number = models.IntegerField()
+    configuration = models.JSONField()
+    note = models.CharField(max_length=500, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    published_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            tenant_key("chatbots_chatbotversion"),
+            SameWorkspace(field="chatbot", name="chatbots_chatbotversion_same_workspace"),
+            models.UniqueConstraint(fields=["chatbot", "number"], name="chatbots_chatbotversion_number_once"),
+        )

@@ -1,0 +1,3 @@
+"""The tables in which chunks are found."""
+
+__all__: list[str] = []

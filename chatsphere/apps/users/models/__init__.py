@@ -1,0 +1,22 @@
+"""People, their workspaces, keys, plan, quota, usage ledger and audit trail."""
+
+from chatsphere.apps.users.models.api_key import APIKey, APIKeyChatbot
+from chatsphere.apps.users.models.audit import AuditEvent
+from chatsphere.apps.users.models.session import Session
+from chatsphere.apps.users.models.usage import QuotaCounter, UsageRecord
+from chatsphere.apps.users.models.user import User
+from chatsphere.apps.users.models.workspace import Membership, Plan, Role, Workspace
+
+__all__ = [
+    "APIKey",
+    "APIKeyChatbot",
+    "AuditEvent",
+    "Membership",
+    "Plan",
+    "QuotaCounter",
+    "Role",
+    "Session",
+    "UsageRecord",
+    "User",
+    "Workspace",
+]

@@ -1,0 +1,303 @@
+"""What all environments share. Each value comes from the environment through ``env``; nothing here connects to anything."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from chatsphere.config import connections
+from chatsphere.config.env import Environment
+
+env = Environment(os.environ)
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+# Where things are
+DATA_DIR = env.path(
+    "CHATSPHERE_DATA_DIR", Path.cwd() / ".chatsphere", help="Folder of the embedded servers, secrets and uploads."
+)
+MEDIA_ROOT = env.path("MEDIA_ROOT", DATA_DIR / "media", help="Folder of uploaded files when they are stored locally.")
+PUBLIC_URL = env.url(
+    "PUBLIC_URL",
+    "http://localhost:8000",
+    ("http", "https"),
+    help="Where people reach ChatSphere; https turns on secure cookies and HSTS.",
+)
+DEBUG = False
+ROOT_URLCONF = "chatsphere.config.urls"
+ASGI_APPLICATION = "chatsphere.config.asgi.application"
+WSGI_APPLICATION = "chatsphere.config.wsgi.application"
+ALLOWED_HOSTS = list(
+    env.names("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"), help="Host names that requests may carry.")
+)
+TRUSTED_PROXIES = env.names(
+    "TRUSTED_PROXIES",
+    (),
+    help="Addresses or networks of reverse proxies whose X-Forwarded-For and -Proto are believed.",
+)
+CORS_ALLOWED_ORIGINS = env.names(
+    "CORS_ALLOWED_ORIGINS", (), help="Origins of your web console; chatbots have their own allowed_origins."
+)
+
+# Secrets
+SECRET_KEY = env.secret(
+    "SECRET_KEY", "development-only-secret-key", help="Signs admin sessions and one-time links; at least 32 characters."
+)
+JWT_SIGNING_KEY = env.secret(
+    "JWT_SIGNING_KEY",
+    "development-only-jwt-signing-key-32b",
+    help="Signs access and refresh tokens (HS256); at least 32 characters, not SECRET_KEY.",
+)
+ENCRYPTION_KEYS = env.names(
+    "ENCRYPTION_KEYS",
+    ("ZGV2ZWxvcG1lbnQtb25seS1lbmNyeXB0aW9uLWtleS4=",),
+    help="Fernet keys for stored secrets, newest first; make one with `chatsphere createkey`.",
+)
+
+# Servers
+DATABASE_URL = env.url(
+    "DATABASE_URL",
+    "postgresql://chatsphere@localhost/chatsphere",
+    ("postgresql", "postgres"),
+    help="PostgreSQL 15 or newer with pgvector 0.8 or newer. Unset, `chatsphere up` starts its own.",
+    secret=True,
+)
+REDIS_URL = env.url(
+    "REDIS_URL",
+    "redis://localhost:6379/0",
+    ("redis", "rediss", "unix"),
+    help="Redis 6.2 or newer (or Valkey). Unset, `chatsphere up` starts its own.",
+    secret=True,
+)
+DATABASE_POOL_SIZE = env.integer(
+    "DATABASE_POOL_SIZE", 8, low=1, high=200, help="Connections a process keeps at most for the ORM."
+)
+SEARCH_POOL_SIZE = env.integer(
+    "SEARCH_POOL_SIZE", 8, low=1, high=200, help="Connections a web process keeps at most for chat and search."
+)
+STATEMENT_TIMEOUT_MS = env.integer(
+    "STATEMENT_TIMEOUT_MS",
+    30_000,
+    low=100,
+    help="A statement that runs longer is cancelled by PostgreSQL, in milliseconds.",
+)
+SEARCH_TIMEOUT_MS = env.integer("SEARCH_TIMEOUT_MS", 10_000, low=100, help="The same for chat and search.")
+WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1, low=1, high=128, help="Web processes.")
+WORKER_CONCURRENCY = env.integer("WORKER_CONCURRENCY", 2, low=1, high=128, help="Celery worker processes.")
+
+# Models
+CHAT_MODEL = env.text(
+    "CHAT_MODEL", "extractive", help="`extractive` (quotes the sources, needs no model) or `openai:<model>`."
+)
+EMBEDDING_MODEL = env.text(
+    "EMBEDDING_MODEL",
+    "local:all-minilm-l6-v2-int8",
+    help="`local:all-minilm-l6-v2-int8`, `openai:<model>` or `hashing:256`.",
+)
+EMBEDDING_DIMENSIONS = env.integer(
+    "EMBEDDING_DIMENSIONS",
+    0,
+    low=0,
+    high=4000,
+    help="Dimensions to ask an OpenAI-compatible embedding model for; 0 takes the model's own.",
+)
+EMBEDDER_SOCKET = env.text(
+    "EMBEDDER_SOCKET", "", help="Unix socket of the local embedder process; set by `chatsphere up`."
+)
+OPENAI_API_KEY = env.secret("OPENAI_API_KEY", "", help="Key of the model provider.")
+OPENAI_BASE_URL = env.url(
+    "OPENAI_BASE_URL",
+    "https://api.openai.com/v1",
+    ("http", "https"),
+    help="Base URL of any OpenAI-compatible provider or local server.",
+)
+MODEL_CONNECT_TIMEOUT = env.number("MODEL_CONNECT_TIMEOUT", 5.0, low=0.1, help="Seconds to reach the model provider.")
+MODEL_FIRST_TOKEN_TIMEOUT = env.number(
+    "MODEL_FIRST_TOKEN_TIMEOUT", 30.0, low=0.1, help="Seconds to the first token of an answer."
+)
+MODEL_IDLE_TIMEOUT = env.number("MODEL_IDLE_TIMEOUT", 30.0, low=0.1, help="Seconds between tokens.")
+MODEL_TOTAL_TIMEOUT = env.number("MODEL_TOTAL_TIMEOUT", 300.0, low=1, help="Seconds for a whole answer.")
+MODEL_PRICES = env.text(
+    "MODEL_PRICES",
+    "{}",
+    help='Prices as JSON, micro-units a million tokens: {"openai:gpt-4.1-mini": {"prompt": 400000, "completion": 1600000, "currency": "USD"}}.',
+)
+
+# Limits
+MAX_JSON_BYTES = env.integer("MAX_JSON_BYTES", 1024 * 1024, low=1024, help="Largest JSON body.")
+MAX_UPLOAD_BYTES = env.integer(
+    "MAX_UPLOAD_BYTES", 100 * 1000 * 1000, low=1024, high=2_000_000_000, help="Largest uploaded file."
+)
+MAX_UPLOAD_FILES = env.integer("MAX_UPLOAD_FILES", 20, low=1, high=100, help="Files a request.")
+ACCESS_TOKEN_LIFETIME = timedelta(
+    seconds=env.integer("ACCESS_TOKEN_SECONDS", 300, low=10, high=900, help="Life of an access token.")
+)
+REFRESH_TOKEN_LIFETIME = timedelta(
+    days=env.integer("REFRESH_TOKEN_DAYS", 30, low=1, high=365, help="Life of a session without use.")
+)
+RATE_LIMITS_ENABLED = env.boolean("RATE_LIMITS_ENABLED", True, help="Switch for load tests; leave it on.")
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_JSON_BYTES
+DATA_UPLOAD_MAX_NUMBER_FILES = MAX_UPLOAD_FILES
+FETCH_ALLOW_LOOPBACK = env.boolean(
+    "FETCH_ALLOW_LOOPBACK", False, help="Tests only: lets the crawler and webhooks reach this machine."
+)
+
+# Logs
+LOG_LEVEL = env.choice(
+    "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), help="Least severe message that is logged."
+)
+LOG_FORMAT = env.choice("LOG_FORMAT", "json", ("json", "text"), help="JSON lines or text for people.")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "chatsphere.core",
+    "chatsphere.apps.users",
+    "chatsphere.apps.webhooks",
+    "chatsphere.apps.chatbots",
+    "chatsphere.apps.training",
+    "chatsphere.apps.conversations",
+]
+# Only the operators' admin needs sessions; the others work without a thread hop, so that streams stay cheap.
+MIDDLEWARE = [
+    "chatsphere.core.middleware.request_id.RequestIdMiddleware",
+    "chatsphere.core.middleware.inline.SecurityMiddleware",
+    "chatsphere.core.middleware.inline.LocaleMiddleware",
+    "chatsphere.core.middleware.errors.ErrorMiddleware",
+    "chatsphere.core.middleware.admin_only.SessionMiddleware",
+    "chatsphere.core.middleware.admin_only.AuthenticationMiddleware",
+    "chatsphere.core.middleware.admin_only.MessageMiddleware",
+    "chatsphere.core.middleware.inline.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# People
+AUTH_USER_MODEL = "users.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# Rows, files, cache
+try:
+    DATABASES = {
+        "default": connections.database(
+            DATABASE_URL, pool_size=DATABASE_POOL_SIZE, statement_timeout_ms=STATEMENT_TIMEOUT_MS
+        )
+    }
+except ValueError as error:
+    env.problem("DATABASE_URL", str(error))
+    DATABASES = {}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"serializer": "chatsphere.core.cache.JSONSerializer"},
+        "KEY_PREFIX": "chatsphere",
+    }
+}
+
+# Time and words
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+# The HTTP contract
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["chatsphere.apps.users.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["chatsphere.core.permissions.IsMember"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["chatsphere.core.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "chatsphere.core.pagination.CursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "chatsphere.core.openapi.Schema",
+    "EXCEPTION_HANDLER": "chatsphere.core.exceptions.handle",
+    "PAGE_SIZE": 20,
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ChatSphere",
+    "DESCRIPTION": "Build chatbots trained on your own content.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+# Background work: JSON only, late acknowledgement, one hint at a time; the rows in PostgreSQL are the truth.
+CELERY_BROKER_URL = connections.broker(REDIS_URL)
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = WORKER_CONCURRENCY
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"chatsphere.apps.training.tasks.run_training": {"queue": "ingest"}}
+CELERY_TASK_TIME_LIMIT = 3600
+CELERY_TASK_SOFT_TIME_LIMIT = 3540
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 7200, "socket_timeout": 10, "socket_connect_timeout": 5}
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+
+# Transport
+IS_HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if IS_HTTPS else []
+SILENCED_SYSTEM_CHECKS = [
+    "security.W001",  # core.middleware.inline.SecurityMiddleware is Django's, without a thread hop
+    "security.W003",  # the admin guards its forms itself; the API takes bearer tokens only
+]

@@ -1,0 +1,13 @@
+"""For the test suite: real PostgreSQL and Redis, cheap password hashes."""
+
+from chatsphere.config.settings.base import *  # noqa: F403
+from chatsphere.config.settings.base import REST_FRAMEWORK, env
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+REST_FRAMEWORK = {**REST_FRAMEWORK, "TEST_REQUEST_DEFAULT_FORMAT": "json"}
+FETCH_ALLOW_LOOPBACK = True
+LOG_FORMAT = "text"
+LOG_LEVEL = "WARNING"
+
+env.check()

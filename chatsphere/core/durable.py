@@ -1,0 +1,149 @@
+"""Durable work: a row is the truth, a Celery message only a hint to look now.
+
+A worker claims the row (``FOR UPDATE SKIP LOCKED``), holds a lease that heartbeats extend, and finishes it in the transaction that
+writes the result. Every claim raises ``fence``: whoever comes back after its lease ran out finds another number and must stop.
+Errors and crashes are counted apart: ``MAX_ERRORS`` retryable errors or ``MAX_CRASHES`` lost leases make the row ``failed``.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, TypeVar
+
+from django.db import models, transaction
+from django.utils import timezone
+
+MAX_ERRORS = 3
+MAX_CRASHES = 10
+LEASE = timedelta(seconds=30)
+HEARTBEAT_SECONDS = 10.0
+
+
+class LostLease(Exception):
+    """Another worker has taken this row over, or it was cancelled: stop, write nothing."""
+
+
+class DurableState(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class DurableWork(models.Model):
+    """The columns of a row that is work."""
+
+    state = models.CharField(max_length=10, choices=DurableState.choices, default=DurableState.QUEUED)
+    attempt = models.IntegerField(default=0, help_text="How often it was claimed.")
+    errors = models.IntegerField(default=0)
+    crashes = models.IntegerField(default=0)
+    fence = models.BigIntegerField(default=0)
+    priority = models.SmallIntegerField(default=0, help_text="Lower runs first.")
+    available_at = models.DateTimeField(default=timezone.now)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    error_type = models.CharField(max_length=60, blank=True)
+    error_message = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        abstract = True
+
+
+W = TypeVar("W", bound=DurableWork)
+
+
+def claim(model: type[W], pk: Any) -> W | None:
+    """Take this row if it is due: queued and available, or running with a lease that ran out. None when there is nothing to do.
+
+    Costs one locking read and one update. A lease that ran out counts as a crash; too many end the row as failed.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        row = model.objects.select_for_update(skip_locked=True).filter(due(now), pk=pk).first()
+        if row is None:
+            return None
+        if row.state == DurableState.RUNNING:
+            row.crashes += 1
+            if row.crashes >= MAX_CRASHES:
+                fail(row, error_type="crashed", message="The worker died again and again while it did this work.")
+                return None
+        row.state = DurableState.RUNNING
+        row.attempt += 1
+        row.fence += 1
+        row.lease_until = now + LEASE
+        row.started_at = row.started_at or now
+        row.save(update_fields=["state", "attempt", "crashes", "fence", "lease_until", "started_at"])
+        return row
+
+
+def due(now: datetime) -> models.Q:
+    """The rows that a worker may claim now."""
+    return models.Q(state=DurableState.QUEUED, available_at__lte=now) | models.Q(
+        state=DurableState.RUNNING, lease_until__lt=now
+    )
+
+
+def heartbeat(row: DurableWork, *, progress: bool = False) -> None:
+    """Extend the lease by LEASE; ``progress`` forgets earlier errors and crashes. Raises LostLease when the row is no longer ours."""
+    changes: dict[str, Any] = {"lease_until": timezone.now() + LEASE}
+    if progress:
+        changes |= {"errors": 0, "crashes": 0}
+    if not _ours(row).update(**changes):
+        raise LostLease
+
+
+def hold(row: DurableWork) -> None:
+    """Inside a transaction: lock the row and prove that it is still ours; every write that follows is then safe. Raises LostLease."""
+    if not _ours(row).select_for_update().values_list("pk", flat=True).first():
+        raise LostLease
+
+
+def succeed(row: DurableWork) -> None:
+    """Finish the row; call it in the transaction that writes the result. Raises LostLease."""
+    _finish(row, state=DurableState.SUCCEEDED, error_type="", error_message="")
+
+
+def fail(row: DurableWork, *, error_type: str, message: str) -> None:
+    """End the row as failed, with a reason for people. Raises LostLease."""
+    _finish(row, state=DurableState.FAILED, error_type=error_type, error_message=message)
+
+
+def retry_later(row: DurableWork, *, error_type: str, message: str, after: float | None = None) -> bool:
+    """Give the row back after a retryable error: False (and failed) when it had too many. ``after`` seconds, else 2, 8, 32 with jitter."""
+    errors = row.errors + 1
+    if errors >= MAX_ERRORS:
+        fail(row, error_type=error_type, message=message)
+        return False
+    delay = after if after is not None else 2.0 * 4 ** (errors - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+    changed = _ours(row).update(
+        state=DurableState.QUEUED,
+        errors=errors,
+        error_type=error_type,
+        error_message=message,
+        lease_until=None,
+        available_at=timezone.now() + timedelta(seconds=min(delay, 3600)),
+    )
+    if not changed:
+        raise LostLease
+    row.errors = errors
+    return True
+
+
+def _ours(row: DurableWork) -> models.QuerySet[Any]:
+    return type(row).objects.filter(pk=row.pk, fence=row.fence, state=DurableState.RUNNING)
+
+
+def _finish(row: DurableWork, **changes: Any) -> None:
+    changes |= {"lease_until": None, "finished_at": timezone.now()}
+    if not type(row).objects.filter(pk=row.pk, fence=row.fence, state__in=_OPEN).update(**changes):
+        raise LostLease
+    for name, value in changes.items():
+        setattr(row, name, value)
+
+
+_OPEN = (DurableState.QUEUED, DurableState.RUNNING)

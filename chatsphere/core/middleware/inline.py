@@ -1,0 +1,27 @@
+"""Django's own middleware without a thread hop: what they do is arithmetic on headers, so async requests run it in place."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.middleware import clickjacking, locale, security
+from django.utils.deprecation import MiddlewareMixin
+
+
+class _Inline(MiddlewareMixin):
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        early = self.process_request(request) if hasattr(self, "process_request") else None
+        response = early or await self.get_response(request)  # type: ignore[misc]
+        return self.process_response(request, response) if hasattr(self, "process_response") else response
+
+
+class SecurityMiddleware(_Inline, security.SecurityMiddleware):
+    """Secure headers."""
+
+
+class LocaleMiddleware(_Inline, locale.LocaleMiddleware):
+    """The language of messages, from Accept-Language."""
+
+
+class XFrameOptionsMiddleware(_Inline, clickjacking.XFrameOptionsMiddleware):
+    """Nobody frames the admin."""

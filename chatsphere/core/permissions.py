@@ -1,0 +1,39 @@
+"""What a view asks of the one who calls it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from chatsphere.core.exceptions import Forbidden, Unauthenticated
+from chatsphere.core.principal import Principal
+
+
+class IsMember(BasePermission):
+    """The view names its needs: ``scope`` is the noun of a key's scope (``chatbots`` → ``chatbots:read`` / ``chatbots:write``),
+    ``read_role`` and ``write_role`` the least role of a person (viewer and editor when not named). A whole scope with a colon or
+    ``chat`` is taken as it stands."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        principal = request.user
+        if not isinstance(principal, Principal):
+            raise Unauthenticated
+        require(principal, **needs(view, request.method or "GET"))
+        return True
+
+
+def needs(view: Any, method: str) -> dict[str, str]:
+    """Scope and role that a view asks for a method."""
+    is_read = method in SAFE_METHODS
+    noun = str(getattr(view, "scope", ""))
+    scope = noun if ":" in noun or noun == "chat" else f"{noun}:{'read' if is_read else 'write'}"
+    role = getattr(view, "read_role", "viewer") if is_read else getattr(view, "write_role", "editor")
+    return {"scope": scope, "role": str(role)}
+
+
+def require(principal: Principal, *, scope: str, role: str) -> None:
+    """Raise Forbidden unless the person's role or the key's scopes suffice."""
+    if not principal.may(scope=scope, role=role):
+        raise Forbidden

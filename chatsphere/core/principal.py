@@ -1,0 +1,48 @@
+"""Who asks: the answer of authentication, the same for DRF and async views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class PrincipalKind(StrEnum):
+    PERSON = "person"
+    SECRET_KEY = "secret_key"  # noqa: S105 - a kind, no secret
+    PUBLISHABLE_KEY = "publishable_key"
+
+
+ROLE_RANK = {"viewer": 0, "editor": 1, "admin": 2, "owner": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A credential that was checked just now. ``workspace_id`` comes from its row; a body or header never makes one up."""
+
+    kind: PrincipalKind
+    workspace_id: UUID
+    role: str = ""  # of a person in this workspace; keys have scopes instead
+    scopes: frozenset[str] = frozenset()
+    chatbot_ids: frozenset[UUID] | None = None  # None: every chatbot of the workspace
+    user_id: UUID | None = None
+    session_id: UUID | None = None
+    api_key_id: UUID | None = None
+
+    # DRF and Django ask these of `request.user`.
+    is_authenticated = True
+    is_anonymous = False
+    is_active = True
+
+    @property
+    def pk(self) -> UUID:
+        return self.user_id or self.api_key_id or self.workspace_id
+
+    def may(self, *, scope: str, role: str) -> bool:
+        """A person needs at least ``role``; a key needs ``scope``."""
+        if self.kind is PrincipalKind.PERSON:
+            return ROLE_RANK.get(self.role, -1) >= ROLE_RANK[role]
+        return scope in self.scopes
+
+    def may_use_chatbot(self, chatbot_id: UUID) -> bool:
+        return self.chatbot_ids is None or chatbot_id in self.chatbot_ids

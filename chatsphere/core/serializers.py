@@ -1,0 +1,20 @@
+"""Serializers that refuse what they do not know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """An unknown field is an error, not a silence: a typing mistake must not look like success."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(str(key) for key in data.keys() - self.fields.keys())
+            if unknown:
+                raise serializers.ValidationError({name: [_("This field is not known.")] for name in unknown})
+        return super().to_internal_value(data)

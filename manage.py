@@ -1,0 +1,12 @@
+#!/usr/bin/env python
+"""Django's command line, for people who work on ChatSphere."""
+
+import sys
+
+from django.core.management import execute_from_command_line
+
+from chatsphere.config import choose_settings
+
+if __name__ == "__main__":
+    choose_settings()
+    execute_from_command_line(sys.argv)
