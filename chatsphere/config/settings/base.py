@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from chatsphere.config import connections
+from chatsphere.core import connections
 from chatsphere.config.env import Environment
 
 env = Environment(os.environ)

@@ -1,0 +1,82 @@
+"""Announcing what happened. The event is a row of the caller's transaction: never lost, never told of something rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from chatsphere.apps.webhooks.models import Event
+from chatsphere.core.async_database import AsyncRows
+from chatsphere.core.identifiers import new_id
+from chatsphere.services.sql import statements
+
+SCHEMA_VERSION = 1
+EVENT_TYPES = (
+    "source.ready",
+    "source.failed",
+    "source.deleted",
+    "chatbot.created",
+    "chatbot.published",
+    "chatbot.deleted",
+    "conversation.started",
+    "conversation.handoff",
+    "message.completed",
+    "message.refused",
+    "message.feedback",
+    "quota.warning",
+    "quota.exceeded",
+    "webhook.test",
+)
+
+
+def announce(
+    *,
+    workspace_id: UUID,
+    type: str,  # noqa: A002 - the word of the contract
+    payload: Mapping[str, Any],
+    chatbot_id: UUID | None = None,
+    object_id: UUID | None = None,
+) -> None:
+    """Write an event; call it inside the transaction that causes it. ``type`` is one of EVENT_TYPES (ValueError otherwise)."""
+    _check(type)
+    Event.objects.create(
+        workspace_id=workspace_id,
+        type=type,
+        schema_version=SCHEMA_VERSION,
+        payload=dict(payload),
+        chatbot_id=chatbot_id,
+        object_id=object_id,
+    )
+
+
+async def announce_async(
+    connection: AsyncRows,
+    *,
+    workspace_id: UUID,
+    type: str,  # noqa: A002 - the word of the contract
+    payload: Mapping[str, Any],
+    chatbot_id: UUID | None = None,
+    object_id: UUID | None = None,
+) -> None:
+    """The same inside an async connection's transaction."""
+    _check(type)
+    await connection.execute(
+        statements("chatsphere.apps.webhooks")["write_event"],
+        {
+            "id": new_id(),
+            "workspace_id": workspace_id,
+            "type": type,
+            "schema_version": SCHEMA_VERSION,
+            "payload": Jsonb(dict(payload)),
+            "chatbot_id": chatbot_id,
+            "object_id": object_id,
+        },
+    )
+
+
+def _check(type: str) -> None:  # noqa: A002
+    if type not in EVENT_TYPES:
+        raise ValueError(f"{type!r} is no event type")

@@ -1,0 +1,50 @@
+"""The hot path's own PostgreSQL pool: async psycopg, one pool an event loop, no ORM.
+
+Its statements have names (``chatsphere.services.sql``). Rows come as dictionaries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from chatsphere.core.connections import conninfo
+
+AsyncRows = AsyncConnection[dict[str, Any]]
+WAIT_SECONDS = 10.0
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncRows]] = WeakKeyDictionary()
+
+
+async def pool() -> AsyncConnectionPool[AsyncRows]:
+    """The running loop's pool, opened on first use. ``async with (await pool()).connection() as c`` is one transaction.
+
+    Waiting longer than WAIT_SECONDS for a connection raises ``psycopg_pool.PoolTimeout``.
+    """
+    loop = asyncio.get_running_loop()
+    existing = _pools.get(loop)
+    if existing is None:
+        existing = _pools[loop] = AsyncConnectionPool(
+            conninfo(settings.DATABASES["default"], statement_timeout_ms=settings.SEARCH_TIMEOUT_MS),
+            connection_class=AsyncConnection[dict[str, Any]],
+            kwargs={"row_factory": dict_row},
+            min_size=0,
+            max_size=settings.SEARCH_POOL_SIZE,
+            timeout=WAIT_SECONDS,
+            open=False,
+        )
+        await existing.open()
+    return existing
+
+
+async def close_pool() -> None:
+    """Close the running loop's pool, for tests and for the end of a process."""
+    existing = _pools.pop(asyncio.get_running_loop(), None)
+    if existing is not None:
+        await existing.close()
