@@ -23,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, before Django reads its settings; parallel workers inherit them."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsphere.config.settings.test")
     if hasattr(config, "workerinput"):
+        number = int(config.workerinput["workerid"].removeprefix("gw")) + 1
+        os.environ["REDIS_URL"] = os.environ["REDIS_URL"].split("?")[0] + f"?db={number}"
         return
     from chatsphere.embedded.postgres import PostgresServer
     from chatsphere.embedded.redis import RedisServer

@@ -1,0 +1,66 @@
+# Every command installs what it needs first. `make` lists them.
+SHELL := /bin/bash
+PY := .venv/bin/python
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DATA_DIR ?= .chatsphere
+export HOST PORT DATA_DIR
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-ingest
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+install: ## Make .venv from the lock
+	@tools/install.sh
+
+demo: install ## Start everything, train a chatbot on real documents and ask it (DOCS=folder for yours)
+	@.venv/bin/chatsphere demo $(if $(DOCS),--docs "$(DOCS)")
+
+up: install ## Start the platform and leave it running (PORT=8000 HOST=127.0.0.1 DATA_DIR=.chatsphere)
+	@.venv/bin/chatsphere up --host "$(HOST)" --port "$(PORT)" --data-dir "$(DATA_DIR)"
+
+test: install ## Run the whole test suite against real PostgreSQL and Redis
+	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-slow: install ## Run the long drills and fuzzing too
+	@$(PY) -m pytest -m "slow or not slow" $(ARGS)
+
+lint: install ## Check format, lint, types, the order of imports and missing migrations
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@$(MAKE) --no-print-directory types
+	@.venv/bin/lint-imports --config pyproject.toml
+	@CHATSPHERE_ENV=development $(PY) tools/check_migrations.py
+
+types: install ## Check types
+	@.venv/bin/mypy
+
+format: install ## Put the code into shape
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+check: lint test ## Lint and test
+
+bench: bench-quality bench-search bench-chat bench-ingest ## Run all benchmarks
+
+bench-quality: install ## Retrieval and answer quality on the public data sets
+	@$(PY) -m benchmarks.quality_search
+	@$(PY) -m benchmarks.quality_answers
+
+bench-search: install ## Speed of a search
+	@$(PY) -m benchmarks.search_speed
+
+bench-chat: install ## Added latency of a streamed answer, against a model stub
+	@$(PY) -m benchmarks.chat
+
+bench-ingest: install ## Documents a second, memory, from upload to searchable
+	@$(PY) -m benchmarks.ingest
+
+lock: install ## Renew requirements.lock from pyproject.toml
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade pyproject.toml --group dev -o requirements.lock
+	@sed -i '1i # Every dependency with its version and hashes, for `uv pip sync` or `pip install --require-hashes -r`.\n# Made from pyproject.toml by `make lock`; do not edit by hand.' requirements.lock
+
+clean: ## Remove what commands made, but keep the data directory
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
