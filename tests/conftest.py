@@ -26,6 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
         number = int(config.workerinput["workerid"].removeprefix("gw")) + 1
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].split("?")[0] + f"?db={number}"
         return
+    os.environ.setdefault("EMBEDDING_MODEL", "hashing:256")
+    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
+        return  # the caller's own servers; Django makes a test database beside the named one
     from chatsphere.embedded.postgres import PostgresServer
     from chatsphere.embedded.redis import RedisServer
 
@@ -42,8 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
         DATABASE_URL=postgres.url,
         REDIS_URL=redis.url,
         CHATSPHERE_DATA_DIR=str(folder / "data"),
-        EMBEDDING_MODEL="hashing:256",
-        CHAT_MODEL="extractive",
     )
 
 
