@@ -1,7 +1,8 @@
-"""Serializers that refuse what they do not know."""
+"""Serializers and fields that refuse what they do not know."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,3 +19,18 @@ class StrictSerializer(serializers.Serializer[Any]):
             if unknown:
                 raise serializers.ValidationError({name: [_("This field is not known.")] for name in unknown})
         return super().to_internal_value(data)
+
+
+class FiniteFloatField(serializers.FloatField):
+    """A number that is a number: no NaN, no infinity, no truth value, nothing past what a float can hold."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            self.fail("invalid")
+        try:
+            value = super().to_internal_value(data)
+        except OverflowError:
+            self.fail("invalid")
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value

@@ -1,0 +1,187 @@
+"""A chatbot's configuration: what may stand in it, within which bounds, and what holds when nothing is said.
+
+The row stores only the keys that somebody set, so that a better default reaches every chatbot that left it alone. A published version
+stores all of them, so that it answers tomorrow as it does today.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from chatsphere.core.serializers import FiniteFloatField, StrictSerializer
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Every key with its default. ``min_score`` is a probability: below it a question is declined, 0.5 being the calibrated cut."""
+
+    language: str = ""  # BCP 47; "": the visitor's own
+    system_prompt: str = ""
+    welcome_message: str = ""
+    suggested_questions: tuple[str, ...] = ()
+    model: str = ""  # "extractive" or "openai:<name>"; "": the deployment's CHAT_MODEL
+    temperature: float = 0.2
+    max_output_tokens: int = 800
+    top_k: int = 6  # passages that an answer may rest on
+    min_score: float = 0.5
+    refusal_message: str = ""  # "": a translated sentence in the chatbot's language
+    allowed_origins: tuple[str, ...] = ()  # pages that may use a publishable key; empty: any
+    theme: Mapping[str, str] = field(default_factory=dict)
+    history_turns: int = 6  # earlier messages that a follow-up question may refer to
+
+
+def read_configuration(stored: Mapping[str, Any]) -> Configuration:
+    """The stored keys over the defaults. Keys of other releases and values of the wrong type are passed over, never an error."""
+    defaults = Configuration()
+    known = {each.name: getattr(defaults, each.name) for each in fields(Configuration)}
+    taken = {name: _fitting(stored[name], default) for name, default in known.items() if name in stored}
+    return Configuration(**{name: value for name, value in taken.items() if value is not None})
+
+
+def as_stored(configuration: Configuration) -> dict[str, Any]:
+    """Every key as JSON, for answers of the API and for frozen versions."""
+    plain = asdict(configuration)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+
+def merge(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``stored`` with ``changes`` over it; a change to None takes the key back to its default."""
+    merged = {**stored, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def _fitting(value: Any, default: Any) -> Any:
+    if isinstance(default, tuple):
+        return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else None
+    if isinstance(default, Mapping):
+        return {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else None
+    if isinstance(value, bool):
+        return None
+    if isinstance(default, float):
+        return float(value) if isinstance(value, (int, float)) else None
+    return value if isinstance(value, type(default)) else None
+
+
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
+MODEL = re.compile(r"(extractive|openai:[A-Za-z0-9][A-Za-z0-9._:/@+\-]{0,90})\Z")
+COLOR = re.compile(r"#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})\Z")
+HOST = re.compile(
+    r"(\*\.)?([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\Z|\[[0-9a-f:]+\]\Z"
+)
+
+
+class OriginField(serializers.CharField):
+    """``https://example.com``, ``https://*.example.com`` or ``http://localhost:3000``; stored in lower case."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=200, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data).lower()
+        if not _is_origin(text):
+            raise serializers.ValidationError(_("Write an origin such as https://example.com, without a path."))
+        return text
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc
+    return (
+        parts.scheme in ("http", "https") and text == f"{parts.scheme}://{parts.netloc}" and bool(HOST.fullmatch(host))
+    )
+
+
+class ThemeSerializer(StrictSerializer):
+    """How the widget looks."""
+
+    title = serializers.CharField(required=False, max_length=100)
+    primary_color = serializers.RegexField(COLOR, required=False, help_text="`#rgb` or `#rrggbb`.")
+    mode = serializers.ChoiceField(choices=["auto", "light", "dark"], required=False)
+    position = serializers.ChoiceField(choices=["left", "right"], required=False)
+    avatar_url = serializers.URLField(required=False, max_length=500)
+
+    def validate_avatar_url(self, value: str) -> str:
+        if not value.lower().startswith("https://"):
+            raise serializers.ValidationError(_("Give an address that begins with https://."))
+        return value
+
+
+def _text(most: int, help_text: Any) -> serializers.CharField:
+    return serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=most, trim_whitespace=False, help_text=help_text
+    )
+
+
+class ConfigurationSerializer(StrictSerializer):
+    """How a chatbot behaves. Every key is optional; null takes it back to its default."""
+
+    language = serializers.RegexField(
+        LANGUAGE,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=35,
+        help_text=gettext_lazy("BCP 47 tag such as `de` or `pt-BR`; empty: the visitor's own language."),
+    )
+    system_prompt = _text(8_000, gettext_lazy("Your own instructions to the model."))
+    welcome_message = _text(1_000, gettext_lazy("What the widget says first."))
+    suggested_questions = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, allow_null=True, max_length=10
+    )
+    model = serializers.RegexField(
+        MODEL,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=100,
+        help_text=gettext_lazy("`extractive`, `openai:<model>`, or empty for the one of this installation."),
+        error_messages={"invalid": gettext_lazy("Write `extractive` or `openai:<model>`.")},
+    )
+    temperature = FiniteFloatField(required=False, allow_null=True, min_value=0, max_value=2, help_text="Default 0.2.")
+    max_output_tokens = serializers.IntegerField(
+        required=False, allow_null=True, min_value=16, max_value=16_384, help_text="Default 800."
+    )
+    top_k = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=30,
+        help_text=gettext_lazy("Passages that an answer may rest on. Default 6."),
+    )
+    min_score = FiniteFloatField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=1,
+        help_text=gettext_lazy(
+            "Questions that the content answers with a lower probability are declined. Default 0.5; 0 declines none."
+        ),
+    )
+    refusal_message = _text(1_000, gettext_lazy("What is said when the content holds no answer."))
+    allowed_origins = serializers.ListField(
+        child=OriginField(),
+        required=False,
+        allow_null=True,
+        max_length=50,
+        help_text=gettext_lazy("Web pages that may use a publishable key; empty: any."),
+    )
+    theme = ThemeSerializer(required=False, allow_null=True)
+    history_turns = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=50,
+        help_text=gettext_lazy("Earlier messages that a follow-up question may refer to. Default 6."),
+    )
