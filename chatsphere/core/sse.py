@@ -1,0 +1,130 @@
+"""Server-sent events: frames, headers, and a log that any number of readers follow at their own pace.
+
+A log's frames are numbered from 1 without gaps, so a frame's number is its place in the log and a reader that comes back with
+``Last-Event-ID: 7`` goes on at frame 8. Readers hold no queue of their own: a slow one costs nothing but its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import orjson
+from django.http import StreamingHttpResponse
+from django.utils.translation import gettext as _
+
+from chatsphere.core.exceptions import Malformed
+
+PING = b": ping\n\n"
+PING_SECONDS = 15.0
+_LAST_POSSIBLE = 2**53 - 1  # what a JavaScript client can still count
+_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+
+
+def frame(number: int, event: str, data: Any) -> bytes:
+    """One event. ``data`` is any value that orjson writes; its JSON never holds a newline, so it is one line."""
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (number, event.encode(), orjson.dumps(data))
+
+
+def read_frame(raw: bytes) -> tuple[int, str, Any]:
+    """What ``frame`` wrote: number, event, data."""
+    number, event, data = raw.rstrip(b"\n").split(b"\n", 2)
+    return int(number[4:]), event[7:].decode(), orjson.loads(data[6:])
+
+
+def split_frames(raw: bytes) -> list[bytes]:
+    """Joined frames, apart again."""
+    return [part + b"\n\n" for part in raw.split(b"\n\n") if part]
+
+
+def last_event_id(header: str | None) -> int:
+    """The number after which a client wants to go on; 0 when it says nothing. Raises Malformed for anything but a number."""
+    if not header:
+        return 0
+    if not (header.isascii() and header.isdigit() and int(header[:17]) <= _LAST_POSSIBLE):
+        raise Malformed(_("Last-Event-ID must be the id of an event of this stream."))
+    return int(header)
+
+
+class EventStreamResponse(StreamingHttpResponse):
+    """An answer that proxies neither buffer nor rewrite."""
+
+    def __init__(self, frames: AsyncIterator[bytes]) -> None:
+        super().__init__(frames, content_type="text/event-stream; charset=utf-8", headers=_HEADERS)
+
+
+class EventLog:
+    """The frames of one run, in order. Appending and reading belong to one event loop."""
+
+    __slots__ = ("_changed", "frames", "is_closed", "touched_at")
+
+    def __init__(self, frames: Iterable[bytes] = ()) -> None:
+        self.frames: list[bytes] = list(frames)
+        self.is_closed = False
+        self.touched_at = time.monotonic()
+        self._changed: asyncio.Future[None] | None = None
+
+    def add(self, event: str, data: Any) -> None:
+        """Append an event under the next number."""
+        self.extend((frame(len(self.frames) + 1, event, data),))
+
+    def extend(self, frames: Iterable[bytes]) -> None:
+        """Append frames that are numbered already."""
+        self.frames.extend(frames)
+        self.touched_at = time.monotonic()
+        self.wake()
+
+    def close(self) -> None:
+        """Nothing follows any more: readers end when they have read all."""
+        self.is_closed = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let readers look again; one that finds nothing new sends a ping."""
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
+        self._changed = None
+
+    async def change(self) -> None:
+        """Wait for the next ``wake``."""
+        if self._changed is None:
+            self._changed = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._changed)
+
+    async def read(self, after: int = 0) -> AsyncIterator[bytes]:
+        """Frames behind number ``after`` as they come, those that are there joined into one piece. Ends with the log.
+
+        Whoever owns the log calls ``wake`` when it was silent for PING_SECONDS.
+        """
+        position = after
+        while True:
+            if position < len(self.frames):
+                piece = b"".join(self.frames[position:])
+                position = len(self.frames)
+                yield piece
+            elif self.is_closed:
+                return
+            else:
+                await self.change()
+                if position >= len(self.frames) and not self.is_closed:
+                    yield PING
+
+
+async def with_pings(frames: AsyncIterator[bytes], *, seconds: float = PING_SECONDS) -> AsyncIterator[bytes]:
+    """The same frames, with a ping after each silence of so many seconds; for streams that have no EventLog."""
+    following = asyncio.ensure_future(anext(frames, None))
+    try:
+        while True:
+            done, _pending = await asyncio.wait({following}, timeout=seconds)
+            if not done:
+                yield PING
+                continue
+            piece = following.result()
+            if piece is None:
+                return
+            yield piece
+            following = asyncio.ensure_future(anext(frames, None))
+    finally:
+        following.cancel()
