@@ -1,3 +1,91 @@
-"""The tables in which chunks are found."""
+"""The tables in which chunks are found. Only the vector store reads and writes them, by the SQL of ``vector_store/queries.sql``."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from django.db import models
+from pgvector.django import HalfVectorField, SparseVectorField
+
+from chatsphere.core.tenancy import SameWorkspace, parent_key
+
+__all__ = ["ChunkTerms", "Embedding", "KnowledgeStatistics", "TermChange", "TermStatistics"]
+
+
+class ChunkTerms(models.Model):
+    """The words of a chunk, as BM25 weights by term number. ``length`` is in terms; ``analysis`` the version that made them."""
+
+    chunk = models.OneToOneField(
+        "training.ChunkText", on_delete=models.CASCADE, primary_key=True, related_name="+", db_constraint=False
+    )
+    workspace = parent_key("users.Workspace")
+    chatbot = parent_key("chatbots.Chatbot")  # proved by the chunk
+    language = models.CharField(max_length=20, blank=True)
+    length = models.FloatField()
+    weights = SparseVectorField()
+    analysis = models.SmallIntegerField()
+    is_live = models.BooleanField()
+
+    class Meta:
+        constraints = (SameWorkspace(field="chunk", name="training_chunkterms_chunk_same_workspace"),)
+        indexes = (models.Index(fields=["chatbot"], name="training_terms_by_chatbot"),)
+
+
+class Embedding(models.Model):
+    """A chunk's vector by one embedding model; vectors of several models live side by side while one replaces the other."""
+
+    pk = models.CompositePrimaryKey("chunk_id", "model")
+    chunk = parent_key("training.ChunkText")
+    model = models.CharField(max_length=200)
+    workspace = parent_key("users.Workspace")
+    chatbot = parent_key("chatbots.Chatbot")  # proved by the chunk
+    vector = HalfVectorField()
+    is_live = models.BooleanField()
+
+    class Meta:
+        constraints = (SameWorkspace(field="chunk", name="training_embedding_chunk_same_workspace"),)
+        indexes = (models.Index(fields=["chatbot", "model"], name="training_embedding_by_chatbot"),)
+
+
+class TermChange(models.Model):
+    """What one transaction added to a chatbot's statistics (or took, then negative), until a refresh counts it in."""
+
+    workspace = parent_key("users.Workspace")
+    chatbot = parent_key("chatbots.Chatbot")
+    chunks = models.IntegerField()
+    length_total = models.FloatField()
+    languages = models.JSONField()
+    terms = models.BinaryField()
+
+    class Meta:
+        constraints = (SameWorkspace(field="chatbot", name="training_termchange_same_workspace"),)
+        indexes = (models.Index(fields=["chatbot"], name="training_termchange_by_chatbot"),)
+
+
+class TermStatistics(models.Model):
+    """In how many live chunks of a chatbot each term occurs, some 200 terms a row: those with equal lowest bits."""
+
+    pk = models.CompositePrimaryKey("chatbot_id", "bucket")
+    chatbot = parent_key("chatbots.Chatbot")
+    bucket = models.IntegerField()
+    workspace = parent_key("users.Workspace")
+    frequencies = SparseVectorField()
+
+    class Meta:
+        constraints = (SameWorkspace(field="chatbot", name="training_termstatistics_same_workspace"),)
+
+
+class KnowledgeStatistics(models.Model):
+    """A chatbot's totals over its live chunks. ``languages`` maps a language to its number of chunks."""
+
+    chatbot = models.OneToOneField(
+        "chatbots.Chatbot", on_delete=models.CASCADE, primary_key=True, related_name="+", db_constraint=False
+    )
+    workspace = parent_key("users.Workspace")
+    chunks = models.IntegerField()
+    length_total = models.FloatField()
+    languages = models.JSONField()
+    buckets = models.IntegerField()
+    vocabulary = models.IntegerField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = (SameWorkspace(field="chatbot", name="training_knowledgestatistics_same_workspace"),)

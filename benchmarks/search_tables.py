@@ -1,0 +1,61 @@
+"""A database with just the tables that search uses, and documents in them: for benchmarks and contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from chatsphere.services.vector_store.base import ChatbotRef
+from chatsphere.services.vector_store.memory import PlacedChunk
+
+_SCHEMA = Path(__file__).with_name("search_schema.sql")
+
+Connection = psycopg.Connection[Any]
+
+
+def create_database(server_url: str, name: str) -> str:
+    """Make the database anew on that server and return its URL. ``server_url`` may name any database there."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    with psycopg.connect(url) as connection:
+        connection.execute(_SCHEMA.read_bytes())
+    return url
+
+
+def add_places(connection: Connection, *, chatbot: ChatbotRef, chunks: Sequence[tuple[UUID, str, PlacedChunk]]) -> None:
+    """Sources, documents with one version each, chunk texts and placements. A version has its document's id."""
+    of = (chatbot.workspace_id, chatbot.chatbot_id)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO training_trainingsource VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            list({p.source_id: (p.source_id, *of, sorted(p.access_tags)) for _, _, p in chunks}.values()),
+        )
+        documents = {p.document_id: p for _, _, p in chunks}.values()
+        cursor.executemany(
+            "INSERT INTO training_document VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [(p.document_id, *of, p.source_id, p.title, p.url, p.document_id) for p in documents],
+        )
+        cursor.executemany(
+            "INSERT INTO training_documentversion VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [(p.document_id, *of, p.document_id) for p in documents],
+        )
+        cursor.executemany(
+            "INSERT INTO training_chunktext VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            list({chunk_id: (chunk_id, *of, text) for chunk_id, text, _ in chunks}.values()),
+        )
+        cursor.executemany(
+            "INSERT INTO training_placement (workspace_id, chatbot_id, document_version_id, chunk_id, ordinal, char_start,"
+            " char_end, page, heading_path) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (*of, p.document_id, chunk_id, p.ordinal, p.char_start, p.char_end, p.page, list(p.heading_path))
+                for chunk_id, _, p in chunks
+            ],
+        )

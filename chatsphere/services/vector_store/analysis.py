@@ -1,0 +1,158 @@
+"""From text to terms: the same for a chunk and for a question, so that they meet.
+
+A word is case-folded, stemmed by its language's Snowball algorithm and freed of Latin accents. Scripts without spaces
+(Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese) become pairs of neighbouring characters. An identifier is found
+whole and in parts: ``AWS::S3`` gives ``aw``, ``s3`` and ``awss3``; ``maxTokens`` and ``max_tokens`` both give
+``maxtoken`` beside their words. Numbers stay, ``1,000`` as ``1000``. Markdown's link targets and tags are not read.
+
+Whoever changes what comes out raises ``ANALYSIS_VERSION``: stored terms carry it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import pairwise
+from threading import Lock
+from typing import Final
+
+import Stemmer
+
+from chatsphere.services.vector_store.stop_words import STOP_WORDS
+
+ANALYSIS_VERSION: Final = 1
+TERM_SPACE: Final = 1_000_000_000  # pgvector's largest number of sparse dimensions; terms are numbered 1 to this
+
+_SNOWBALL: Final = {
+    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
+    "et": "estonian", "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian",
+    "hy": "armenian", "id": "indonesian", "it": "italian", "lt": "lithuanian", "ne": "nepali", "nb": "norwegian",
+    "nl": "dutch", "nn": "norwegian", "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian",
+    "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+
+# Letters written without spaces between words: Thai, Lao, Burmese, Khmer, kana, CJK ideographs, Hangul.
+_UNSPACED: Final = (
+    "\u0e00-\u0e4e\u0e80-\u0ecf\u1000-\u109f\u1780-\u17d3\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+# Python's \w leaves out combining marks, without which Hindi, Arabic or Hebrew words fall apart. The Indic blocks are
+# taken whole but for the danda, their full stop.
+_MARKS: Final = (
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+    "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0711\u0730-\u074a\u0900-\u0963\u0966-\u0dff\u0f18\u0f19\u0f71-\u0f84"
+    "\u135d-\u135f\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f"
+)
+_ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
+_WORD: Final = re.compile(rf"[{_UNSPACED}]+|(?:(?![_{_UNSPACED}])[\w{_MARKS}])+")
+_IS_UNSPACED: Final = re.compile(f"[{_UNSPACED}]")
+_COMPOUND: Final = re.compile(r"(?<![^\W_])[^\W_]++(?:(?:::|[._@&-])[^\W_]++)+|\b[A-Za-z](?:\+\+|#)")
+_CAMEL: Final = re.compile(r"\b[A-Za-z]*[a-z][A-Z][A-Za-z0-9]*")
+_CAMEL_PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_MARKUP: Final = re.compile(r"\]\([^()\s]*\)|</?[A-Za-z][^<>]{0,300}>|\\(?=[!-/:-@\[-`{-~])")
+_SEPARATORS: Final = re.compile(r"[:._@&-]+")
+_LONGEST_COMPOUND: Final = 60  # longer ones are addresses and hashes, whose parts suffice
+_LARGEST_CACHE: Final = 200_000  # words remembered a language, some 20 MB
+
+
+def count_terms(text: str, language: str) -> Counter[int]:
+    """How often each numbered term occurs. ``language`` is BCP 47; without a known one words are taken as they stand."""
+    numbers = _numbers(_primary(language))
+    counts = Counter(map(numbers.__getitem__, _words(text)))
+    counts.pop(_TermNumbers.LEFT_OUT, None)
+    return counts
+
+
+def analyze(text: str, language: str) -> list[str]:
+    """The terms as words, for people and tests; compounds come after the plain words."""
+    primary = _primary(language)
+    return [term for word in _words(text) if (term := _term(word, primary))]
+
+
+def number_term(term: str) -> int:
+    """A stable number from 1 to TERM_SPACE; two of 100,000 terms share one about five times."""
+    return zlib.crc32(term.encode()) % TERM_SPACE + 1
+
+
+class _TermNumbers(dict[str, int]):
+    """Word → number of its term, filled as words come, emptied when it has grown too large."""
+
+    LEFT_OUT: Final = 0
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.lock = Lock()  # Snowball's stemmers keep state between calls
+
+    def __missing__(self, word: str) -> int:
+        with self.lock:
+            term = _term(word, self.language)
+            if len(self) >= _LARGEST_CACHE:
+                self.clear()
+            self[word] = number = number_term(term) if term else self.LEFT_OUT
+        return number
+
+
+@cache
+def _numbers(language: str) -> _TermNumbers:
+    return _TermNumbers(language)
+
+
+@cache
+def _stemmer(language: str) -> Stemmer.Stemmer | None:
+    algorithm = _SNOWBALL.get(language)
+    return Stemmer.Stemmer(algorithm, 0) if algorithm else None  # 0: its own cache is off, ours is enough
+
+
+def _primary(language: str) -> str:
+    return language.partition("-")[0].lower()
+
+
+def _term(word: str, language: str) -> str:
+    if word in STOP_WORDS.get(language, ()):
+        return ""
+    stemmer = _stemmer(language)
+    return _without_accents(stemmer.stemWord(word) if stemmer else word)
+
+
+def _without_accents(word: str) -> str:
+    """Latin only: in other scripts a mark makes another letter."""
+    if word.isascii() or ord(word[0]) > 0x24F:
+        return word
+    return "".join(c for c in unicodedata.normalize("NFD", word) if not 0x300 <= ord(c) <= 0x36F)
+
+
+def _words(text: str) -> list[str]:
+    text = _plain(text)
+    folded = text.casefold()
+    words: list[str] = _ASCII_WORD.findall(folded) if folded.isascii() else list(_pairs(_WORD.findall(folded)))
+    words += [_joined(compound) for compound in _COMPOUND.findall(folded) if len(compound) <= _LONGEST_COMPOUND]
+    for name in _CAMEL.findall(text):
+        words.extend(map(str.lower, _CAMEL_PART.findall(name)))
+    return words
+
+
+def _plain(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    text = _MARKUP.sub(" ", text) if "<" in text or "](" in text else text
+    text = text.replace("\\", "")
+    return _THOUSANDS.sub("", text) if "," in text else text
+
+
+def _pairs(words: Iterable[str]) -> Iterator[str]:
+    for word in words:
+        if len(word) > 2 and _IS_UNSPACED.match(word):
+            yield from map("".join, pairwise(word))
+        else:
+            yield word
+
+
+def _joined(compound: str) -> str:
+    """``e-1234`` as ``e1234``; among digits alone the separator matters: ``3.5`` is not ``35``."""
+    joined = _SEPARATORS.sub("", compound)
+    return _SEPARATORS.sub(".", compound) if joined.isdigit() else joined

@@ -1,0 +1,263 @@
+"""The engine on PostgreSQL and pgvector: both indexes are tables, and one statement does the whole hybrid search.
+
+Writers send one array a column and add one row to the statistics' inbox, so that uploads never wait for each other.
+``refresh_statistics`` counts the inbox in, one refresh of a chatbot at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, TypeVar
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import psycopg
+from psycopg.pq import Format
+from psycopg.rows import tuple_row
+from psycopg.types import TypeInfo
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from chatsphere.services.errors import EngineMisconfigured, RetryableError
+from chatsphere.services.types import (
+    EmbeddingModel,
+    QueryStatistics,
+    SearchHit,
+    SearchOutcome,
+    SearchRequest,
+    Vector,
+)
+from chatsphere.services.vector_store import bm25, wire
+from chatsphere.services.vector_store.analysis import ANALYSIS_VERSION
+from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord, Connection
+from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals, count_in, recount
+from chatsphere.services.vector_store.queries import query
+from chatsphere.services.vector_store.questions import Question, checked_rows, read_question
+
+_BATCH: Final = 2_000  # rows a statement; about 3 MB of parameters
+_T = TypeVar("_T")
+_Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """Of one event loop. ``statement_timeout`` and ``wait`` are seconds."""
+
+    min_size: int = 1
+    max_size: int = 8
+    statement_timeout: float = 5.0
+    wait: float = 3.0
+
+
+class PgVectorStore:
+    """``dsn`` is where searches connect; writes use the connection they are given. Making one connects to nothing."""
+
+    def __init__(self, dsn: str, *, pool: PoolSettings = PoolSettings()) -> None:
+        self._dsn = dsn
+        self._pool_settings = pool
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
+        self._oids: dict[tuple[str, str], int] = {}
+
+    # --- writes ---
+
+    def add_texts(
+        self, connection: Connection, *, chatbot: ChatbotRef, records: Iterable[ChunkRecord], is_live: bool
+    ) -> None:
+        cursor = wire.binary_cursor(connection)
+        for batch in _batches(records):
+            self._add_text_batch(cursor, chatbot, batch, is_live=is_live)
+
+    def _add_text_batch(
+        self, cursor: psycopg.Cursor[Any], chatbot: ChatbotRef, batch: Sequence[ChunkRecord], *, is_live: bool
+    ) -> None:
+        rows = [bm25.stored_weights(bm25.chunk_counts(r.context, r.text, r.language)) for r in batch]
+        weights = (wire.sparse_vector(terms, values) for terms, values, _ in rows)
+        parameters = {
+            "chunk_ids": wire.uuid_array([record.chunk_id for record in batch]),
+            "languages": wire.text_array([record.language for record in batch]),
+            "lengths": wire.float_array([length for _, _, length in rows]),
+            "weights": wire.array(weights, self._oid(cursor.connection, "sparsevec")),
+            "analysis": ANALYSIS_VERSION,
+            "is_live": is_live,
+        }
+        new = {chunk_id for (chunk_id,) in cursor.execute(query("add_texts"), _of(chatbot) | parameters)}
+        if is_live:
+            added = [(r.language, row[2], row[0]) for r, row in zip(batch, rows, strict=True) if r.chunk_id in new]
+            _note_change(cursor, chatbot, ChunkTotals.of(added))
+
+    def add_vectors(
+        self,
+        connection: Connection,
+        *,
+        chatbot: ChatbotRef,
+        model: EmbeddingModel,
+        vectors: Iterable[tuple[UUID, Vector]],
+        is_live: bool,
+    ) -> None:
+        cursor = wire.binary_cursor(connection)
+        oid = self._oid(connection, "halfvec")
+        for batch in _batches(vectors):
+            rows = checked_rows([vector for _, vector in batch], model)
+            parameters = {
+                "chunk_ids": wire.uuid_array([chunk_id for chunk_id, _ in batch]),
+                "vectors": wire.array(wire.half_vectors(rows), oid),
+                "model": model.id,
+                "is_live": is_live,
+            }
+            cursor.execute(query("add_vectors"), _of(chatbot) | parameters)
+
+    def set_live(
+        self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID], is_live: bool
+    ) -> None:
+        cursor = wire.binary_cursor(connection)
+        parameters = _of(chatbot) | {"chunk_ids": wire.uuid_array(chunk_ids), "is_live": is_live}
+        changed = _totals(cursor.execute(query("set_live_texts"), parameters))
+        _note_change(cursor, chatbot, changed if is_live else changed.negative())
+        cursor.execute(query("set_live_vectors"), parameters)
+
+    def delete(self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
+        cursor = wire.binary_cursor(connection)
+        parameters = _of(chatbot) | {"chunk_ids": wire.uuid_array(chunk_ids)}
+        gone = _totals(cursor.execute(query("delete_texts"), parameters))
+        _note_change(cursor, chatbot, gone.negative())
+        cursor.execute(query("delete_vectors"), parameters)
+
+    def delete_chatbot(self, connection: Connection, *, chatbot: ChatbotRef) -> None:
+        cursor = wire.binary_cursor(connection)
+        for what in ("vectors", "texts", "changes"):
+            cursor.execute(query(f"delete_chatbot_{what}"), _of(chatbot))
+        for what in ("buckets", "knowledge"):
+            cursor.execute(query(f"delete_{what}"), _of(chatbot))
+
+    # --- statistics ---
+
+    def refresh_statistics(self, connection: Connection, *, chatbot: ChatbotRef) -> None:
+        """Takes an advisory lock until the transaction ends: call it in a short transaction of its own."""
+        cursor = wire.binary_cursor(connection)
+        cursor.execute(query("lock_statistics"), {"chatbot": str(chatbot.chatbot_id)})
+        balanced = cursor.execute(query("statistics_balance"), _of(chatbot)).fetchone()
+        oid = self._oid(connection, "sparsevec")
+        if balanced == (True,):
+            count_in(cursor, _of(chatbot), oid)
+        else:
+            recount(cursor, _of(chatbot), oid)
+
+    # --- search ---
+
+    async def search(self, request: SearchRequest) -> SearchOutcome:
+        """Raises RetryableError when PostgreSQL is away, too busy or too slow."""
+        try:
+            async with (await self._pool()).connection() as connection:
+                return await _search(connection, request)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise RetryableError(f"The search could not be done: {error}", retry_after=1.0) from error
+
+    async def aclose(self) -> None:
+        """Close this event loop's connections."""
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.close()
+
+    async def _pool(self) -> _Pool:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = _new_pool(self._dsn, self._pool_settings)
+            await pool.open()
+        return pool
+
+    def _oid(self, connection: Connection, name: str) -> int:
+        """pgvector's types have other numbers in each database."""
+        key = (connection.info.dsn, name)
+        if key not in self._oids:
+            info = TypeInfo.fetch(connection, name)
+            if info is None:
+                raise EngineMisconfigured("This database lacks the extension pgvector: CREATE EXTENSION vector;")
+            self._oids[key] = info.oid
+        return self._oids[key]
+
+
+# A generic plan is made once a connection: planning this statement anew costs more than running it on a small chatbot.
+_SEARCH_OPTIONS: Final = "-c jit=off -c plan_cache_mode=force_generic_plan -c work_mem=32MB"
+
+
+def _new_pool(dsn: str, settings: PoolSettings) -> _Pool:
+    timeout = f"-c statement_timeout={int(settings.statement_timeout * 1000)}"
+    return AsyncConnectionPool(
+        dsn,
+        min_size=settings.min_size,
+        max_size=settings.max_size,
+        timeout=settings.wait,
+        open=False,
+        name="search",
+        kwargs={"autocommit": True, "options": f"{_SEARCH_OPTIONS} {timeout}", "application_name": "chatsphere-search"},
+    )
+
+
+async def _search(connection: psycopg.AsyncConnection[Any], request: SearchRequest) -> SearchOutcome:
+    cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
+    cursor.format = Format.BINARY
+    wire.allow_encoded(cursor)
+    of: dict[str, Any] = {"workspace": request.workspace_id, "chatbot": request.chatbot_id}
+    await cursor.execute(query("knowledge"), of, prepare=True)
+    languages = await cursor.fetchone()
+    question = read_question(request, languages[0] if languages else {})
+    await cursor.execute(query("search"), of | _search_parameters(request, question), prepare=True)
+    return _outcome(question, await cursor.fetchall())
+
+
+def _search_parameters(request: SearchRequest, question: Question) -> dict[str, Any]:
+    filters = request.filters
+    narrowed = (filters.source_ids, filters.document_ids)
+    vector = None if question.vector is None else wire.Encoded(wire.half_vectors(question.vector[np.newaxis])[0])
+    return {
+        "terms": list(question.counts),
+        "counts": list(question.counts.values()),
+        "vector": vector,
+        "model": request.model_id,
+        "sparse_share": question.sparse_share,
+        "dense_share": question.dense_share,
+        "limit": request.limit,
+        "candidates": max(request.candidates, request.limit),
+        "is_filtered": any(ids is not None for ids in narrowed),
+        "source_ids": None if filters.source_ids is None else list(filters.source_ids),
+        "document_ids": None if filters.document_ids is None else list(filters.document_ids),
+        "languages": None if filters.languages is None else list(filters.languages),
+        "access_tags": None if filters.access_tags is None else list(filters.access_tags),
+        "k1": bm25.K1,
+        "b": bm25.B,
+        "reference_length": bm25.REFERENCE_LENGTH,
+    }
+
+
+def _outcome(question: Question, rows: Sequence[tuple[Any, ...]]) -> SearchOutcome:
+    idf_total, coverage, chunks = rows[0][:3]
+    statistics = QueryStatistics(len(question.counts), idf_total, coverage or 0.0, chunks)
+    return SearchOutcome(tuple(_hit(row[3:]) for row in rows if row[3] is not None), statistics)
+
+
+def _hit(row: tuple[Any, ...]) -> SearchHit:
+    chunk_id, document_id, source_id, title, url, page, heading_path, *rest = row
+    return SearchHit(chunk_id, document_id, source_id, title, url, page, tuple(heading_path), *rest)
+
+
+def _of(chatbot: ChatbotRef) -> dict[str, Any]:
+    return {"workspace": chatbot.workspace_id, "chatbot": chatbot.chatbot_id}
+
+
+def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch
+
+
+def _totals(rows: Iterable[tuple[str, float, bytes]]) -> ChunkTotals:
+    return ChunkTotals.of([(language, length, wire.read_sparse_vector(data)[0]) for language, length, data in rows])
+
+
+def _note_change(cursor: psycopg.Cursor[Any], chatbot: ChatbotRef, change: ChunkTotals) -> None:
+    if change.chunks:
+        cursor.execute(query("add_change"), _of(chatbot) | change.to_row())

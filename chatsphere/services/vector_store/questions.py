@@ -1,0 +1,69 @@
+"""What of a search is the same in every engine: the question's terms, how much each half counts, the figures beside the hits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from chatsphere.services.errors import PermanentError
+from chatsphere.services.types import EmbeddingModel, SearchRequest, Vector
+from chatsphere.services.vector_store.analysis import count_terms
+
+MOST_LANGUAGES: Final = 3  # a question is analysed in the chatbot's most used languages
+MOST_TERMS: Final = 200  # of a question; a pasted page needs no more to be found
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``counts`` says how often the question names each term; the shares add up to 1 over the halves that can speak."""
+
+    counts: Mapping[int, int]
+    vector: Vector | None
+    sparse_share: float
+    dense_share: float
+
+
+def read_question(request: SearchRequest, languages: Mapping[str, int]) -> Question:
+    """``languages`` are those of the chatbot's chunks: a short question does not show its own."""
+    counts = _question_counts(request.text, _most_used(languages))
+    vector = None if request.vector is None or request.model_id is None else unit(request.vector)
+    if vector is None:
+        return Question(counts, None, sparse_share=1.0, dense_share=0.0)
+    sparse_share = 0.5 if counts else 0.0
+    return Question(counts, vector, sparse_share, 1 - sparse_share)
+
+
+def unit(vector: Vector) -> Vector:
+    """Scaled to length 1; a vector of zeros stays as it is."""
+    length = float(np.linalg.norm(vector))
+    return (vector / length).astype(np.float32) if length else vector.astype(np.float32)
+
+
+def checked_rows(vectors: Sequence[Vector], model: EmbeddingModel) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """The vectors as unit rows. Raises PermanentError for a wrong dimension or a value that is no number."""
+    for vector in vectors:
+        if vector.shape != (model.dimensions,):
+            raise PermanentError(
+                f"A vector of {model.id} has shape {vector.shape}; it must have {model.dimensions} values."
+            )
+    rows = np.stack(vectors).astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise PermanentError(f"A vector of {model.id} holds a value that is no finite number.")
+    return np.stack([unit(row) for row in rows])
+
+
+def _most_used(languages: Mapping[str, int]) -> Sequence[str]:
+    present = [language for language, chunks in languages.items() if chunks > 0]
+    return sorted(present, key=lambda language: (-languages[language], language))[:MOST_LANGUAGES] or [""]
+
+
+def _question_counts(text: str, languages: Sequence[str]) -> Counter[int]:
+    """Each term as often as the language says that reads it most often."""
+    counts: Counter[int] = Counter()
+    for language in languages:
+        counts |= count_terms(text, language)
+    return Counter(dict(counts.most_common(MOST_TERMS)))
