@@ -53,6 +53,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _servers.close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rows that migrations wrote (the plans) are put back before each test that commits."""
+    for item in items:
+        for marker in item.iter_markers("django_db"):
+            if marker.kwargs.get("transaction"):
+                marker.kwargs.setdefault("serialized_rollback", True)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Tests that commit empty all tables afterwards; the audit trail's refusal of TRUNCATE is tested by the one test that enables it."""
@@ -60,11 +68,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE users_auditevent DISABLE TRIGGER users_auditevent_no_truncate")
-
-
-@pytest.fixture(autouse=True)
-def _keep_migrated_rows(django_db_serialized_rollback: None) -> None:
-    """Rows that migrations wrote (the plans) are there in every test."""
 
 
 @pytest.fixture(autouse=True)

@@ -146,7 +146,9 @@ def _refused(response: httpx2.Response) -> Failure:
 
 
 def _unreachable(url: str, error: httpx2.HTTPError) -> Failure:
-    return Failure(f"ChatSphere at {url} cannot be reached ({error or type(error).__name__}). Is `chatsphere up` running?")
+    return Failure(
+        f"ChatSphere at {url} cannot be reached ({error or type(error).__name__}). Is `chatsphere up` running?"
+    )
 
 
 def server_options(command: Any) -> Any:

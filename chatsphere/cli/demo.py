@@ -29,11 +29,15 @@ FAR_OFF = "Who won the football world cup in 1974?"
 
 
 @click.command()
-@click.option("--docs", type=click.Path(exists=True, path_type=Path), help="Your own folder; ChatSphere's docs otherwise.")
+@click.option(
+    "--docs", type=click.Path(exists=True, path_type=Path), help="Your own folder; ChatSphere's docs otherwise."
+)
 @click.option("--question", "questions", multiple=True, help="Ask this instead; may be given several times.")
 @click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True)
 @click.option("--port", envvar="PORT", default=8000, show_default=True)
-@click.option("--data-dir", envvar="DATA_DIR", default=Path(".chatsphere"), type=click.Path(path_type=Path), show_default=True)
+@click.option(
+    "--data-dir", envvar="DATA_DIR", default=Path(".chatsphere"), type=click.Path(path_type=Path), show_default=True
+)
 def demo(docs: Path | None, questions: Sequence[str], host: str, port: int, data_dir: Path) -> None:
     """Start everything, train a chatbot on real documents, ask it, and check each quote."""
     console = Console(soft_wrap=True, highlight=False)
@@ -88,7 +92,9 @@ def own_questions(client: ApiClient, chatbot_id: str, most: int = 3) -> Iterator
     for source in documents[:most]:
         chunks = client.get(f"/api/v1/sources/{source['id']}/chunks/", limit=20)["results"]
         headings = [chunk["heading_path"][-1] for chunk in chunks if chunk["heading_path"]]
-        yield f"What about {headings[len(headings) // 2]}?" if headings else f"What is {Path(source['name']).stem} about?"
+        yield (
+            f"What about {headings[len(headings) // 2]}?" if headings else f"What is {Path(source['name']).stem} about?"
+        )
 
 
 def converse(

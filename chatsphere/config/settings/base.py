@@ -15,7 +15,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 
 # Where things are
 DATA_DIR = env.path(
-    "CHATSPHERE_DATA_DIR", Path.cwd() / ".chatsphere", help="Folder of the embedded servers, secrets and uploads."
+    "CHATSPHERE_DATA_DIR", Path(".chatsphere"), help="Folder of the embedded servers, secrets and uploads."
 )
 MEDIA_ROOT = env.path("MEDIA_ROOT", DATA_DIR / "media", help="Folder of uploaded files when they are stored locally.")
 PUBLIC_URL = env.url(
@@ -49,10 +49,12 @@ JWT_SIGNING_KEY = env.secret(
     "development-only-jwt-signing-key-32b",
     help="Signs access and refresh tokens (HS256); at least 32 characters, not SECRET_KEY.",
 )
-ENCRYPTION_KEYS = env.names(
-    "ENCRYPTION_KEYS",
-    ("ZGV2ZWxvcG1lbnQtb25seS1lbmNyeXB0aW9uLWtleS4=",),
-    help="Fernet keys for stored secrets, newest first; make one with `chatsphere createkey`.",
+ENCRYPTION_KEYS = tuple(
+    env.secret(
+        "ENCRYPTION_KEYS",
+        "ZGV2ZWxvcG1lbnQtb25seS1lbmNyeXB0aW9uLWtleS4=",
+        help="Fernet keys for stored secrets, newest first, separated by commas; make one with `chatsphere createkey`.",
+    ).split(",")
 )
 
 # Servers
