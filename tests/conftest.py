@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -22,13 +23,16 @@ _servers = ExitStack()
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, before Django reads its settings; parallel workers inherit them."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsphere.config.settings.test")
+    os.environ.setdefault("EMBEDDING_MODEL", "hashing:256")
     if hasattr(config, "workerinput"):
         number = int(config.workerinput["workerid"].removeprefix("gw")) + 1
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].split("?")[0] + f"?db={number}"
-        return
-    os.environ.setdefault("EMBEDDING_MODEL", "hashing:256")
-    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
-        return  # the caller's own servers; Django makes a test database beside the named one
+    elif not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+        _start_servers()  # else: the caller's own; Django makes a test database beside the named one
+    django.setup()
+
+
+def _start_servers() -> None:
     from chatsphere.embedded.postgres import PostgresServer
     from chatsphere.embedded.redis import RedisServer
 
@@ -41,11 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     redis = RedisServer(folder / "redis")
     _servers.callback(redis.stop)
     redis.start()
-    os.environ.update(
-        DATABASE_URL=postgres.url,
-        REDIS_URL=redis.url,
-        CHATSPHERE_DATA_DIR=str(folder / "data"),
-    )
+    os.environ.update(DATABASE_URL=postgres.url, REDIS_URL=redis.url, CHATSPHERE_DATA_DIR=str(folder / "data"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -93,7 +93,7 @@ class SameWorkspace(models.BaseConstraint):
         assert model is not None and schema_editor is not None
         schema_editor.deferred_sql.append(self._statement(model, schema_editor))
 
-    def remove_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> Statement:
+    def remove_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> Any:
         assert model is not None and schema_editor is not None
         return Statement(
             "ALTER TABLE %(table)s DROP CONSTRAINT %(name)s",
