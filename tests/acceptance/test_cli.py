@@ -1,0 +1,67 @@
+"""The command line against a running platform."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import CHATSPHERE, Account, clean_environment
+
+pytestmark = pytest.mark.xdist_group("platform")
+
+
+def run(*arguments: str, account: Account | None = None, url: str = "") -> subprocess.CompletedProcess[str]:
+    environment = clean_environment(COLUMNS="200")
+    if account:
+        environment |= {"CHATSPHERE_URL": url or account.url, "CHATSPHERE_TOKEN": account.token}
+    return subprocess.run(
+        [str(CHATSPHERE), *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "opening.md").write_text("# Opening hours\n\nThe Lindenau library opens at ten on Saturdays.\n")
+    (tmp_path / "inner" / "fees.txt").write_text("A lost library card costs four euros and fifty cents.\n")
+    (tmp_path / ".hidden").write_text("never read")
+    return tmp_path
+
+
+def test_ingest_trains_on_a_folder_and_ask_prints_the_cited_answer(account: Account, folder: Path) -> None:
+    ingested = run("ingest", str(folder), "--chatbot", account.chatbot["slug"], account=account)
+    assert ingested.returncode == 0, ingested.stderr
+    assert "2 of 2 sources ready" in ingested.stdout
+    asked = run("ask", "What does a lost library card cost?", "--chatbot", account.chatbot["id"], account=account)
+    assert asked.returncode == 0, asked.stderr
+    assert "four euros and fifty cents" in asked.stdout
+    assert "[1] inner/fees.txt" in asked.stdout
+
+
+def test_ask_exits_with_three_when_the_sources_do_not_have_it(account: Account, folder: Path) -> None:
+    assert run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account).returncode == 0
+    asked = run("ask", "How do volcanoes form?", "--chatbot", account.chatbot["id"], account=account)
+    assert asked.returncode == 3, asked.stdout
+
+
+def test_ingest_names_the_file_that_could_not_be_read(account: Account, folder: Path) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4\nnothing")
+    ingested = run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account)
+    assert ingested.returncode == 1
+    assert "broken.pdf: " in ingested.stdout
+    assert ingested.stderr.strip() == "Error: 1 of 3 sources could not be read."
+
+
+def test_errors_are_one_sentence(account: Account, folder: Path) -> None:
+    unknown = run("ask", "Hello?", "--chatbot", "no-such-one", account=account)
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr.strip() == "Error: There is no chatbot named 'no-such-one' in this workspace."
+    nobody = run("ask", "Hello?", "--chatbot", "x", account=account, url="http://127.0.0.1:9")
+    assert nobody.returncode == 1
+    assert "cannot be reached" in nobody.stderr
+    without_token = run("ask", "Hello?", "--chatbot", "x")
+    assert "CHATSPHERE_TOKEN" in without_token.stderr
+    missing_path = run("ingest", "/no/such/path", "--chatbot", "x", account=account)
+    assert missing_path.returncode == 2
