@@ -6,26 +6,40 @@
     ├── QuotaExceeded    402     ├── TooLarge            413
     ├── Forbidden        403     ├── Invalid             422  (fields)
     ├── NotFound         404     ├── Throttled           429  (retry_after)
-    └── Unavailable      503     └── UpstreamFailed      502
+    ├── MethodNotAllowed 405     ├── UpstreamFailed      502
+    ├── NotAcceptable    406     ├── Unavailable         503
+    └── UnsupportedMedia 415     └── GatewayTimeout      504
 
 Views, actions and async handlers raise these; Django's and DRF's own exceptions are mapped to the same shape.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
-from django.http import Http404
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFilesSent,
+)
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext_lazy as _
+from psycopg import OperationalError as PsycopgOperationalError
+from redis import RedisError
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from chatsphere.core.context import request_id
 from chatsphere.services.errors import EngineError, UpstreamRateLimited, UpstreamTimeout, UpstreamUnavailable
 
+logger = logging.getLogger("chatsphere.errors")
 Fields = Mapping[str, Sequence[str]]
 
 
@@ -79,6 +93,18 @@ class NotFound(ApiError):
     status = 404
     type = "not_found"
     message = _("There is nothing here.")
+
+
+class MethodNotAllowed(ApiError):
+    status = 405
+    type = "method_not_allowed"
+    message = _("This method is not allowed here.")
+
+
+class NotAcceptable(ApiError):
+    status = 406
+    type = "not_acceptable"
+    message = _("None of the formats you accept can be given.")
 
 
 class Conflict(ApiError):
@@ -171,55 +197,53 @@ def as_api_error(exc: BaseException) -> ApiError | None:
         return from_engine(exc)
     if isinstance(exc, drf.APIException):
         return _from_drf(exc)
-    for kind, error in _DJANGO.items():
-        if isinstance(exc, kind):
-            return error()
-    return None
+    return next((error() for kind, error in _OTHERS if isinstance(exc, kind)), None)
 
 
-def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER: None lets a bug rise to the 500 handler, where it is logged."""
+def answer_to(exc: BaseException, where: str) -> ApiError:
+    """The same for whoever must answer: a bug becomes a plain 500, and whatever people cannot mend themselves is logged with its cause."""
     error = as_api_error(exc)
     if error is None:
-        return None
+        logger.error("Unhandled error at %s", where, exc_info=exc)
+        return ApiError()
+    if isinstance(exc, _OUTAGES):
+        logger.error("Out of service at %s: %s", where, exc)
+    return error
+
+
+def handle(exc: Exception, context: dict[str, Any]) -> Response:
+    """DRF's EXCEPTION_HANDLER."""
+    request = context.get("request")
+    error = answer_to(exc, f"{request.method} {request.path}" if request is not None else "a view")
     return Response(envelope(error), status=error.status, headers=headers(error))
 
 
-_DJANGO: dict[type[BaseException], type[ApiError]] = {
-    Http404: NotFound,
-    PermissionDenied: Forbidden,
-    RequestDataTooBig: TooLarge,
-    TooManyFilesSent: TooLarge,
-}
+_OUTAGES = (OperationalError, InterfaceError, PsycopgOperationalError, RedisError)
+# The first that fits counts, so special kinds stand before general ones.
+_OTHERS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], type[ApiError]], ...] = (
+    (Http404, NotFound),
+    (PermissionDenied, Forbidden),
+    ((RequestDataTooBig, TooManyFilesSent), TooLarge),
+    ((SuspiciousOperation, BadRequest, MultiPartParserError, UnreadablePostError), Malformed),
+    (_OUTAGES, Unavailable),
+)
 _BY_STATUS = {
     kind.status: kind
-    for kind in (Malformed, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, UnsupportedMedia, Throttled)
+    for kind in (
+        *(Malformed, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, Conflict),
+        *(TooLarge, UnsupportedMedia, Throttled),
+    )
 }
-
-
-class MethodNotAllowed(ApiError):
-    status = 405
-    type = "method_not_allowed"
-    message = _("This method is not allowed here.")
-
-
-class NotAcceptable(ApiError):
-    status = 406
-    type = "not_acceptable"
-    message = _("None of the formats you accept can be given.")
+_WITHOUT_DETAIL = (drf.NotAuthenticated, drf.NotFound, drf.NotAcceptable, drf.PermissionDenied)
 
 
 def _from_drf(exc: drf.APIException) -> ApiError:
     if isinstance(exc, drf.ValidationError):
         return Invalid(fields=_fields(exc.detail))
-    if isinstance(exc, drf.MethodNotAllowed):
-        return MethodNotAllowed(exc.detail)
-    if isinstance(exc, drf.NotAcceptable):
-        return NotAcceptable()
     if isinstance(exc, drf.Throttled):
-        return Throttled(retry_after=exc.wait)
+        return Throttled(retry_after=getattr(exc, "wait", None))
     kind = _BY_STATUS.get(exc.status_code, ApiError)
-    return kind() if isinstance(exc, (drf.NotAuthenticated, drf.NotFound)) else kind(exc.detail)
+    return kind() if isinstance(exc, _WITHOUT_DETAIL) else kind(exc.detail)
 
 
 def _fields(detail: Any, path: str = "") -> dict[str, list[str]]:

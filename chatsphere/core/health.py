@@ -2,27 +2,72 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from redis import Redis, RedisError
 
+from chatsphere.core.durable import DurableState, DurableWork, due
+from chatsphere.core.openapi import documented
 
-async def healthz(request: HttpRequest) -> JsonResponse:
+KEEP_SECONDS = 1.0  # anybody may ask, so the answer is kept for a moment
+STALLED_AFTER = timedelta(minutes=2)
+
+
+async def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """200 as long as the process lives."""
     return JsonResponse({"status": "ok"})
 
 
-def readyz(request: HttpRequest) -> JsonResponse:
+def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """200 when every check passes; else 503 and what is wrong, by check."""
-    problems = {name: problem for name, check in _CHECKS.items() if (problem := check())}
-    checks = {name: problems.get(name, "ok") for name in _CHECKS}
-    return JsonResponse(
-        {"status": "unavailable" if problems else "ok", "checks": checks}, status=503 if problems else 200
-    )
+    checks = _readiness.checks()
+    is_ready = all(outcome == "ok" for outcome in checks.values())
+    body = {"status": "ok" if is_ready else "unavailable", "checks": checks}
+    return JsonResponse(body, status=200 if is_ready else 503)
+
+
+class Readiness:
+    """The outcome of every check, kept for KEEP_SECONDS; migrations, once good, are not looked at again in this process."""
+
+    def __init__(self) -> None:
+        self._outcome: dict[str, str] = {}
+        self._until = 0.0
+        self._is_migrated = False
+
+    def checks(self) -> dict[str, str]:
+        """``ok`` or a reason, by name of the check."""
+        if time.monotonic() >= self._until:
+            self._outcome = {name: check() or "ok" for name, check in self._checks().items()}
+            self._until = time.monotonic() + KEEP_SECONDS
+        return self._outcome
+
+    def _checks(self) -> dict[str, Callable[[], str]]:
+        return {"database": _database, "migrations": self._migrations, "redis": _redis, "queue": _queue}
+
+    def _migrations(self) -> str:
+        if self._is_migrated:
+            return ""
+        try:
+            executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+            waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        except Error:
+            return "the database does not answer"
+        self._is_migrated = not waiting
+        return f"{len(waiting)} migrations are not applied" if waiting else ""
+
+
+_readiness = Readiness()
 
 
 def _database() -> str:
@@ -34,15 +79,6 @@ def _database() -> str:
     return ""
 
 
-def _migrations() -> str:
-    try:
-        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except Error:
-        return "the database does not answer"
-    return f"{len(waiting)} migrations are not applied" if waiting else ""
-
-
 def _redis() -> str:
     try:
         with Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as client:
@@ -52,4 +88,37 @@ def _redis() -> str:
     return ""
 
 
-_CHECKS: dict[str, Callable[[], str]] = {"database": _database, "migrations": _migrations, "redis": _redis}
+def _queue() -> str:
+    try:
+        stalled = [model._meta.verbose_name_plural for model in _kinds_of_work() if is_stalled(model)]
+    except Error:
+        return "the database does not answer"
+    return f"nobody works on: {', '.join(str(name) for name in stalled)}" if stalled else ""
+
+
+def _kinds_of_work() -> list[type[DurableWork]]:
+    return [model for model in apps.get_models() if issubclass(model, DurableWork)]
+
+
+def is_stalled(model: type[DurableWork]) -> bool:
+    """Work has been due for STALLED_AFTER and in that time none of its kind was worked on. A long queue that moves is not stalled."""
+    since = timezone.now() - STALLED_AFTER
+    waiting = model.objects.filter(due(since))
+    if not waiting.exists():
+        return False
+    moving = Q(state=DurableState.RUNNING, lease_until__gte=timezone.now()) | Q(finished_at__gte=since)
+    return not model.objects.filter(moving).exists()
+
+
+def _probe(operation_id: str, description: str) -> Callable[[Any], Any]:
+    outcome: dict[str, Any] = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
+    checks = {"type": "object", "additionalProperties": {"type": "string"}}
+    detailed = {**outcome, "properties": {**outcome["properties"], "checks": checks}}
+    responses = {200: detailed, 503: detailed} if operation_id == "readyz" else {200: outcome}
+    return extend_schema(
+        operation_id=operation_id, description=description, tags=["operations"], responses=responses
+    )
+
+
+documented(healthz, "GET", _probe("healthz", "The process answers."))
+documented(readyz, "GET", _probe("readyz", "The process can do its work; 503 with the reason when not."))

@@ -1,47 +1,117 @@
-"""How the OpenAPI document describes what all endpoints share: the error envelope and the bearer token."""
+"""How the OpenAPI document describes what all endpoints share: the bearer token, the error envelope, the probes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse
-from rest_framework import serializers
+from rest_framework.views import APIView
 
-
-class ErrorBody(serializers.Serializer[Any]):
-    """What went wrong."""
-
-    code = serializers.IntegerField(help_text="The HTTP status.")
-    type = serializers.CharField(help_text="A stable word to branch on.")
-    message = serializers.CharField(help_text="A sentence for people.")
-    fields = serializers.DictField(  # type: ignore[assignment]
-        child=serializers.ListField(child=serializers.CharField()),
-        required=False,
-        help_text="Only for validation errors: messages by field.",
-    )
-    request_id = serializers.CharField()
-
-
-class ErrorEnvelope(serializers.Serializer[Any]):
-    """The shape of every error."""
-
-    success = serializers.BooleanField(default=False)
-    error = ErrorBody()
+ENVELOPE = {
+    "type": "object",
+    "description": "The shape of every error.",
+    "required": ["success", "error"],
+    "properties": {
+        "success": {"type": "boolean", "enum": [False]},
+        "error": {
+            "type": "object",
+            "required": ["code", "type", "message", "request_id"],
+            "properties": {
+                "code": {"type": "integer", "description": "The HTTP status."},
+                "type": {"type": "string", "description": "A stable word to branch on."},
+                "message": {"type": "string", "description": "A sentence for people."},
+                "fields": {
+                    "type": "object",
+                    "description": "Only for validation errors: messages by field.",
+                    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                },
+                "request_id": {"type": "string"},
+            },
+        },
+    },
+}
+ERRORS = {
+    "400": ("malformed", "The request cannot be understood."),
+    "401": ("unauthenticated", "No valid credential."),
+    "402": ("quota_exceeded", "The quota of the workspace is used up."),
+    "403": ("forbidden", "The role or the key does not allow this."),
+    "404": ("not_found", "There is nothing here, or it belongs to another workspace."),
+    "405": ("method_not_allowed", "This method is not allowed here."),
+    "406": ("not_acceptable", "None of the accepted formats can be given."),
+    "409": ("conflict", "In conflict with the present state, or the same request is in flight."),
+    "412": ("precondition_failed", "It has changed since it was read."),
+    "413": ("too_large", "The body is too large."),
+    "415": ("unsupported_media_type", "This content type is not accepted."),
+    "422": ("validation_error", "Some fields are not right."),
+    "429": ("rate_limited", "Too many requests; `Retry-After` says when to come back."),
+    "503": ("unavailable", "Not available for the moment."),
+}
+OF_ANY = ("400", "401", "403", "404", "405", "406", "422", "429", "503")
+OF_BODIES = ("402", "409", "413", "415")
+METHODS = ("get", "post", "put", "patch", "delete")
+OWN_ERRORS = "/v1/"  # the OpenAI-compatible door describes its own
+PROBES = ("/healthz", "/readyz", "/metrics")
 
 
 class Schema(AutoSchema):
-    """Adds the error answers that any endpoint may give."""
+    """DRF's views in the document. Errors are added to all operations at the end, by ``add_errors``."""
 
-    def get_response_serializers(self) -> Any:
-        responses = super().get_response_serializers()
-        if not isinstance(responses, dict):
-            status = {"POST": 201, "DELETE": 204}.get(self.method, 200)
-            responses = {status: responses}
-        for status in self._error_statuses():
-            responses.setdefault(status, OpenApiResponse(ErrorEnvelope))
-        return responses
 
-    def _error_statuses(self) -> list[int]:
-        statuses = [400, 401, 403, 404, 429]
-        return [*statuses, 409, 413, 415, 422] if self.method in ("POST", "PUT", "PATCH") else statuses
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # found by its metaclass
+    """One header for people, servers and browsers."""
+
+    target_class = "chatsphere.apps.users.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An access token of a person, a secret key `cs_sk_…` or a publishable key `cs_pk_…`.",
+        }
+
+
+def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: every operation may give these errors, each with an example."""
+    result.setdefault("components", {}).setdefault("schemas", {})["ErrorEnvelope"] = ENVELOPE
+    for path, item in result["paths"].items():
+        if path.startswith((OWN_ERRORS, *PROBES)):
+            continue
+        for method in METHODS:
+            if method in item:
+                _describe_errors(item[method], method)
+    return result
+
+
+def _describe_errors(operation: dict[str, Any], method: str) -> None:
+    statuses = list(OF_ANY)
+    if method in ("post", "put", "patch"):
+        statuses += OF_BODIES
+    if method in ("put", "patch"):
+        statuses.append("412")
+    for status in sorted(statuses):
+        operation["responses"].setdefault(status, _error(status))
+
+
+def _error(status: str) -> dict[str, Any]:
+    kind, description = ERRORS[status]
+    error: dict[str, Any] = {"code": int(status), "type": kind, "message": description}
+    if status == "422":
+        error["fields"] = {"name": ["This field is required."]}
+    example = {"success": False, "error": {**error, "request_id": "0198c0ffee"}}
+    content = {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}, "example": example}
+    return {"description": description, "content": {"application/json": content}}
+
+
+def documented(view: Any, method: str, schema: Callable[[Any], Any]) -> Any:
+    """The same plain view, standing in the OpenAPI document as ``schema`` (drf-spectacular's ``extend_schema``) describes it."""
+
+    def operation(self: APIView, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Only described here; the plain view answers."""
+
+    attributes = {method.lower(): schema(operation), "authentication_classes": [], "permission_classes": []}
+    view.cls = type(view.__name__, (APIView,), attributes)  # where drf-spectacular looks
+    view.initkwargs = {}
+    return view

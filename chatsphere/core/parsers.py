@@ -1,8 +1,10 @@
-"""JSON from strangers: bounded depth, no NaN, no NUL, no lone surrogates, no doubled keys."""
+"""JSON from strangers: bounded size and depth, no NaN or infinity, no NUL, no lone surrogates, no doubled keys."""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -13,6 +15,8 @@ from rest_framework.parsers import JSONParser
 from chatsphere.core.exceptions import Malformed, TooLarge
 
 MAX_DEPTH = 32
+MAX_INTEGER = 2**63 - 1  # what PostgreSQL and other readers of our JSON can hold
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def parse_json(raw: bytes) -> Any:
@@ -28,19 +32,34 @@ def parse_json(raw: bytes) -> Any:
 
 
 def check_value(value: Any, depth: int = 0) -> None:
-    """Refuse what PostgreSQL or readers cannot carry: NUL, lone surrogates, nesting over 32. Raises Malformed."""
-    if depth > MAX_DEPTH:
-        raise Malformed(_("The body is nested more than %(depth)s levels deep.") % {"depth": MAX_DEPTH})
+    """Refuse what PostgreSQL or readers cannot carry: NUL, lone surrogates, infinite or giant numbers, nesting over 32. Raises Malformed."""
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise Malformed(_("Text must not contain NUL or lone surrogate characters."))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            check_value(key, depth + 1)
-            check_value(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            check_value(item, depth + 1)
+        check_text(value)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise Malformed(_("The body holds a number that is too large."))
+    elif isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise Malformed(_("The body holds a number that is too large."))
+    elif isinstance(value, (Mapping, list)):
+        if depth >= MAX_DEPTH:
+            raise Malformed(_("The body is nested more than %(depth)s levels deep.") % {"depth": MAX_DEPTH})
+        _check_items(value, depth + 1)
+
+
+def check_text(text: str) -> None:
+    """Refuse text that no column can hold. Raises Malformed."""
+    if _UNSTORABLE.search(text):
+        raise Malformed(_("Text must not contain NUL or lone surrogate characters."))
+
+
+def _check_items(value: Mapping[Any, Any] | list[Any], depth: int) -> None:
+    if isinstance(value, Mapping):
+        for key in value:
+            check_text(str(key))
+        value = list(value.values())
+    for item in value:
+        check_value(item, depth)
 
 
 def _refuse_constant(name: str) -> Any:

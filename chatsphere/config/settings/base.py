@@ -173,6 +173,7 @@ INSTALLED_APPS = [
 # Only the operators' admin needs sessions; the others work without a thread hop, so that streams stay cheap.
 MIDDLEWARE = [
     "chatsphere.core.middleware.request_id.RequestIdMiddleware",
+    "chatsphere.core.middleware.host.HostMiddleware",
     "chatsphere.core.middleware.inline.SecurityMiddleware",
     "chatsphere.core.middleware.inline.LocaleMiddleware",
     "chatsphere.core.middleware.errors.ErrorMiddleware",
@@ -268,6 +269,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "chatsphere.core.openapi.add_errors",
+    ],
 }
 
 # Background work: JSON only, late acknowledgement, one hint at a time; the rows in PostgreSQL are the truth.

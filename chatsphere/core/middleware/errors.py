@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
+from django.urls import is_valid_path
+from django.utils.translation import gettext as _
 
-from chatsphere.core.exceptions import ApiError, Malformed, NotFound, as_api_error, envelope, headers
-
-logger = logging.getLogger("chatsphere.errors")
+from chatsphere.core.exceptions import ApiError, Forbidden, Malformed, NotFound, answer_to, envelope, headers
 
 
 def error_response(error: ApiError) -> JsonResponse:
@@ -20,7 +19,7 @@ def error_response(error: ApiError) -> JsonResponse:
 
 
 class ErrorMiddleware:
-    """Django calls ``process_exception`` for what a view lets out; bugs are logged here and answered with a plain 500."""
+    """Django calls ``process_exception`` for what a view lets out."""
 
     sync_capable = True
     async_capable = True
@@ -36,23 +35,27 @@ class ErrorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         if request.path_info.startswith("/admin/"):
             return None
-        error = as_api_error(exception)
-        if error is None:
-            logger.exception("Unhandled error at %s %s", request.method, request.path, exc_info=exception)
-            error = ApiError()
-        return error_response(error)
+        return error_response(answer_to(exception, f"{request.method} {request.path}"))
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """handler404: a path that nothing answers."""
+    with_slash = f"{request.path_info}/"
+    if not request.path_info.endswith("/") and is_valid_path(with_slash):
+        return error_response(NotFound(_("Paths end with a slash: %(path)s") % {"path": with_slash}))
     return error_response(NotFound())
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:  # noqa: ARG001 - Django's signature
+    """handler403."""
+    return error_response(Forbidden())
+
+
+def server_error(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """handler500."""
     return error_response(ApiError())
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """handler400: a forbidden host, a broken upload."""
     return error_response(Malformed())
