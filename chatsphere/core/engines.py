@@ -1,0 +1,104 @@
+"""Which engine does the work: ``engine:model`` names become engines, made once a process and model.
+
+Engines are imported when they are first asked for: a process that talks to an API never loads the local model's libraries.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from chatsphere.core.connections import conninfo
+from chatsphere.services.ai.base import ChatModel, Embedder
+from chatsphere.services.errors import EngineMisconfigured
+from chatsphere.services.vector_store.base import VectorStore
+
+Maker = Callable[[str], Any]  # from the part of the name behind the colon
+
+_made: dict[tuple[int, str, str], Any] = {}
+
+
+def embedder(name: str = "") -> Embedder:
+    """The embedder of this ``engine:model``, else of ``EMBEDDING_MODEL``. Raises EngineMisconfigured for a name nobody knows."""
+    return cast(Embedder, _engine("embedder", name or settings.EMBEDDING_MODEL, _EMBEDDERS))
+
+
+def chat_model(name: str = "") -> ChatModel:
+    """The chat model of this ``engine:model``, else of ``CHAT_MODEL``. Raises EngineMisconfigured for a name nobody knows."""
+    return cast(ChatModel, _engine("chat_model", name or settings.CHAT_MODEL, _CHAT_MODELS))
+
+
+def vector_store() -> VectorStore:
+    """Where chunks are found."""
+    return cast(VectorStore, _engine("vector_store", "pgvector", _VECTOR_STORES))
+
+
+def forget() -> None:
+    """Make every engine anew when it is next asked for, as after a change of settings. Open connections are left to them."""
+    _made.clear()
+
+
+def _engine(kind: str, name: str, makers: Mapping[str, Maker]) -> Any:
+    # A forked worker must not share the connections of its parent, so the process is part of the key.
+    key = (os.getpid(), kind, name)
+    if key not in _made:
+        engine, _, model = name.partition(":")
+        if engine not in makers:
+            known = ", ".join(f"`{each}`" for each in makers)
+            raise EngineMisconfigured(f"There is no {kind.replace('_', ' ')} `{name}`. Known engines: {known}.")
+        _made[key] = makers[engine](model)
+    return _made[key]
+
+
+def _local_embedder(model: str) -> Any:
+    if not settings.EMBEDDER_SOCKET:
+        raise EngineMisconfigured(
+            "The local embedding model is served by a process of its own: set EMBEDDER_SOCKET to its Unix socket."
+        )
+    make = import_string("chatsphere.services.ai.local.LocalEmbedder")
+    return make(settings.EMBEDDER_SOCKET, model_id=f"local:{model}")
+
+
+def _hashing_embedder(model: str) -> Any:
+    if not model.isdigit():
+        raise EngineMisconfigured("Name the hashing embedder with its dimensions: `hashing:256`.")
+    return import_string("chatsphere.services.ai.hashing.HashingEmbedder")(int(model))
+
+
+def _openai_embedder(model: str) -> Any:
+    make = import_string("chatsphere.services.ai.openai.OpenAIEmbedder")
+    return make(model=model, dimensions=settings.EMBEDDING_DIMENSIONS, **_provider())
+
+
+def _openai_chat_model(model: str) -> Any:
+    make = import_string("chatsphere.services.ai.openai.OpenAIChatModel")
+    return make(model=model, **_provider())
+
+
+def _extractive_chat_model(_model: str) -> Any:
+    return import_string("chatsphere.services.ai.extractive.ExtractiveChatModel")(embedder())
+
+
+def _pgvector_store(_model: str) -> Any:
+    make = import_string("chatsphere.services.vector_store.pgvector.PgVectorStore")
+    pool = import_string("chatsphere.services.vector_store.pgvector.PoolSettings")
+    timeout_ms = settings.SEARCH_TIMEOUT_MS
+    limits = pool(min_size=0, max_size=settings.SEARCH_POOL_SIZE, statement_timeout=timeout_ms / 1000)
+    return make(conninfo(settings.DATABASES["default"], statement_timeout_ms=timeout_ms), pool=limits)
+
+
+def _provider() -> dict[str, Any]:
+    return {"api_key": settings.OPENAI_API_KEY, "base_url": settings.OPENAI_BASE_URL}
+
+
+_EMBEDDERS: Mapping[str, Maker] = {
+    "local": _local_embedder,
+    "openai": _openai_embedder,
+    "hashing": _hashing_embedder,
+}
+_CHAT_MODELS: Mapping[str, Maker] = {"extractive": _extractive_chat_model, "openai": _openai_chat_model}
+_VECTOR_STORES: Mapping[str, Maker] = {"pgvector": _pgvector_store}
