@@ -181,7 +181,8 @@ class PgVectorStore:
 
 
 # A generic plan is made once a connection: planning this statement anew costs more than running it on a small chatbot.
-_SEARCH_OPTIONS: Final = "-c jit=off -c plan_cache_mode=force_generic_plan -c work_mem=32MB"
+# Whatever one chatbot's share of a table, the way to its rows is an index.
+_SEARCH_OPTIONS: Final = "-c jit=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c work_mem=32MB"
 
 
 def _new_pool(dsn: str, settings: PoolSettings) -> _Pool:

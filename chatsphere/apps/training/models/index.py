@@ -1,4 +1,7 @@
-"""The tables in which chunks are found. Only the vector store reads and writes them, by the SQL of ``vector_store/queries.sql``."""
+"""The tables in which chunks are found. Only the vector store reads and writes them, by the SQL of ``vector_store/queries.sql``.
+
+The indexes answer a search's whole condition, so that the scan of a chatbot's rows computes scores and checks nothing.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,11 @@ class ChunkTerms(models.Model):
 
     class Meta:
         constraints = (SameWorkspace(field="chunk", name="training_chunkterms_chunk_same_workspace"),)
-        indexes = (models.Index(fields=["chatbot"], name="training_terms_by_chatbot"),)
+        indexes = (
+            models.Index(
+                fields=["workspace", "chatbot"], condition=models.Q(is_live=True), name="training_terms_of_chatbot"
+            ),
+        )
 
 
 class Embedding(models.Model):
@@ -42,7 +49,13 @@ class Embedding(models.Model):
 
     class Meta:
         constraints = (SameWorkspace(field="chunk", name="training_embedding_chunk_same_workspace"),)
-        indexes = (models.Index(fields=["chatbot", "model"], name="training_embedding_by_chatbot"),)
+        indexes = (
+            models.Index(
+                fields=["workspace", "chatbot", "model"],
+                condition=models.Q(is_live=True),
+                name="training_embedding_of_chatbot",
+            ),
+        )
 
 
 class TermChange(models.Model):
