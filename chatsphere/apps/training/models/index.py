@@ -1,6 +1,6 @@
 """The tables in which chunks are found. Only the vector store reads and writes them, by the SQL of ``vector_store/queries.sql``.
 
-The indexes answer a search's whole condition, so that the scan of a chatbot's rows computes scores and checks nothing.
+The indexes name workspace, chatbot and model, so that the scan of a chatbot's rows computes scores and checks little else.
 """
 
 from __future__ import annotations
@@ -29,11 +29,7 @@ class ChunkTerms(models.Model):
 
     class Meta:
         constraints = (SameWorkspace(field="chunk", name="training_chunkterms_chunk_same_workspace"),)
-        indexes = (
-            models.Index(
-                fields=["workspace", "chatbot"], condition=models.Q(is_live=True), name="training_terms_of_chatbot"
-            ),
-        )
+        indexes = (models.Index(fields=["workspace", "chatbot"], name="training_terms_of_chatbot"),)
 
 
 class Embedding(models.Model):
@@ -49,13 +45,7 @@ class Embedding(models.Model):
 
     class Meta:
         constraints = (SameWorkspace(field="chunk", name="training_embedding_chunk_same_workspace"),)
-        indexes = (
-            models.Index(
-                fields=["workspace", "chatbot", "model"],
-                condition=models.Q(is_live=True),
-                name="training_embedding_of_chatbot",
-            ),
-        )
+        indexes = (models.Index(fields=["workspace", "chatbot", "model"], name="training_embedding_of_chatbot"),)
 
 
 class TermChange(models.Model):
