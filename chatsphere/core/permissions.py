@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from chatsphere.core.exceptions import Forbidden, Unauthenticated
-from chatsphere.core.principal import Principal
+from chatsphere.core.principal import ROLE_RANK, Principal, PrincipalKind
 
 
 class IsMember(BasePermission):
@@ -17,10 +18,7 @@ class IsMember(BasePermission):
     ``chat`` is taken as it stands."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        principal = request.user
-        if not isinstance(principal, Principal):
-            raise Unauthenticated
-        require(principal, **needs(view, request.method or "GET"))
+        require(principal_of(request), **needs(view, request.method or "GET"))
         return True
 
 
@@ -37,3 +35,38 @@ def require(principal: Principal, *, scope: str, role: str) -> None:
     """Raise Forbidden unless the person's role or the key's scopes suffice."""
     if not principal.may(scope=scope, role=role):
         raise Forbidden
+
+
+def require_role(role: str, least: str) -> None:
+    """Raise Forbidden unless ``role`` is ``least`` or higher; for a workspace that the path names."""
+    if ROLE_RANK.get(role, -1) < ROLE_RANK[least]:
+        raise Forbidden
+
+
+def principal_of(request: Any) -> Principal:
+    """Who asks, typed, where ``request.user`` is not. Raises Unauthenticated when nobody does."""
+    principal = request.user
+    if not isinstance(principal, Principal):
+        raise Unauthenticated
+    return principal
+
+
+def person_of(request: Any) -> UUID:
+    """The id of the person who asks. Raises Forbidden for a key."""
+    user_id = principal_of(request).user_id
+    if user_id is None:
+        raise Forbidden
+    return user_id
+
+
+class IsPerson(BasePermission):
+    """A signed-in person with at least ``role``; keys are refused, whatever their scopes."""
+
+    role = "viewer"
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        principal = principal_of(request)
+        if principal.kind is not PrincipalKind.PERSON:
+            raise Forbidden
+        require_role(principal.role, self.role)
+        return True

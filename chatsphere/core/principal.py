@@ -28,6 +28,7 @@ class Principal:
     user_id: UUID | None = None
     session_id: UUID | None = None
     api_key_id: UUID | None = None
+    label: str = ""  # e-mail address or name of the key, for the audit trail
 
     # DRF and Django ask these of `request.user`.
     is_authenticated = True

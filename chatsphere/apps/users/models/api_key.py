@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from chatsphere.core.tenancy import SameWorkspace, TenantChild, TenantModel, parent_key, tenant_key
+from chatsphere.core.tenancy import SameWorkspace, TenantChild, TenantModel, WorkspaceQuerySet, parent_key, tenant_key
 
 
-class APIKey(TenantModel):
+class APIKey(TenantModel):  # type: ignore[django-manager-missing]  # the manager's type comes from an abstract parent
     """``cs_sk_<id>_<secret>`` (servers) or ``cs_pk_<id>_<secret>`` (browsers, one chatbot, chat only)."""
 
     class Kind(models.TextChoices):
-        SECRET = "secret"
+        SECRET = "secret"  # noqa: S105 - a kind, no secret
         PUBLISHABLE = "publishable"
 
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.SECRET)
@@ -29,6 +31,8 @@ class APIKey(TenantModel):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
+
     class Meta:
         constraints = (tenant_key("users_apikey"),)
         indexes = (models.Index(fields=["workspace", "-created_at"], name="users_apikey_by_workspace"),)
@@ -39,6 +43,8 @@ class APIKeyChatbot(TenantChild):
 
     api_key = parent_key("users.APIKey", related_name="chatbot_links")
     chatbot_id = models.UUIDField()
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (

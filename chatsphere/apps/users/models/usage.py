@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.db import models
 
-from chatsphere.core.tenancy import TenantModel
+from chatsphere.core.tenancy import TenantModel, WorkspaceQuerySet
 
 
 class UsageRecord(TenantModel):
@@ -35,6 +37,8 @@ class UsageRecord(TenantModel):
     first_token_ms = models.IntegerField(null=True, blank=True)
     finish_reason = models.CharField(max_length=30, blank=True)
 
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
+
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["workspace", "request_key"], name="users_usagerecord_once"),
@@ -53,6 +57,8 @@ class QuotaCounter(TenantModel):
     period = models.DateField()
     used = models.BigIntegerField(default=0)
     reserved = models.BigIntegerField(default=0)
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (

@@ -16,14 +16,12 @@ class PeopleManager(UserManager["User"]):
     """Makes people, each with a workspace of their own."""
 
     @transaction.atomic
-    def _create_user(  # type: ignore[override]
-        self, username: str | None, email: str | None, password: str | None, **extra: Any
-    ) -> User:
-        company_name = extra.pop("company_name", "")
+    def _create_user(self, username: str | None, email: str | None, password: str | None, **extra: Any) -> User:
+        company_name = extra.pop("company_name", "").strip()
         email = self.normalize_email(email)
         if not email:
             raise ValueError("A person needs an e-mail address.")
-        user = self.model(username=username or email, email=email, **extra)
+        user = self.model(username=username or new_id().hex, email=email, **extra)
         user.set_password(password)
         user.save(using=self._db)
         workspace = Workspace.objects.create(name=company_name or f"{user.display_name}'s workspace")
@@ -32,15 +30,18 @@ class PeopleManager(UserManager["User"]):
         user.save(update_fields=["default_workspace"])
         return user
 
-    def create_user(  # type: ignore[override]
+    def create_user(
         self, username: str | None = None, email: str | None = None, password: str | None = None, **extra: Any
     ) -> User:
-        """A person and the workspace they own, in one transaction. ``company_name`` names the workspace."""
+        """A person and the workspace they own, in one transaction. ``company_name`` names the workspace.
+
+        Raises ValueError without an address, IntegrityError when the address or the user name is taken.
+        """
         extra.setdefault("is_staff", False)
         extra.setdefault("is_superuser", False)
         return self._create_user(username, email, password, **extra)
 
-    def create_superuser(  # type: ignore[override]
+    def create_superuser(
         self, username: str | None = None, email: str | None = None, password: str | None = None, **extra: Any
     ) -> User:
         return self._create_user(username, email, password, **{**extra, "is_staff": True, "is_superuser": True})
@@ -68,3 +69,10 @@ class User(AbstractUser):
     @property
     def display_name(self) -> str:
         return self.name or self.email.split("@")[0]
+
+    @property
+    def home_workspace(self) -> Workspace:
+        """The default workspace, which every new person has. Raises LookupError when it is gone."""
+        if self.default_workspace is None:
+            raise LookupError("this person has no default workspace")
+        return self.default_workspace

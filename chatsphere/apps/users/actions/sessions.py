@@ -1,0 +1,94 @@
+"""Signing in and out: one Session row a place, one good refresh token a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from chatsphere.apps.users import tokens
+from chatsphere.apps.users.models import Session, User
+from chatsphere.apps.users.tokens import TokenType
+from chatsphere.core.exceptions import NotFound, Unauthenticated
+from chatsphere.core.identifiers import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTokens:
+    """A pair of tokens as the client gets it, and the session they belong to."""
+
+    access: str
+    refresh: str
+    session_id: UUID
+
+
+@transaction.atomic
+def open_session(*, user: User, user_agent: str = "", ip_address: str | None = None) -> SessionTokens:
+    """Sign a person in whose password was checked already."""
+    now = timezone.now()
+    session = Session.objects.create(
+        user=user,
+        current_jti=new_id(),
+        user_agent=user_agent[:300],
+        ip_address=ip_address or None,
+        expires_at=tokens.expiry(TokenType.REFRESH, now),
+    )
+    User.objects.filter(pk=user.pk).update(last_login=now)
+    return _pair(user.pk, session.pk, session.current_jti)
+
+
+def refresh_session(*, refresh: str) -> SessionTokens:
+    """Exchange a refresh token for a new pair. Raises Unauthenticated; a token that was exchanged before ends its session.
+
+    One conditional update decides: of two requests with the same token exactly one wins, and the other ends the session.
+    """
+    claims = tokens.read(refresh, TokenType.REFRESH)
+    now, successor = timezone.now(), new_id()
+    alive = Session.objects.filter(
+        pk=claims.session_id, user_id=claims.user_id, ended_at=None, expires_at__gt=now, user__is_active=True
+    )
+    rotated = alive.filter(current_jti=claims.jti).update(
+        current_jti=successor, last_used_at=now, expires_at=tokens.expiry(TokenType.REFRESH, now)
+    )
+    if rotated:
+        return _pair(claims.user_id, claims.session_id, successor)
+    if alive.update(ended_at=now, end_reason="refresh_reused"):
+        raise Unauthenticated(
+            _("This refresh token was used before, so its session has been ended. Sign in again."),
+            type="refresh_reused",
+        )
+    raise Unauthenticated(_("This session has ended. Sign in again."), type="session_ended")
+
+
+def sign_out(*, refresh: str) -> None:
+    """End the session of a refresh token; ending it twice is no error. Raises Unauthenticated for a bad token."""
+    claims = tokens.read(refresh, TokenType.REFRESH)
+    Session.objects.filter(pk=claims.session_id, user_id=claims.user_id, ended_at=None).update(
+        ended_at=timezone.now(), end_reason="signed_out"
+    )
+
+
+def end_session(*, user_id: UUID, session_id: UUID) -> None:
+    """End one session of this person. Raises NotFound for a stranger's or one that ended already."""
+    open_one = Session.objects.filter(pk=session_id, user_id=user_id, ended_at=None)
+    if not open_one.update(ended_at=timezone.now(), end_reason="ended_by_person"):
+        raise NotFound
+
+
+def end_sessions(*, user_id: UUID, reason: str, except_session: UUID | None = None) -> int:
+    """End all sessions of a person but perhaps one; how many were open."""
+    sessions = Session.objects.filter(user_id=user_id, ended_at=None)
+    if except_session is not None:
+        sessions = sessions.exclude(pk=except_session)
+    return sessions.update(ended_at=timezone.now(), end_reason=reason)
+
+
+def _pair(user_id: UUID, session_id: UUID, jti: UUID) -> SessionTokens:
+    return SessionTokens(
+        access=tokens.issue(TokenType.ACCESS, user_id=user_id, session_id=session_id),
+        refresh=tokens.issue(TokenType.REFRESH, user_id=user_id, session_id=session_id, jti=jti),
+        session_id=session_id,
+    )
