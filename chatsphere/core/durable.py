@@ -7,12 +7,18 @@ Errors and crashes are counted apart: ``MAX_ERRORS`` retryable errors or ``MAX_C
 
 from __future__ import annotations
 
+import logging
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from threading import Event, Thread
 from typing import Any, ClassVar, TypeVar
 
-from django.db import models, transaction
+from django.db import Error, connection, models, transaction
 from django.utils import timezone
+
+logger = logging.getLogger("chatsphere.durable")
 
 MAX_ERRORS = 3
 MAX_CRASHES = 10
@@ -97,6 +103,35 @@ def heartbeat(row: DurableWork, *, progress: bool = False) -> None:
         raise LostLease
 
 
+@contextmanager
+def kept_alive(row: DurableWork, *, every: float = HEARTBEAT_SECONDS) -> Iterator[Event]:
+    """While the block runs, a thread extends the lease. The event given is set when the row is no longer ours: stop soon.
+
+    Work shorter than ``every`` seconds costs no query. A database that does not answer is asked again ``every`` seconds later.
+    """
+    lost, done = Event(), Event()
+    thread = Thread(target=_beat, args=(row, every, lost, done), name=f"heartbeat-{row.pk}", daemon=True)
+    thread.start()
+    try:
+        yield lost
+    finally:
+        done.set()
+        thread.join()
+
+
+def _beat(row: DurableWork, every: float, lost: Event, done: Event) -> None:
+    while not done.wait(every):
+        try:
+            heartbeat(row)
+        except LostLease:
+            lost.set()
+            return
+        except Error:
+            logger.warning("The lease of %s could not be extended; trying again.", row.pk, exc_info=True)
+        finally:
+            connection.close()
+
+
 def hold(row: DurableWork) -> None:
     """Inside a transaction: lock the row and prove that it is still ours; every write that follows is then safe. Raises LostLease."""
     if not _ours(row).select_for_update().values_list("pk", flat=True).first():
@@ -132,6 +167,12 @@ def retry_later(row: DurableWork, *, error_type: str, message: str, after: float
         raise LostLease
     row.errors = errors
     return True
+
+
+def release(row: DurableWork) -> None:
+    """Give the row back, due at once and without a mark against it: for work that makes room for others. Raises LostLease."""
+    if not _ours(row).update(state=DurableState.QUEUED, lease_until=None, available_at=timezone.now()):
+        raise LostLease
 
 
 def _ours(row: DurableWork) -> models.QuerySet[Any]:

@@ -40,7 +40,11 @@ class Document(TenantChild):
 
 
 class DocumentVersion(TenantChild):
-    """The extracted text. ``page_starts`` are the offsets at which page 1, 2, … begin; ``report`` the ingest quality figures."""
+    """The extracted text. ``page_starts`` are the offsets at which page 1, 2, … begin; ``report`` the ingest quality figures.
+
+    ``content_hash`` is SHA-256 over the original bytes and everything else that decides the result, so that equal hashes mean
+    equal chunks. A version that is not complete was left in the middle of its chunks.
+    """
 
     chatbot = parent_key("chatbots.Chatbot")
     document = parent_key("training.Document", related_name="versions")
@@ -52,6 +56,7 @@ class DocumentVersion(TenantChild):
     links = models.JSONField(default=list)
     warnings = models.JSONField(default=list)
     is_partial = models.BooleanField(default=False)
+    is_complete = models.BooleanField(default=False, help_text="All its placements are written.")
     report = models.JSONField(default=dict)
 
     class Meta:

@@ -50,4 +50,10 @@ class Run(TenantChild, DurableWork):
                 name="training_run_open",
             ),
             models.Index(fields=["source", "-created_at"], name="training_run_by_source"),
+            models.Index(
+                fields=["workspace", "priority", "id"],
+                condition=models.Q(state=DurableState.QUEUED),
+                name="training_run_queue",
+            ),
+            models.Index(fields=["workspace", "-started_at"], name="training_run_served"),
         )

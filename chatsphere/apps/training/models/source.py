@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar, Self
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from chatsphere.core.tenancy import SameWorkspace, TenantChild, parent_key, tenant_key
+from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySet, parent_key, tenant_key
+
+
+UPLOADS = "sources"  # folder of the storage
 
 
 def upload_path(source: TrainingSource, filename: str) -> str:
     """A generated storage key; the visitor's file name never becomes a path."""
-    return f"{source.workspace_id}/{source.chatbot_id}/{source.id}"
+    return f"{UPLOADS}/{source.workspace_id}/{source.chatbot_id}/{source.id}"
+
+
+class SourceQuerySet(WorkspaceQuerySet):
+    def alive(self) -> Self:
+        """Of chatbots that are not deleted."""
+        return self.filter(chatbot__deleted_at=None)
 
 
 class TrainingSource(TenantChild):
@@ -77,6 +88,8 @@ class TrainingSource(TenantChild):
     )
     updated_at = models.DateTimeField(auto_now=True)
     last_synced_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = SourceQuerySet.as_manager()
 
     class Meta:
         constraints = (
