@@ -8,8 +8,9 @@ from uuid import UUID
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from chatsphere.core.exceptions import Forbidden, Unauthenticated
+from chatsphere.core.exceptions import Forbidden
 from chatsphere.core.principal import ROLE_RANK, Principal, PrincipalKind
+from chatsphere.core.principal import principal_of as principal_of
 
 
 class IsMember(BasePermission):
@@ -41,14 +42,6 @@ def require_role(role: str, least: str) -> None:
     """Raise Forbidden unless ``role`` is ``least`` or higher; for a workspace that the path names."""
     if ROLE_RANK.get(role, -1) < ROLE_RANK[least]:
         raise Forbidden
-
-
-def principal_of(request: Any) -> Principal:
-    """Who asks, typed, where ``request.user`` is not. Raises Unauthenticated when nobody does."""
-    principal = request.user
-    if not isinstance(principal, Principal):
-        raise Unauthenticated
-    return principal
 
 
 def person_of(request: Any) -> UUID:

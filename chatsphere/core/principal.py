@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
+
+from chatsphere.core.exceptions import Unauthenticated
 
 
 class PrincipalKind(StrEnum):
@@ -47,3 +50,11 @@ class Principal:
 
     def may_use_chatbot(self, chatbot_id: UUID) -> bool:
         return self.chatbot_ids is None or chatbot_id in self.chatbot_ids
+
+
+def principal_of(request: Any) -> Principal:
+    """Who asks, typed, where ``request.user`` is not. Raises Unauthenticated when nobody does."""
+    principal = request.user
+    if not isinstance(principal, Principal):
+        raise Unauthenticated
+    return principal
