@@ -16,6 +16,9 @@ from typing import Any
 import django
 import pytest
 
+from chatsphere.embedded.postgres import PostgresServer
+from chatsphere.embedded.redis import RedisServer
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _servers = ExitStack()
 
@@ -33,9 +36,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _start_servers() -> None:
-    from chatsphere.embedded.postgres import PostgresServer
-    from chatsphere.embedded.redis import RedisServer
-
     folder = Path(tempfile.mkdtemp(prefix="chatsphere-test-"))
     _servers.callback(shutil.rmtree, folder, ignore_errors=True)
     quick = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}

@@ -136,7 +136,7 @@ def test_what_cannot_be_read_says_why(account: Account) -> None:
     [
         "docling/docx/word_sample.docx",
         "docling/html/example_01.html",
-        "docling/md/ending_with_table.md",
+        "docling/md/mixed.md",
     ],
 )
 def test_real_files_become_ready(account: Account, shared_data: Any, name: str) -> None:
