@@ -1,0 +1,205 @@
+"""From the numbers in an answer to checked quotes.
+
+A model marks a statement with ``[2]``, ``[1, 3]``, ``[1-3]`` or ``【2】``. ``CitationScanner`` reads an answer as it streams: numbers
+that name no passage never get through, the others leave in the one form ``[1][3]``. For each statement it then looks up the
+sentence of the passage that supports it best and how well. What stands in fenced code is left alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chatsphere.services.ai.sentences import split_sentences
+from chatsphere.services.types import SearchHit
+from chatsphere.services.vector_store.analysis import count_terms
+
+LEAST_SUPPORT = 0.34  # share of a statement's words that its quote must have
+TWO_SENTENCES_GAIN = 0.2  # a quote of two sentences must support this much more than one
+
+_NUMBERS = r"\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*"
+_MARKER = re.compile(rf"[ \t]?(?:\[\s*({_NUMBERS})\s*\]|【\s*({_NUMBERS})[^】\n]{{0,40}}】)")
+_HELD_BACK = re.compile(r"[ \t]?(?:\[[\d\s,;–-]{0,30}|【[^】\n]{0,50})?$|[ \t]?`{1,2}$")
+_RANGE = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+_NAME = re.compile(r"(?<=[^\W\d_]\s)[A-Z][^\W\d_]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """``document.text[char_start:char_end] == quote`` for the cited document; ``index`` is the passage's number from 1."""
+
+    index: int
+    passage: SearchHit
+    quote: str
+    char_start: int
+    char_end: int
+    support: float  # 0 to 1: share of the statement's words, 0 when a number or name of it is missing
+
+
+@dataclass(frozen=True, slots=True)
+class CitationReport:
+    """``citations``: one a number, in order of appearance. ``unsupported``: cited statements that their passage does not say."""
+
+    citations: tuple[Citation, ...]
+    unsupported: tuple[str, ...]
+    uncited: tuple[str, ...]
+
+    @property
+    def grounded(self) -> bool:
+        """Something is cited, every cited statement is supported, and no more statements are uncited than cited."""
+        return bool(self.citations) and not self.unsupported and len(self.uncited) <= len(self.citations)
+
+
+class CitationScanner:
+    """Reads one answer piece by piece. ``text`` is what has been let through."""
+
+    def __init__(self, passages: Sequence[SearchHit], *, language: str = "") -> None:
+        self._passages = passages
+        self._language = language
+        self._held = ""
+        self._in_code = False
+        self._parts: list[str] = []
+        self._plain = ""  # the answer without its markers
+        self._marks: list[tuple[int, int]] = []  # place in the plain text, number
+        self._citations: dict[int, Citation] = {}
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    def feed(self, delta: str) -> tuple[str, list[Citation]]:
+        """What may be shown now, and the citations that appeared for the first time. Holds back what may become a marker."""
+        pending = self._held + delta
+        held = _HELD_BACK.search(pending)
+        cut = held.start() if held else len(pending)
+        self._held = pending[cut:]
+        return self._let_through(pending[:cut])
+
+    def finish(self) -> tuple[str, list[Citation]]:
+        """The rest, at the end of the stream or where it broke off."""
+        pending, self._held = self._held, ""
+        return self._let_through(pending)
+
+    def report(self) -> CitationReport:
+        """All citations of the text so far, checked statement by statement."""
+        statements = _statements(self._plain)
+        cited = [(self._statement_at(place), number) for place, number in self._marks]
+        unsupported = [
+            statement for statement, number in cited
+            if find_quote(statement, number, self._passages[number - 1], self._language).support < LEAST_SUPPORT
+        ]  # fmt: skip
+        uncited = [statement for start, statement in statements if not self._is_cited(start)]
+        return CitationReport(tuple(self._citations.values()), tuple(dict.fromkeys(unsupported)), tuple(uncited))
+
+    def _let_through(self, text: str) -> tuple[str, list[Citation]]:
+        known = len(self._citations)
+        shown = "".join(self._read(part) for part in re.split(r"(```)", text))
+        self._parts.append(shown)
+        return shown, list(self._citations.values())[known:]
+
+    def _read(self, part: str) -> str:
+        if part == "```":
+            self._in_code = not self._in_code
+        if self._in_code or not part:
+            self._plain += part
+            return part
+        shown, position = [], 0
+        for match in _MARKER.finditer(part):
+            self._plain += part[position : match.start()]
+            shown += [part[position : match.start()], self._read_marker(match)]
+            position = match.end()
+        self._plain += part[position:]
+        return "".join([*shown, part[position:]])
+
+    def _read_marker(self, match: re.Match[str]) -> str:
+        numbers = [n for n in _expand(match.group(1) or match.group(2)) if 1 <= n <= len(self._passages)]
+        for number in numbers:
+            self._cite(number)
+        space = match.group()[0] if match.group()[0].isspace() and numbers else ""
+        return space + "".join(f"[{number}]" for number in numbers)
+
+    def _cite(self, number: int) -> None:
+        place = len(self._plain)
+        self._marks.append((place, number))
+        if number not in self._citations:
+            passage = self._passages[number - 1]
+            self._citations[number] = find_quote(self._statement_at(place), number, passage, self._language)
+
+    def _statement_at(self, place: int) -> str:
+        """The statement before a marker; a marker in front of everything belongs to nothing."""
+        paragraph = self._plain.rfind("\n\n", 0, len(self._plain[:place].rstrip())) + 1
+        sentences = split_sentences(self._plain[paragraph:place])
+        return self._plain[paragraph + sentences[-1].start : paragraph + sentences[-1].end] if sentences else ""
+
+    def _is_cited(self, start: int) -> bool:
+        """A marker vouches for its sentence and for those before it in the same paragraph."""
+        end = self._plain.find("\n\n", start)
+        return any(start < place and (end < 0 or place <= end + 2) for place, _ in self._marks)
+
+
+def scan_answer(text: str, passages: Sequence[SearchHit], *, language: str = "") -> tuple[str, CitationReport]:
+    """A whole answer at once: the text that may be shown and its report."""
+    scanner = CitationScanner(passages, language=language)
+    scanner.feed(text)
+    scanner.finish()
+    return scanner.text, scanner.report()
+
+
+def find_quote(statement: str, number: int, passage: SearchHit, language: str = "") -> Citation:
+    """The place of the passage that supports the statement best: itself where it stands there word for word, else one sentence,
+    else two neighbours."""
+    place = passage.text.find(statement) if statement else -1
+    if place >= 0:
+        return _citation(number, passage, place, place + len(statement), 1.0)
+    spans = [(sentence.start, sentence.end) for sentence in split_sentences(passage.text)] or [(0, len(passage.text))]
+    pairs = [(first[0], second[1]) for first, second in itertools.pairwise(spans)]
+    wanted = set(count_terms(statement, language))
+    single = max(((_share(wanted, passage.text[slice(*span)], language), span) for span in spans), key=_first)
+    double = max(
+        ((_share(wanted, passage.text[slice(*span)], language), span) for span in pairs), key=_first, default=single
+    )
+    share, span = double if double[0] >= single[0] + TWO_SENTENCES_GAIN else single
+    return _citation(number, passage, *span, share if _has_facts(statement, passage) else 0.0)
+
+
+def _first(pair: tuple[float, tuple[int, int]]) -> float:
+    return pair[0]
+
+
+def _citation(number: int, passage: SearchHit, start: int, end: int, support: float) -> Citation:
+    offset = passage.char_start
+    return Citation(number, passage, passage.text[start:end], offset + start, offset + end, support)
+
+
+def _share(wanted: set[int], text: str, language: str) -> float:
+    return len(wanted & set(count_terms(text, language))) / len(wanted) if wanted else 0.0
+
+
+def _has_facts(statement: str, passage: SearchHit) -> bool:
+    """Every number and every name of the statement stands in the passage, its title or its headings."""
+    source = " ".join((passage.title, *passage.heading_path, passage.text))
+    figures = {_digits(figure) for figure in _FIGURE.findall(source)}
+    folded = source.casefold()
+    return all(_digits(figure) in figures for figure in _FIGURE.findall(statement)) and all(
+        name.casefold() in folded for name in _NAME.findall(statement)
+    )
+
+
+def _digits(figure: str) -> str:
+    return figure.replace(",", "").replace(".", "")
+
+
+def _expand(numbers: str) -> list[int]:
+    found: list[int] = []
+    for first, last in _RANGE.findall(numbers):
+        found.extend(range(int(first), min(int(last or first), int(first) + 20) + 1))
+    return list(dict.fromkeys(found))
+
+
+def _statements(plain: str) -> list[tuple[int, str]]:
+    """Sentences that state something: those of four words and more."""
+    sentences = [(sentence.start, plain[sentence.start : sentence.end]) for sentence in split_sentences(plain)]
+    return [(start, text) for start, text in sentences if len(count_terms(text, "")) >= 4]

@@ -1,0 +1,202 @@
+"""Answers without a language model: the sentences of the passages that answer best, quoted character for character.
+
+Two steps. ``preselect`` ranks all sentences by words and passage rank and keeps at most 16, because embedding is what costs time.
+``pick_sentences`` scores those by ``cosine(question, sentence) + IDF coverage − 0.1 · passage rank`` and keeps the best one and up to
+two others that come near it. docs/algorithms/extractive_answers.md has the figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chatsphere.services.ai.sentences import Kind, Sentence, split_sentences
+from chatsphere.services.ai.tokens import estimate_tokens
+from chatsphere.services.errors import RetryableError
+from chatsphere.services.types import (
+    ChatDone,
+    ChatEvent,
+    ChatPrompt,
+    FinishReason,
+    SearchHit,
+    TextDelta,
+    TokenUsage,
+    Vectors,
+)
+from chatsphere.services.vector_store.analysis import count_terms
+
+MAX_CANDIDATES = 16
+MAX_SENTENCES = 3
+RANK_COST = 0.1
+NEAR_BEST = 0.35  # a further sentence may score this much less than the best
+LEAST_SCORE = 0.25  # below, nothing in the passages supports an answer
+
+
+class TextEmbedder(Protocol):
+    """The part of an embedder that an extractive answer needs."""
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors in order, ahead of work that can wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that may answer. ``header`` is a table row's header, verbatim from the same passage, else empty."""
+
+    passage_index: int
+    start: int
+    end: int
+    text: str
+    header: str
+    coverage: float  # share of the question's words in it, weighted by IDF
+    is_code: bool = False
+
+    @property
+    def lexical(self) -> float:
+        return self.coverage - RANK_COST * self.passage_index
+
+
+@dataclass(frozen=True, slots=True)
+class PickedSentence:
+    """A sentence of the answer: ``passages[passage_index].text[start:end] == text``."""
+
+    passage_index: int
+    start: int
+    end: int
+    text: str
+    score: float
+    header: str = ""
+    is_code: bool = False
+
+
+def preselect(
+    question: str, passages: Sequence[SearchHit], *, language: str = "", limit: int = MAX_CANDIDATES
+) -> list[Candidate]:
+    """The sentences worth embedding, best first by words and passage rank."""
+    sentences = [
+        (index, sentence) for index, passage in enumerate(passages) for sentence in split_sentences(passage.text)
+    ]
+    terms = [set(count_terms(_words_of(passages[index], sentence), language)) for index, sentence in sentences]
+    weights = _idf(set(count_terms(question, language)), terms)
+    found = [
+        _candidate(index, passages[index], sentence, _coverage(weights, own))
+        for (index, sentence), own in zip(sentences, terms, strict=True)
+    ]
+    unique = {candidate.text: candidate for candidate in reversed(found)}
+    return sorted(unique.values(), key=lambda candidate: -candidate.lexical)[:limit]
+
+
+def pick_sentences(candidates: Sequence[Candidate], similarity: Sequence[float]) -> list[PickedSentence]:
+    """At most three sentences, the best first; none when even the best is too weak. ``similarity`` is one cosine a candidate."""
+    scored = sorted(
+        (
+            _picked(candidate, candidate.lexical + cosine)
+            for candidate, cosine in zip(candidates, similarity, strict=True)
+        ),
+        key=lambda picked: -picked.score,
+    )
+    if not scored or scored[0].score < LEAST_SCORE:
+        return []
+    return [picked for picked in scored[:MAX_SENTENCES] if picked.score >= scored[0].score - NEAR_BEST]
+
+
+def answer_text(picked: Sequence[PickedSentence]) -> list[str]:
+    """The answer in pieces, one a sentence: the quote and its number; table rows stand under their header."""
+    return [_piece(sentence, is_first=number == 0) for number, sentence in enumerate(picked)]
+
+
+class ExtractiveChatModel:
+    """Quotes instead of writing. Without an embedder, or while it is away, sentences are chosen by their words alone."""
+
+    name = "extractive"
+
+    def __init__(self, embedder: TextEmbedder | None) -> None:
+        self._embedder = embedder
+
+    async def stream(self, prompt: ChatPrompt) -> AsyncIterator[ChatEvent]:
+        """One delta a sentence; no delta and ``refused_no_context`` when nothing in the passages supports an answer."""
+        candidates = preselect(prompt.question, prompt.passages, language=prompt.language)
+        picked = pick_sentences(candidates, await self._similarity(prompt.question, candidates))
+        pieces = answer_text(picked)
+        for piece in pieces:
+            yield TextDelta(piece)
+        usage = TokenUsage(_prompt_tokens(prompt), estimate_tokens("".join(pieces)), is_estimated=True)
+        yield ChatDone(FinishReason.STOP if picked else FinishReason.REFUSED_NO_CONTEXT, usage, self.name)
+
+    async def _similarity(self, question: str, candidates: Sequence[Candidate]) -> list[float]:
+        if self._embedder is None or not candidates:
+            return [0.0] * len(candidates)
+        try:
+            vectors = await self._embedder.embed_texts([question, *(_shown(candidate) for candidate in candidates)])
+        except RetryableError:
+            return [0.0] * len(candidates)
+        cosines: list[float] = (vectors[1:] @ vectors[0]).tolist()
+        return cosines
+
+
+def _candidate(index: int, passage: SearchHit, sentence: Sentence, coverage: float) -> Candidate:
+    return Candidate(
+        passage_index=index,
+        start=sentence.start,
+        end=sentence.end,
+        text=passage.text[sentence.start : sentence.end],
+        header=_header(passage, sentence),
+        coverage=coverage,
+        is_code=sentence.kind is Kind.CODE,
+    )
+
+
+def _picked(candidate: Candidate, score: float) -> PickedSentence:
+    return PickedSentence(
+        candidate.passage_index,
+        candidate.start,
+        candidate.end,
+        candidate.text,
+        score,
+        candidate.header,
+        candidate.is_code,
+    )
+
+
+def _header(passage: SearchHit, sentence: Sentence) -> str:
+    return passage.text[slice(*sentence.header)] if sentence.header else ""
+
+
+def _words_of(passage: SearchHit, sentence: Sentence) -> str:
+    text = passage.text[sentence.start : sentence.end]
+    return f"{_header(passage, sentence)}\n{text}" if sentence.header else text
+
+
+def _shown(candidate: Candidate) -> str:
+    return f"{candidate.header}\n{candidate.text}" if candidate.header else candidate.text
+
+
+def _idf(question: set[int], sentences: Iterable[set[int]]) -> dict[int, float]:
+    """BM25's inverse document frequency over the found sentences, of the question's terms."""
+    frequency: Counter[int] = Counter()
+    count = 0
+    for terms in sentences:
+        frequency.update(question & terms)
+        count += 1
+    return {term: math.log(1 + (count - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in question}
+
+
+def _coverage(weights: Mapping[int, float], terms: set[int]) -> float:
+    total = sum(weights.values())
+    return sum(weight for term, weight in weights.items() if term in terms) / total if total else 0.0
+
+
+def _piece(sentence: PickedSentence, *, is_first: bool) -> str:
+    number = f"[{sentence.passage_index + 1}]"
+    if sentence.header or sentence.is_code or sentence.text.startswith("|"):
+        header = f"{sentence.header}\n" if sentence.header else ""
+        return f"{'' if is_first else chr(10) * 2}{header}{sentence.text}\n\n{number}"
+    return f"{'' if is_first else ' '}{sentence.text} {number}"
+
+
+def _prompt_tokens(prompt: ChatPrompt) -> int:
+    return estimate_tokens(prompt.question) + sum(estimate_tokens(passage.text) for passage in prompt.passages)
