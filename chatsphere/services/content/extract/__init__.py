@@ -1,0 +1,108 @@
+"""Readers of documents: one module a format, chosen by what the bytes are.
+
+``extract`` reads in this process, ``sandbox.extract_in_child`` in a limited child process. Both give the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from chatsphere.services.content.extract.detect import detect_media_type
+from chatsphere.services.content.extract.source import Source
+from chatsphere.services.content.language import detect_language
+from chatsphere.services.content.limits import DEFAULT_LIMITS, Limits
+from chatsphere.services.errors import EmptyDocument, LimitExceeded, UnsupportedFormat
+from chatsphere.services.types import ExtractedDocument
+
+Reader = Callable[[Source], ExtractedDocument]
+
+_HERE = __name__
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+MARKDOWN = "text/markdown"
+
+# Media type → module of its reader (each has ``read``). Imported when first needed: a worker that sees no PDF loads no PDFium.
+READERS: Mapping[str, str] = {
+    "text/plain": f"{_HERE}.plain",
+    MARKDOWN: f"{_HERE}.markdown",
+    "text/html": f"{_HERE}.html",
+    "application/xhtml+xml": f"{_HERE}.html",
+    "application/pdf": f"{_HERE}.pdf",
+    f"{_OFFICE}.wordprocessingml.document": f"{_HERE}.docx",
+}
+
+# Read by our own linear code from bytes that no parser in C touches: safe outside the child process.
+SAFE_IN_PROCESS = frozenset({"text/plain", MARKDOWN})
+
+
+def extract(
+    data: Path | bytes,
+    *,
+    name: str,
+    media_type_hint: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    main_text_only: bool = False,
+) -> ExtractedDocument:
+    """Read a document in this process: pure, no network, bounded by ``limits`` except for memory and time.
+
+    The type is found from the bytes; ``name`` and ``media_type_hint`` only choose among text formats. ``main_text_only`` leaves
+    out a web page's navigation. Raises a ContentError whose message its owner understands. Cost: see each reader.
+    """
+    document = read_document(
+        data, name=name, media_type_hint=media_type_hint, limits=limits, main_text_only=main_text_only
+    )
+    return finish(document)
+
+
+def read_document(
+    data: Path | bytes, *, name: str, media_type_hint: str | None, limits: Limits, main_text_only: bool
+) -> ExtractedDocument:
+    """``extract`` without its last step (language and quality report)."""
+    content = load(data, limits)
+    if not content.strip():
+        raise EmptyDocument("This file is empty.")
+    media_type = detect_media_type(content, name=name, hint=media_type_hint)
+    document = reader_of(media_type)(
+        Source(content, name, media_type, limits, main_text_only, charset_of(media_type_hint))
+    )
+    if not document.blocks:
+        raise EmptyDocument(" ".join(["No text was found in this document.", *document.warnings]))
+    return document
+
+
+def finish(document: ExtractedDocument) -> ExtractedDocument:
+    """Add what every format needs: the language, and the figures of the quality report."""
+    language = document.language or detect_language(document.text)
+    return replace(document, language=language, report=_report(document, language))
+
+
+def load(data: Path | bytes, limits: Limits) -> bytes:
+    size = len(data) if isinstance(data, bytes) else data.stat().st_size
+    if size > limits.max_bytes:
+        raise LimitExceeded(f"This file has {size:,} bytes; {limits.max_bytes:,} are allowed.")
+    return data if isinstance(data, bytes) else data.read_bytes()
+
+
+def reader_of(media_type: str) -> Reader:
+    """Raises UnsupportedFormat for types without a reader."""
+    module = READERS.get(media_type)
+    if module is None:
+        raise UnsupportedFormat(f"Files of the type {media_type} cannot be read yet. Convert it to PDF, DOCX or text.")
+    return cast(Reader, import_module(module).read)
+
+
+def charset_of(media_type: str | None) -> str:
+    """The charset parameter of a Content-Type header, else ``""``."""
+    _, _, parameters = (media_type or "").lower().partition("charset=")
+    return parameters.split(";")[0].strip(" \"'")
+
+
+def _report(document: ExtractedDocument, language: str) -> dict[str, Any]:
+    pages = len(document.page_starts)
+    figures: dict[str, Any] = {"characters": len(document.text), "language": language, "pages": pages or None}
+    if pages:
+        figures["characters_per_page"] = round(len(document.text) / pages)
+    return {**figures, "undecodable_characters": document.text.count("\ufffd"), **document.report}

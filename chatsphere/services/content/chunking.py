@@ -1,0 +1,463 @@
+"""Cuts a document into chunks: stretches that are found, shown to the model and cited as one.
+
+The document's blocks become *atoms* that are never cut: a heading, a sentence, a list item, a table row, a line of code.
+A chunk is a run of neighbouring atoms. Where to cut is chosen for a whole section run at once by dynamic programming
+(as Knuth and Plass break paragraphs into lines): each chunk costs the square of its distance from the target length, each
+cut costs by what it parts (nothing between sections, a little between paragraphs, more inside a list, a table or code).
+``docs/algorithms/chunking.md`` has the rules and the figures behind the defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from chatsphere.services.content.extract.markdown import heading_text
+from chatsphere.services.content.markup import plain_words, search_text, without_targets
+from chatsphere.services.content.sentences import sentence_spans
+from chatsphere.services.types import Block, BlockKind, Chunk, ExtractedDocument
+
+CountTokens = Callable[[str], int]
+
+_WINDOW = 64  # atoms that one chunk may hold; bounds the work for one atom
+_CONTEXT_SEPARATOR = " › "
+_REMEMBERED_PIECES = 60_000
+_IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
+_CJK = re.compile(f"[{_IDEOGRAPHS}]")
+_PIECE = re.compile(r"[A-Za-z]+|[0-9]+|[!-\"$-)+-/:-=?@\[\]^{}]")
+_PIECE_ANY_SCRIPT = re.compile(rf"[{_IDEOGRAPHS}]|(?:(?![{_IDEOGRAPHS}])[^\W\d_])+|\d+|[^\w\s*#|`\\_~>]")
+_ITEM_START = re.compile(r"^(?: {0,3})(?:[-*+]|\d{1,9}[.)])(?=\s)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSettings:
+    """Lengths are words (CJK and Thai: two characters count as one) except where they are tokens of the embedding model."""
+
+    target_words: int = 110
+    max_words: int = 180
+    max_tokens: int = 256  # of what is embedded: context and text without markup, special tokens included
+    context_share: float = 0.3  # of max_tokens that the context may take
+
+    @property
+    def text_tokens(self) -> int:
+        """What remains of ``max_tokens`` for a chunk's text when the context takes its whole share."""
+        return int(self.max_tokens * (1 - self.context_share)) - 2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.target_words <= self.max_words:
+            raise ValueError("target_words must be positive and not above max_words.")
+        if self.max_tokens < 32 or not 0 < self.context_share < 0.8:
+            raise ValueError("max_tokens must be at least 32, context_share between 0 and 0.8.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Atom:
+    start: int
+    end: int
+    block: Block
+    index: int  # of the block
+    words: float
+    tokens: int
+    section: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """What stands under one heading, the heading included, up to the next heading of any level."""
+
+    path: tuple[str, ...]
+    level: int
+
+
+def chunk_document(
+    document: ExtractedDocument, *, title: str, count_tokens: CountTokens, settings: ChunkSettings = ChunkSettings()
+) -> Iterator[Chunk]:
+    """The document's chunks in order: exact, non-overlapping spans that cover every block's text.
+
+    ``count_tokens`` is the embedder's own, special tokens included; it is asked about once a chunk and once a distinct word.
+    No chunk is above ``settings.max_tokens``, counted on ``search_text(chunk.context, chunk.text)``. Time and memory are
+    linear in the text; a chunk that continues a table carries the names of the columns in its context.
+    """
+    return _Chunker(document, title, count_tokens, settings).chunks()
+
+
+class _Chunker:
+    def __init__(
+        self, document: ExtractedDocument, title: str, count_tokens: CountTokens, settings: ChunkSettings
+    ) -> None:
+        self._document = document
+        self._text = document.text
+        self._title = plain_words(title)
+        self._measure_source = _measure_of(count_tokens)
+        self._count_tokens = count_tokens
+        self._settings = settings
+        self._sections = [_Section((), 0)]
+
+    def chunks(self) -> Iterator[Chunk]:
+        ordinal = 0
+        for run in self._runs():
+            for atoms in _partition(run, self._settings, self._sections):
+                for chunk in self._fitting(atoms, ordinal):
+                    yield chunk
+                    ordinal += 1
+
+    # --- atoms ---
+
+    def _runs(self) -> Iterator[list[_Atom]]:
+        """Atoms between which a chunk may span; text that belongs to no block parts them, and so does a main heading."""
+        run: list[_Atom] = []
+        for atom in self._atoms():
+            if run and self._must_cut(run[-1], atom):
+                yield run
+                run = []
+            run.append(atom)
+        if run:
+            yield run
+
+    def _must_cut(self, before: _Atom, after: _Atom) -> bool:
+        if not self._text[before.end : after.start].isspace() and before.end != after.start:
+            return True
+        starts_section = after.block.kind is BlockKind.HEADING and before.block.kind is not BlockKind.HEADING
+        return starts_section and after.block.level == 1
+
+    def _atoms(self) -> Iterator[_Atom]:
+        section = 0
+        for index, block in enumerate(self._document.blocks):
+            if block.kind is BlockKind.HEADING:
+                section = self._open_section(block)
+            for start, end in self._spans(block):
+                words, tokens = self._measure(start, end)
+                yield _Atom(start, end, block, index, words, tokens, section)
+
+    def _open_section(self, heading: Block) -> int:
+        name = heading_text(self._text[heading.char_start : heading.char_end])
+        self._sections.append(_Section((*self._path_above(heading.level), name), heading.level))
+        return len(self._sections) - 1
+
+    def _path_above(self, level: int) -> tuple[str, ...]:
+        for section in reversed(self._sections):
+            if section.level < level:
+                return section.path
+        return ()
+
+    def _spans(self, block: Block) -> Iterable[tuple[int, int]]:
+        start, end = block.char_start, block.char_end
+        match block.kind:
+            case BlockKind.HEADING:
+                spans: Iterable[tuple[int, int]] = [(start, end)]
+            case BlockKind.LIST:
+                spans = _item_spans(self._text, start, end)
+            case BlockKind.TABLE:
+                spans = _row_spans(self._text, start, end, block.header_end)
+            case BlockKind.CODE:
+                spans = _line_spans(self._text, start, end)
+            case _:
+                spans = sentence_spans(self._text, start, end)
+        for span in spans:
+            yield from self._small_enough(*span)
+
+    def _small_enough(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """An atom that no chunk could hold is cut: into sentences, lines, clauses, words, and last anywhere."""
+        budget = self._settings.text_tokens
+        if end - start <= budget // 2 or self._measure(start, end)[1] <= budget:
+            yield start, end
+            return
+        sentences = list(sentence_spans(self._text, start, end))
+        pieces = sentences if len(sentences) > 1 else _pieces(self._text, start, end)
+        yield from self._pack(pieces, budget)
+
+    def _pack(self, pieces: Sequence[tuple[int, int]], budget: int) -> Iterator[tuple[int, int]]:
+        """Join neighbouring pieces up to the budget; a piece above it is cut further."""
+        begin, finish, used = -1, -1, 0
+        for start, end in pieces:
+            tokens = self._measure(start, end)[1]
+            if begin >= 0 and used + tokens > budget:
+                yield begin, finish
+                begin, used = -1, 0
+            if tokens > budget:
+                yield from self._halves(start, end, budget)
+                continue
+            begin = start if begin < 0 else begin
+            finish, used = end, used + tokens
+        if begin >= 0:
+            yield begin, finish
+
+    def _halves(self, start: int, end: int, budget: int) -> Iterator[tuple[int, int]]:
+        """Cut where a clause or word ends, as near to the middle as possible, until it fits."""
+        stack = [(start, end)]
+        while stack:
+            begin, finish = stack.pop()
+            if finish - begin <= 4 or self._measure(begin, finish)[1] <= budget:
+                yield begin, finish
+                continue
+            left, right = _middle_cut(self._text, begin, finish)
+            stack += [(right, finish), (begin, left)]
+
+    def _measure(self, start: int, end: int) -> tuple[float, int]:
+        return self._measure_source(self._text[start:end])
+
+    # --- chunks ---
+
+    def _fitting(self, atoms: Sequence[_Atom], ordinal: int) -> Iterator[Chunk]:
+        """The chunk of these atoms; when the tokenizer finds it too long after all, the chunks of its halves."""
+        stack = [tuple(atoms)]
+        while stack:
+            part = stack.pop()
+            chunk = self._chunk(part, ordinal)
+            if chunk.token_count <= self._settings.max_tokens:
+                yield chunk
+                ordinal += 1
+            elif len(part) > 1:
+                stack += [part[len(part) // 2 :], part[: len(part) // 2]]
+            else:
+                stack += [(atom,) for atom in reversed(self._cut_atom(part[0]))]
+
+    def _cut_atom(self, atom: _Atom) -> list[_Atom]:
+        left, right = _middle_cut(self._text, atom.start, atom.end)
+        return [
+            _Atom(start, end, atom.block, atom.index, *self._measure(start, end), atom.section)
+            for start, end in ((atom.start, left), (right, atom.end))
+        ]
+
+    def _chunk(self, atoms: Sequence[_Atom], ordinal: int) -> Chunk:
+        start, end = atoms[0].start, atoms[-1].end
+        path = self._common_path(atoms)
+        context = self._context(path, atoms[0])
+        text = self._text[start:end]
+        return Chunk(
+            ordinal=ordinal,
+            text=text,
+            char_start=start,
+            char_end=end,
+            context=context,
+            heading_path=path,
+            page=self._page_of(start),
+            kind=_main_kind(atoms),
+            token_count=self._count_tokens(search_text(context, text)),
+        )
+
+    def _common_path(self, atoms: Sequence[_Atom]) -> tuple[str, ...]:
+        """The headings under which all of the chunk stands; a heading alone is its own path."""
+        path = self._sections[atoms[0].section].path
+        for section in {atom.section for atom in atoms}:
+            other = self._sections[section].path
+            shared = 0
+            while shared < min(len(path), len(other)) and path[shared] == other[shared]:
+                shared += 1
+            path = path[:shared]
+        return path
+
+    def _context(self, path: tuple[str, ...], first: _Atom) -> str:
+        parts = [part for part in (self._title, *path) if part]
+        parts = [part for index, part in enumerate(parts) if not index or part != parts[index - 1]]
+        header_end = first.block.header_end
+        if first.block.kind is BlockKind.TABLE and header_end is not None and first.start >= header_end:
+            parts.append(_column_names(self._text[first.block.char_start : header_end]))
+        return self._shortened(parts)
+
+    def _shortened(self, parts: list[str]) -> str:
+        """Within its share of the tokens: outer headings go first, then words at the end."""
+        allowed = int(self._settings.max_tokens * self._settings.context_share)
+        while len(parts) > 1 and self._measure_source(_CONTEXT_SEPARATOR.join(parts))[1] > allowed:
+            parts.pop(1 if len(parts) > 2 else 0)
+        context = _CONTEXT_SEPARATOR.join(parts)
+        while context and self._measure_source(context)[1] > allowed:
+            context = context[: len(context) * 2 // 3].rstrip()
+        return context
+
+    def _page_of(self, offset: int) -> int | None:
+        return bisect_right(self._document.page_starts, offset) or None if self._document.page_starts else None
+
+
+class _Measure:
+    """How long a stretch of source is, without tokenizing it: words and tokens of its pieces (letters, digits, a mark) added up.
+
+    The lengths of pieces are asked once and remembered. The sum is exact for tokenizers that cut at these borders (WordPiece) and
+    a little too high for those that join across them (BPE). Markup and link targets do not count.
+    """
+
+    def __init__(self, count_tokens: CountTokens) -> None:
+        self.count_tokens = count_tokens
+        self._special = count_tokens("")
+        self._lengths: dict[str, int] = {}
+
+    def __call__(self, source: str) -> tuple[float, int]:
+        """Words and tokens."""
+        if "](" in source or "<" in source:
+            source = without_targets(source)
+        if source.isascii():
+            pieces = _PIECE.findall(source)
+            ideographs = 0
+        else:
+            pieces = _PIECE_ANY_SCRIPT.findall(source)
+            ideographs = len(_CJK.findall(source))
+        words = sum(map(str.isalnum, pieces)) - ideographs / 2
+        lengths = self._lengths
+        try:
+            return words, sum([lengths[piece] for piece in pieces])
+        except KeyError:
+            return words, sum([self._length(piece) for piece in pieces])
+
+    def _length(self, piece: str) -> int:
+        length = self._lengths.get(piece)
+        if length is None:
+            if len(piece) > 40:
+                return len(piece) // 3
+            if len(self._lengths) >= _REMEMBERED_PIECES:
+                self._lengths.clear()
+            length = self._lengths[piece] = self.count_tokens(piece) - self._special
+        return length
+
+
+@lru_cache(maxsize=4)
+def _measure_of(count_tokens: CountTokens) -> _Measure:
+    """Kept between documents: an embedder's ``count_tokens`` lives as long as its process."""
+    return _Measure(count_tokens)
+
+
+# --- choosing the cuts ---
+
+
+def _partition(
+    run: Sequence[_Atom], settings: ChunkSettings, sections: Sequence[_Section]
+) -> Iterator[Sequence[_Atom]]:
+    """The cheapest way to cut the run; see the module's docstring."""
+    cuts = [0.0] + [_cut_cost(before, after) for before, after in pairwise(run)]  # before atom i
+    joins = [_join_cost(before, after, sections) for before, after in pairwise(run)] + [0.0]  # after atom i
+    starts = _best_starts(run, settings, cuts, joins)
+    ends = [len(run)]
+    while ends[-1]:
+        ends.append(starts[ends[-1]])
+    for begin, finish in pairwise(reversed(ends)):
+        yield run[begin:finish]
+
+
+def _best_starts(run: Sequence[_Atom], settings: ChunkSettings, cuts: list[float], joins: list[float]) -> list[int]:
+    """For each end, where the last chunk before it begins when the run up to there is cut best."""
+    max_tokens, max_words = settings.text_tokens, settings.max_words
+    target = settings.target_words
+    costs, starts = [0.0], [0]
+    for last in range(len(run)):
+        words, tokens, joined = 0.0, 0, 0.0
+        best, choice = float("inf"), last
+        for first in range(last, max(last - _WINDOW, -1), -1):
+            atom = run[first]
+            words += atom.words
+            tokens += atom.tokens
+            if first < last:
+                joined += joins[first]
+                if tokens > max_tokens or words > max_words:
+                    break
+            distance = (words - target) / target
+            cost = costs[first] + cuts[first] + joined + distance * distance
+            if cost < best:
+                best, choice = cost, first
+        costs.append(best + _EACH_CHUNK)
+        starts.append(choice)
+    return starts
+
+
+_EACH_CHUNK = 0.05  # so that few chunks are preferred to many
+_CUT_INSIDE = {
+    BlockKind.HEADING: 4.0,
+    BlockKind.PARAGRAPH: 0.12,
+    BlockKind.QUOTE: 0.15,
+    BlockKind.LIST: 0.2,
+    BlockKind.TABLE: 0.5,
+    BlockKind.CODE: 0.6,
+}
+
+
+def _cut_cost(before: _Atom, after: _Atom) -> float:
+    """What it costs to cut between two neighbours."""
+    if before.block.kind is BlockKind.HEADING:
+        return 4.0  # a heading belongs to what follows
+    if before.index == after.index:
+        return _CUT_INSIDE[before.block.kind]
+    if after.block.kind is BlockKind.HEADING:
+        return -0.1
+    if after.block.kind in (BlockKind.LIST, BlockKind.TABLE, BlockKind.CODE) and before.words < 40:
+        return 0.25  # the sentence that introduces it
+    return 0.0
+
+
+def _join_cost(before: _Atom, after: _Atom, sections: Sequence[_Section]) -> float:
+    """What it costs to keep two neighbours in one chunk: nothing within a section, more for main sections than for small ones."""
+    if before.section == after.section or before.block.kind is BlockKind.HEADING:
+        return 0.0
+    return 0.5 if sections[after.section].level > 2 else 0.7
+
+
+# --- spans inside blocks ---
+
+
+def _line_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    position = start
+    for line in text[start:end].split("\n"):
+        stop = position + len(line.rstrip())
+        if line.strip():
+            yield position, stop
+        position += len(line) + 1
+
+
+def _item_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Items of the outermost level, each with everything below it; one without items is cut by lines."""
+    starts = [match.start() for match in _ITEM_START.finditer(text, start, end)]
+    if len(starts) < 2:
+        yield from _line_spans(text, start, end)
+        return
+    starts[0] = start
+    for begin, finish in zip(starts, [*starts[1:], end], strict=True):
+        body = text[begin:finish]
+        yield begin + len(body) - len(body.lstrip()), begin + len(body.rstrip())
+
+
+def _row_spans(text: str, start: int, end: int, header_end: int | None) -> Iterator[tuple[int, int]]:
+    """The header as one span, then a span a row."""
+    if header_end is not None and start < header_end < end:
+        yield start, start + len(text[start:header_end].rstrip())
+        start = header_end
+    yield from _line_spans(text, start, end)
+
+
+def _pieces(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    lines = list(_line_spans(text, start, end))
+    if len(lines) > 1:
+        return lines
+    return [(start, end)]
+
+
+def _middle_cut(text: str, start: int, end: int) -> tuple[int, int]:
+    """Where to cut a piece that is too long: after a clause, else between words, else between characters; white space is dropped."""
+    middle, reach = (start + end) // 2, (end - start) // 4
+    for pattern in (_CLAUSE, _GAP):
+        cuts = [match.end() for match in pattern.finditer(text, middle - reach, middle + reach)]
+        if cuts:
+            cut = min(cuts, key=lambda position: abs(position - middle))
+            left = start + len(text[start:cut].rstrip())
+            right = cut + len(text[cut:end]) - len(text[cut:end].lstrip())
+            if start < left and right < end:
+                return left, right
+    return middle, middle
+
+
+_CLAUSE = re.compile(r"[;:,)](?=\s)|[،、，；：]|\n")
+_GAP = re.compile(r"\s+")
+
+
+def _main_kind(atoms: Sequence[_Atom]) -> BlockKind:
+    """The kind that most of the words have, headings aside."""
+    shares: dict[BlockKind, float] = {}
+    for atom in atoms:
+        weight = 0.0 if atom.block.kind is BlockKind.HEADING else atom.words + 1
+        shares[atom.block.kind] = shares.get(atom.block.kind, 0.0) + weight
+    return max(shares, key=lambda kind: shares[kind])
+
+
+def _column_names(header: str) -> str:
+    names = [plain_words(cell) for line in header.split("\n") for cell in re.split(r"(?<!\\)\|", line)]
+    return ", ".join(dict.fromkeys(name for name in names if name and not re.fullmatch(r"[:\- ]+", name)))

@@ -1,0 +1,67 @@
+"""ZIP containers of strangers (office files, EPUB, plain ZIP), read in memory under limits; nothing is written to disk."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from chatsphere.services.content.limits import MEGABYTE, Limits
+from chatsphere.services.errors import BrokenDocument, EncryptedDocument, LimitExceeded
+
+_PIECE = 256 * 1024
+_FREE_EXPANSION = 10 * MEGABYTE  # unpacked size below which any ratio is fine
+_BOMB = "This file unpacks to far more than its size and was refused."
+
+
+class Archive:
+    """Counts what is really unpacked, over all entries together; sizes declared in the directory are not believed."""
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        self._limits = limits
+        self._unpacked = 0
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError, struct.error) as error:
+            raise BrokenDocument("This file is damaged: its container cannot be opened.") from error
+        self._entries = {info.filename: info for info in self._zip.infolist()}
+        if len(self._entries) > limits.max_entries:
+            raise LimitExceeded(f"This file holds more than {limits.max_entries:,} parts.")
+
+    def names(self) -> list[str]:
+        return list(self._entries)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
+    def read(self, name: str) -> bytes:
+        """One entry, whole. Raises BrokenDocument when it is missing or damaged, LimitExceeded for a bomb."""
+        return b"".join(self._pieces(name))
+
+    def read_or_none(self, name: str) -> bytes | None:
+        return self.read(name) if name in self._entries else None
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        info = self._entries.get(name)
+        if info is None:
+            raise BrokenDocument(f"This file is damaged: its part {name!r} is missing.")
+        if info.flag_bits & 0x1:
+            raise EncryptedDocument("This archive is protected by a password. Upload it without one.")
+        size = 0
+        try:
+            with self._zip.open(info) as stream:
+                while piece := stream.read(_PIECE):
+                    size += len(piece)
+                    self._count(len(piece), size, info.compress_size)
+                    yield piece
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
+            raise BrokenDocument(f"This file is damaged: its part {name!r} cannot be unpacked.") from error
+
+    def _count(self, piece: int, size: int, packed: int) -> None:
+        self._unpacked += piece
+        if self._unpacked > self._limits.max_expanded_bytes:
+            raise LimitExceeded(_BOMB)
+        if size > _FREE_EXPANSION and size > self._limits.max_expansion * max(packed, 1):
+            raise LimitExceeded(_BOMB)

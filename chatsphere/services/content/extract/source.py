@@ -1,0 +1,19 @@
+"""What a reader is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chatsphere.services.content.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's bytes, with what is known about them. ``main_text_only`` is for web pages: navigation and teasers are left out."""
+
+    data: bytes
+    name: str
+    media_type: str
+    limits: Limits
+    main_text_only: bool = False
+    charset: str = ""  # as the sender declared it; bytes that contradict it win
