@@ -1,11 +1,10 @@
-"""How the OpenAPI document describes what all endpoints share: the bearer token, the error envelope, the probes."""
+"""How the OpenAPI document describes what all endpoints share: the error envelope and plain views."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.views import APIView
 
@@ -57,20 +56,6 @@ PROBES = ("/healthz", "/readyz", "/metrics")
 
 class Schema(AutoSchema):
     """DRF's views in the document. Errors are added to all operations at the end, by ``add_errors``."""
-
-
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # found by its metaclass
-    """One header for people, servers and browsers."""
-
-    target_class = "chatsphere.apps.users.authentication.BearerAuthentication"
-    name = "bearer"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "An access token of a person, a secret key `cs_sk_…` or a publishable key `cs_pk_…`.",
-        }
 
 
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -6,7 +6,10 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
+from chatsphere.core.principal import Principal
 from chatsphere.core.tenancy import SameWorkspace, TenantChild, TenantModel, WorkspaceQuerySet, parent_key, tenant_key
 
 
@@ -15,13 +18,26 @@ class ChatbotQuerySet(WorkspaceQuerySet):
         """Neither deleted nor in a deleted or suspended workspace."""
         return self.filter(deleted_at=None, workspace__deleted_at=None, workspace__is_suspended=False)
 
+    def visible_to(self, principal: Principal) -> Self:
+        """The living chatbots of the principal's workspace; a key that is bound to some sees only those."""
+        chatbots = self.in_workspace(principal.workspace_id).alive()
+        return chatbots if principal.chatbot_ids is None else chatbots.filter(pk__in=principal.chatbot_ids)
+
+    def with_details(self) -> Self:
+        """Adds ``sources_count`` and ``published_number`` (None: never published)."""
+        sources: Any = self.model._meta.get_field("sources").related_model
+        count = sources.objects.filter(chatbot=OuterRef("pk")).order_by().values("chatbot").annotate(n=Count("*"))
+        return self.annotate(
+            sources_count=Coalesce(Subquery(count.values("n")), 0), published_number=F("published_version__number")
+        )
+
 
 class Chatbot(TenantModel):
     """``configuration`` is validated by ``chatbots.configuration``. A deleted one answers nothing at once and can be restored by an
     operator until it is purged after seven days."""
 
     name = models.CharField(max_length=200)
-    slug = models.SlugField(max_length=80)
+    slug = models.SlugField(max_length=80, allow_unicode=True)
     is_active = models.BooleanField(default=True)
     configuration = models.JSONField(default=dict)
     embedding_model = models.CharField(max_length=100, blank=True, help_text="Whose vectors answer; empty: none yet.")
@@ -67,9 +83,14 @@ class ChatbotVersion(TenantChild):
     )
     published_at = models.DateTimeField(null=True, blank=True)
 
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
+
     class Meta:
         constraints = (
             tenant_key("chatbots_chatbotversion"),
             SameWorkspace(field="chatbot", name="chatbots_chatbotversion_same_workspace"),
             models.UniqueConstraint(fields=["chatbot", "number"], name="chatbots_chatbotversion_number_once"),
         )
+
+    def __str__(self) -> str:
+        return f"version {self.number}"

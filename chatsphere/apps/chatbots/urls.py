@@ -1,5 +1,13 @@
 """Paths of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from chatsphere.apps.chatbots import views
+
+urlpatterns = [
+    path("chatbots/", views.ChatbotList.as_view()),
+    path("chatbots/<uuid:chatbot_id>/", views.ChatbotDetail.as_view()),
+    path("chatbots/<uuid:chatbot_id>/versions/", views.VersionList.as_view()),
+    path("chatbots/<uuid:chatbot_id>/versions/<int:number>/publish/", views.VersionPublish.as_view()),
+    path("chatbots/<uuid:chatbot_id>/versions/<int:number>/rollback/", views.VersionRollback.as_view()),
+]

@@ -6,7 +6,7 @@ whose length is declared and small passes by for the price of one look at its he
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -14,10 +14,10 @@ import orjson
 from chatsphere.core.context import take_request_id
 from chatsphere.core.exceptions import TooLarge, envelope
 
-Message = MutableMapping[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 Limits = Callable[[], tuple[int, int]]  # of a multipart body and of any other, in bytes
 
 
@@ -32,7 +32,7 @@ class BodyLimit:
         self.application = application
         self.limits = limits
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.application(scope, receive, send)
         headers: dict[bytes, bytes] = {name.lower(): value for name, value in scope["headers"]}

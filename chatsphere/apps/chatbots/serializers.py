@@ -1,0 +1,96 @@
+"""What goes in and out of the chatbots' endpoints."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from chatsphere.apps.chatbots.configuration import ConfigurationSerializer, as_stored, read_configuration
+from chatsphere.apps.chatbots.models import Chatbot, ChatbotVersion
+from chatsphere.apps.chatbots.slugs import slug_of
+from chatsphere.core.query import SparseFields
+from chatsphere.core.serializers import StrictSerializer
+
+LIKE_AN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+
+
+class ChatbotSerializer(SparseFields):
+    """A chatbot. ``configuration`` shows every key, defaults included."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    is_active = serializers.BooleanField()
+    configuration = serializers.SerializerMethodField()
+    published_version = serializers.IntegerField(
+        source="published_number",
+        allow_null=True,
+        help_text=gettext_lazy("The version that answers; null: the configuration as it stands."),
+    )
+    sources_count = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    @extend_schema_field(ConfigurationSerializer)
+    def get_configuration(self, chatbot: Chatbot) -> dict[str, Any]:
+        return as_stored(read_configuration(chatbot.configuration))
+
+
+class ChatbotInput(StrictSerializer):
+    """What a member may say of a chatbot."""
+
+    name = serializers.CharField(max_length=200)
+    slug = serializers.CharField(
+        required=False,
+        max_length=80,
+        help_text=gettext_lazy(
+            "Names the chatbot in the OpenAI-compatible API; made from the name when it is left out."
+        ),
+    )
+    is_active = serializers.BooleanField(required=False, help_text=gettext_lazy("An inactive chatbot answers nobody."))
+    configuration = ConfigurationSerializer(required=False)
+
+    def validate_slug(self, value: str) -> str:
+        if value != slug_of(value) or LIKE_AN_ID.match(value):
+            raise serializers.ValidationError(_("Use small letters, digits and single hyphens, 70 at most."))
+        return value
+
+
+class ChatbotFilters(serializers.Serializer[Any]):
+    """How a list of chatbots can be narrowed."""
+
+    is_active = serializers.BooleanField(required=False)
+    slug = serializers.CharField(required=False)
+    search = serializers.CharField(required=False, max_length=200, help_text=gettext_lazy("A part of the name."))
+
+
+class VersionSerializer(serializers.Serializer[Any]):
+    """A frozen configuration."""
+
+    number = serializers.IntegerField()
+    note = serializers.CharField()
+    configuration = serializers.SerializerMethodField()
+    is_published = serializers.SerializerMethodField(help_text=gettext_lazy("Whether it answers now."))
+    published_at = serializers.DateTimeField(
+        allow_null=True, help_text=gettext_lazy("When it was published last; null: never.")
+    )
+    created_by = serializers.UUIDField(source="created_by_id", allow_null=True)
+    created_at = serializers.DateTimeField()
+
+    @extend_schema_field(ConfigurationSerializer)
+    def get_configuration(self, version: ChatbotVersion) -> dict[str, Any]:
+        return as_stored(read_configuration(version.configuration))
+
+    def get_is_published(self, version: ChatbotVersion) -> bool:
+        return bool(version.chatbot.published_version_id == version.pk)
+
+
+class VersionInput(StrictSerializer):
+    """What may be said of a new version."""
+
+    note = serializers.CharField(required=False, max_length=500, allow_blank=True)
