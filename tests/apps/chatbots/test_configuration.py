@@ -23,7 +23,14 @@ from chatsphere.apps.chatbots.configuration import (
         {"language": "pt-BR", "model": "openai:gpt-4.1-mini", "temperature": 2, "top_k": 30},
         {"model": "extractive", "min_score": 0, "history_turns": 0, "system_prompt": " Be kind.\n"},
         {"model": "openai:org/Model-7B:latest", "suggested_questions": ["How?", "Why?"]},
-        {"allowed_origins": ["https://example.com", "http://localhost:3000", "https://*.example.com", "http://[::1]:80"]},
+        {
+            "allowed_origins": [
+                "https://example.com",
+                "http://localhost:3000",
+                "https://*.example.com",
+                "http://[::1]:80",
+            ]
+        },
         {"theme": {"primary_color": "#0af", "mode": "dark", "position": "left", "avatar_url": "https://x.test/a.png"}},
         {"language": None, "theme": None, "allowed_origins": None, "top_k": None},
     ],
@@ -102,9 +109,7 @@ def test_what_was_stored_comes_back() -> None:
 
     read = read_configuration(stored)
 
-    assert read == Configuration(
-        top_k=3, temperature=1.0, allowed_origins=("https://a.test",), theme={"mode": "dark"}
-    )
+    assert read == Configuration(top_k=3, temperature=1.0, allowed_origins=("https://a.test",), theme={"mode": "dark"})
     assert as_stored(read) == {**as_stored(Configuration()), **stored}
 
 
