@@ -7,18 +7,17 @@ suspended are known at once on every process.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.users import tokens
+from chatsphere.apps.users.named_sql import SQL, execute, fetch_one
 from chatsphere.apps.users.tokens import Claims, GivenKey, TokenType
 from chatsphere.core.async_database import AsyncRows, pool
 from chatsphere.core.exceptions import Forbidden, NotFound, Unauthenticated
 from chatsphere.core.principal import Principal, PrincipalKind
-from chatsphere.services.sql import statements
 
 Row = Mapping[str, Any]
 Given = Claims | GivenKey
@@ -33,10 +32,10 @@ def authenticate(authorization: str | None, *, workspace: str | None = None) -> 
     given, wanted = _read(authorization), _workspace_id(workspace)
     if given is None:
         return None
-    row = _fetch(*_lookup(given, wanted))
+    row = fetch_one(*_lookup(given, wanted))
     principal = _principal(given, row, wanted)
     if isinstance(given, GivenKey) and row and row["is_stale"]:
-        _execute("touch_key", {"key_id": given.id, "secret_hash": tokens.hash_secret(given.secret)})
+        execute("touch_key", {"key_id": given.id, "secret_hash": tokens.hash_secret(given.secret)})
     return principal
 
 
@@ -57,17 +56,17 @@ async def is_still_good(principal: Principal) -> bool:
     """Whether a long-lived stream may go on: session, key, membership and workspace are as good as at its start. One round trip."""
     name, parameters = _lookup_again(principal)
     async with (await pool()).connection() as own:
-        row = await (await own.execute(_sql(name), parameters)).fetchone()
+        row = await (await own.execute(SQL[name], parameters)).fetchone()
     return row is not None and row["workspace_id"] == principal.workspace_id and not row["is_suspended"]
 
 
 async def _authenticate_on(connection: AsyncRows, given: Given, wanted: UUID | None) -> Principal:
     name, parameters = _lookup(given, wanted)
-    row = await (await connection.execute(_sql(name), parameters)).fetchone()
+    row = await (await connection.execute(SQL[name], parameters)).fetchone()
     principal = _principal(given, row, wanted)
     if isinstance(given, GivenKey) and row and row["is_stale"]:
         parameters = {"key_id": given.id, "secret_hash": tokens.hash_secret(given.secret)}
-        await connection.execute(_sql("touch_key"), parameters)
+        await connection.execute(SQL["touch_key"], parameters)
     return principal
 
 
@@ -153,20 +152,3 @@ def _principal_of_key(given: GivenKey, row: Row | None, wanted: UUID | None) -> 
 def _refuse_suspended(row: Row) -> None:
     if row["is_suspended"]:
         raise Forbidden(_("This workspace is suspended. Write to the support."), type="workspace_suspended")
-
-
-def _sql(name: str) -> Any:
-    return statements("chatsphere.apps.users")[name]
-
-
-def _fetch(name: str, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_sql(name), parameters)
-        row = cursor.fetchone()
-        columns = [column[0] for column in cast(Any, cursor.description)]
-    return dict(zip(columns, row, strict=True)) if row else None
-
-
-def _execute(name: str, parameters: Mapping[str, Any]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_sql(name), parameters)

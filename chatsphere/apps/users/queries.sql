@@ -26,3 +26,91 @@ WHERE k.id = %(key_id)s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.
 -- Notes the use at most once a minute; the hash moves to the newest encryption key on the way.
 UPDATE users_apikey SET last_used_at = now(), secret_hash = %(secret_hash)s
 WHERE id = %(key_id)s AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+
+-- name: claim_quota
+-- Claims units of several metrics at once, all checked against the plan: held for a request, or used at once. Rows of metrics that have
+-- no room come back without a counter; the caller then rolls back. Counters are locked in the order of their metrics.
+WITH place AS (
+    SELECT date_trunc('month', now() AT TIME ZONE w.time_zone)::date AS month, (now() AT TIME ZONE w.time_zone)::date AS day,
+           COALESCE(w.usage_limit, p.messages_per_month) AS messages, p.tokens_per_month AS tokens,
+           p.messages_per_chatbot_per_day AS chatbot_messages, p.storage_bytes AS storage, p.chatbots
+    FROM users_workspace w JOIN users_plan p ON p.code = w.plan_id
+    WHERE w.id = %(workspace_id)s
+), asked AS MATERIALIZED (
+    SELECT a.id, a.held_id, a.kind, a.metric, a.units,
+           CASE WHEN a.kind IN ('messages', 'tokens') THEN month WHEN a.kind = 'chatbot_messages' THEN day
+                ELSE DATE '2000-01-01' END AS period,
+           CASE a.kind WHEN 'messages' THEN messages WHEN 'tokens' THEN tokens WHEN 'chatbot_messages' THEN chatbot_messages
+                WHEN 'storage' THEN storage WHEN 'chatbots' THEN chatbots END AS most
+    FROM unnest(%(ids)s::uuid[], %(held_ids)s::uuid[], %(kinds)s::text[], %(metrics)s::text[], %(units)s::bigint[])
+         AS a(id, held_id, kind, metric, units), place
+), claimed AS (
+    INSERT INTO users_quotacounter AS c (id, workspace_id, metric, period, used, reserved, warned, created_at)
+    SELECT id, %(workspace_id)s, metric, period, CASE WHEN %(is_held)s THEN 0 ELSE units END,
+           CASE WHEN %(is_held)s THEN units ELSE 0 END, 0, now()
+    FROM asked WHERE most IS NULL OR units <= most
+    ORDER BY metric
+    ON CONFLICT (workspace_id, metric, period) DO UPDATE
+    SET used = c.used + excluded.used, reserved = c.reserved + excluded.reserved
+    WHERE (SELECT a.most IS NULL OR c.used + c.reserved + a.units <= a.most FROM asked a WHERE a.metric = excluded.metric)
+    RETURNING c.id, c.metric, c.used, c.reserved, c.warned
+), held AS (
+    INSERT INTO users_quotareservation (id, workspace_id, request_key, metric, period, units, expires_at, created_at)
+    SELECT a.held_id, %(workspace_id)s, %(request_key)s, a.metric, a.period, a.units, now() + interval '1 hour', now()
+    FROM asked a JOIN claimed USING (metric)
+    WHERE %(is_held)s
+)
+SELECT a.kind, a.metric, a.period, a.most, a.units, c.id AS counter_id, c.used + c.reserved AS total, c.warned
+FROM asked a LEFT JOIN claimed c USING (metric)
+
+-- name: settle_quota
+-- Ends the reservation of a request: what was really used stays, the rest is free again. Without a reservation nothing happens.
+WITH gone AS (
+    DELETE FROM users_quotareservation
+    WHERE workspace_id = %(workspace_id)s AND request_key = %(request_key)s
+    RETURNING metric, period, units
+), locked AS MATERIALIZED (
+    SELECT c.id, g.units AS held, COALESCE(a.units, CASE WHEN %(is_released)s THEN 0 ELSE g.units END) AS actual
+    FROM gone g
+    JOIN users_quotacounter c ON c.workspace_id = %(workspace_id)s AND c.metric = g.metric AND c.period = g.period
+    LEFT JOIN unnest(%(metrics)s::text[], %(units)s::bigint[]) AS a(metric, units) ON a.metric = g.metric
+    ORDER BY c.metric
+    FOR UPDATE OF c
+)
+UPDATE users_quotacounter c SET used = c.used + l.actual, reserved = c.reserved - l.held
+FROM locked l WHERE c.id = l.id
+RETURNING c.metric
+
+-- name: give_back_quota
+-- Frees units of a metric that counts what is there now (chatbots, storage).
+UPDATE users_quotacounter SET used = GREATEST(0, used - %(units)s)
+WHERE workspace_id = %(workspace_id)s AND metric = %(metric)s AND period = DATE '2000-01-01'
+
+-- name: note_warning
+-- True for the first who tells of this level in this period.
+UPDATE users_quotacounter SET warned = %(level)s WHERE id = %(counter_id)s AND warned < %(level)s RETURNING id
+
+-- name: release_expired_quota
+-- Frees what requests held that never came to an end.
+WITH gone AS (
+    DELETE FROM users_quotareservation WHERE id IN (
+        SELECT id FROM users_quotareservation WHERE expires_at < now() LIMIT 1000 FOR UPDATE SKIP LOCKED
+    ) RETURNING workspace_id, metric, period, units
+), sums AS MATERIALIZED (
+    SELECT workspace_id, metric, period, sum(units)::bigint AS units FROM gone GROUP BY 1, 2, 3
+)
+UPDATE users_quotacounter c SET reserved = c.reserved - s.units
+FROM sums s WHERE c.workspace_id = s.workspace_id AND c.metric = s.metric AND c.period = s.period
+RETURNING c.id
+
+-- name: record_usage
+-- A line of the ledger; a repeated one changes nothing.
+INSERT INTO users_usagerecord (
+    id, workspace_id, created_at, kind, request_key, occurred_at, chatbot_id, conversation_id, message_id, visitor_id, api_key_id, user_id,
+    channel, model, prompt_tokens, completion_tokens, embedding_tokens, cost_micros, currency, latency_ms, first_token_ms, finish_reason
+) VALUES (
+    %(id)s, %(workspace_id)s, now(), %(kind)s, %(request_key)s, COALESCE(%(occurred_at)s, now()), %(chatbot_id)s, %(conversation_id)s,
+    %(message_id)s, %(visitor_id)s, %(api_key_id)s, %(user_id)s, %(channel)s, %(model)s, %(prompt_tokens)s, %(completion_tokens)s,
+    %(embedding_tokens)s, %(cost_micros)s, %(currency)s, %(latency_ms)s, %(first_token_ms)s, %(finish_reason)s
+) ON CONFLICT (workspace_id, request_key) DO NOTHING
+RETURNING id

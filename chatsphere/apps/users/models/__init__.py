@@ -2,18 +2,20 @@
 
 from chatsphere.apps.users.models.api_key import APIKey, APIKeyChatbot
 from chatsphere.apps.users.models.audit import AuditEvent
-from chatsphere.apps.users.models.session import Session
-from chatsphere.apps.users.models.usage import QuotaCounter, UsageRecord
+from chatsphere.apps.users.models.session import AttemptLimit, Session
+from chatsphere.apps.users.models.usage import QuotaCounter, QuotaReservation, UsageRecord
 from chatsphere.apps.users.models.user import User
 from chatsphere.apps.users.models.workspace import Membership, Plan, Role, Workspace
 
 __all__ = [
     "APIKey",
     "APIKeyChatbot",
+    "AttemptLimit",
     "AuditEvent",
     "Membership",
     "Plan",
     "QuotaCounter",
+    "QuotaReservation",
     "Role",
     "Session",
     "UsageRecord",

@@ -24,3 +24,19 @@ class Session(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=["user", "-created_at"], name="users_session_by_user"),)
+
+
+class AttemptLimit(models.Model):
+    """How fast somebody may try to get in: a leaky bucket (GCRA) a key, in PostgreSQL, so that losing Redis opens no door.
+
+    ``free_at`` is the theoretical arrival time; ``failures`` counts wrong passwords in a row and makes waits longer.
+    """
+
+    key = models.CharField(primary_key=True, max_length=120)
+    free_at = models.DateTimeField()
+    failures = models.IntegerField(default=0)
+    locked_until = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["updated_at"], name="users_attemptlimit_by_time"),)

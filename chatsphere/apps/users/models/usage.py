@@ -57,6 +57,7 @@ class QuotaCounter(TenantModel):
     period = models.DateField()
     used = models.BigIntegerField(default=0)
     reserved = models.BigIntegerField(default=0)
+    warned = models.SmallIntegerField(default=0, help_text="Percent of the limit at which people were last told.")
 
     objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
@@ -67,3 +68,21 @@ class QuotaCounter(TenantModel):
                 condition=models.Q(used__gte=0, reserved__gte=0), name="users_quotacounter_not_negative"
             ),
         )
+
+
+class QuotaReservation(TenantModel):
+    """Units held for a request that is under way; settled or released once, by its key, or released when it ran out."""
+
+    request_key = models.CharField(max_length=100)
+    metric = models.CharField(max_length=40)
+    period = models.DateField()
+    units = models.BigIntegerField()
+    expires_at = models.DateTimeField()
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "request_key", "metric"], name="users_quotareservation_once"),
+        )
+        indexes = (models.Index(fields=["expires_at"], name="users_quotareservation_expiry"),)

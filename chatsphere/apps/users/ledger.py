@@ -1,0 +1,60 @@
+"""The usage ledger: one line a turn, search or training step. Lines are only ever added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from chatsphere.apps.users.models import UsageRecord
+from chatsphere.apps.users.named_sql import SQL, fetch_one
+from chatsphere.core.async_database import AsyncRows
+from chatsphere.core.identifiers import new_id
+
+ABSURD = 10**9
+Kind = UsageRecord.Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a piece of work used. ``request_key`` makes a repeated booking harmless; ``occurred_at`` None is now; cost in micro-units."""
+
+    workspace_id: UUID
+    kind: str
+    request_key: str
+    occurred_at: datetime | None = None
+    chatbot_id: UUID | None = None
+    conversation_id: UUID | None = None
+    message_id: UUID | None = None
+    visitor_id: UUID | None = None
+    api_key_id: UUID | None = None
+    user_id: UUID | None = None
+    channel: str = ""
+    model: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    embedding_tokens: int = 0
+    cost_micros: int = 0
+    currency: str = "USD"
+    latency_ms: int | None = None
+    first_token_ms: int | None = None
+    finish_reason: str = ""
+
+
+def record_usage(usage: Usage) -> bool:
+    """Write a line in the caller's transaction; False when it stood there already. Impossible token counts become 0."""
+    return fetch_one("record_usage", _parameters(usage)) is not None
+
+
+async def record_usage_async(connection: AsyncRows, usage: Usage) -> bool:
+    """The same on an async connection, in its transaction."""
+    result = await connection.execute(SQL["record_usage"], _parameters(usage))
+    return await result.fetchone() is not None
+
+
+def _parameters(usage: Usage) -> dict[str, Any]:
+    values = {field.name: getattr(usage, field.name) for field in fields(usage)}
+    for name in ("prompt_tokens", "completion_tokens", "embedding_tokens"):
+        values[name] = values[name] if 0 <= values[name] <= ABSURD else 0
+    return {"id": new_id(), **values}
