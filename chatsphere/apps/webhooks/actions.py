@@ -52,6 +52,28 @@ def announce(
     )
 
 
+def announce_many(
+    *,
+    workspace_id: UUID,
+    type: str,  # noqa: A002 - the word of the contract
+    payloads: Mapping[UUID, Mapping[str, Any]],
+    chatbot_id: UUID | None = None,
+) -> None:
+    """One event of a kind for each object id, in one insert."""
+    _check(type)
+    Event.objects.bulk_create(
+        Event(
+            workspace_id=workspace_id,
+            type=type,
+            schema_version=SCHEMA_VERSION,
+            payload=dict(payload),
+            chatbot_id=chatbot_id,
+            object_id=object_id,
+        )
+        for object_id, payload in payloads.items()
+    )
+
+
 async def announce_async(
     connection: AsyncRows,
     *,
