@@ -11,7 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from chatsphere.services.content.extract.detect import detect_media_type
+from chatsphere.services.content.extract.detect import OLE, detect_media_type
+from chatsphere.services.content.extract.markdown import heading_title
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.language import detect_language
 from chatsphere.services.content.limits import DEFAULT_LIMITS, Limits
@@ -32,6 +33,7 @@ READERS: Mapping[str, str] = {
     "application/xhtml+xml": f"{_HERE}.html",
     "application/pdf": f"{_HERE}.pdf",
     f"{_OFFICE}.wordprocessingml.document": f"{_HERE}.docx",
+    OLE: f"{_HERE}.ole",
 }
 
 # Read by our own linear code from bytes that no parser in C touches: safe outside the child process.
@@ -74,9 +76,10 @@ def read_document(
 
 
 def finish(document: ExtractedDocument) -> ExtractedDocument:
-    """Add what every format needs: the language, and the figures of the quality report."""
+    """Add what every format needs: the language, a title where headings give one, and the figures of the quality report."""
+    title = document.title or heading_title(document.text, document.blocks)
     language = document.language or detect_language(document.text)
-    return replace(document, language=language, report=_report(document, language))
+    return replace(document, title=title, language=language, report=_report(document, language))
 
 
 def load(data: Path | bytes, limits: Limits) -> bytes:
