@@ -5,20 +5,24 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.staticfiles.views import serve as serve_static
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
+
+from chatsphere.core.documents import front_page, openapi_document
 
 api = [
     path("", include("chatsphere.apps.users.urls")),
     path("", include("chatsphere.apps.chatbots.urls")),
     path("", include("chatsphere.apps.training.urls")),
     path("", include("chatsphere.apps.conversations.urls")),
+    path("", include("chatsphere.apps.webhooks.urls")),
 ]
 
 urlpatterns = [
+    path("", front_page, name="front"),
     path("", include("chatsphere.core.urls")),
     path("api/v1/", include(api)),
     path("", include("chatsphere.apps.conversations.openai_urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", openapi_document, name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
     # Files of the admin and the API docs only; a reverse proxy may serve them from STATIC_ROOT instead.
@@ -26,5 +30,6 @@ urlpatterns = [
 ]
 
 handler400 = "chatsphere.core.middleware.errors.bad_request"
+handler403 = "chatsphere.core.middleware.errors.forbidden"
 handler404 = "chatsphere.core.middleware.errors.not_found"
 handler500 = "chatsphere.core.middleware.errors.server_error"

@@ -60,7 +60,9 @@ class Schema(AutoSchema):
 
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A hook of drf-spectacular: every operation may give these errors, each with an example."""
-    result.setdefault("components", {}).setdefault("schemas", {})["ErrorEnvelope"] = ENVELOPE
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["ErrorEnvelope"] = ENVELOPE
+    components["responses"] = {f"Error{status}": _error(status) for status in ERRORS}
     for path, item in result["paths"].items():
         if path.startswith((OWN_ERRORS, *PROBES)):
             continue
@@ -77,7 +79,7 @@ def _describe_errors(operation: dict[str, Any], method: str) -> None:
     if method in ("put", "patch"):
         statuses.append("412")
     for status in sorted(statuses):
-        operation["responses"].setdefault(status, _error(status))
+        operation["responses"].setdefault(status, {"$ref": f"#/components/responses/Error{status}"})
 
 
 def _error(status: str) -> dict[str, Any]:

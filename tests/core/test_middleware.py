@@ -1,0 +1,94 @@
+"""Request ids, and bodies that are refused before they are received."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from chatsphere.core.middleware.body_limit import BodyLimit
+
+
+@pytest.mark.parametrize("given", ["abcdefgh", "A-b_c.1234", "x" * 64])
+def test_a_well_formed_request_id_comes_back(client: Any, given: str) -> None:
+    assert client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "short", "x" * 65, "with space", "a\u00e9bcdefgh", "abc{}defgh"])
+def test_any_other_is_replaced(client: Any, given: str) -> None:
+    answer = client.get("/healthz", headers={"X-Request-Id": given})
+
+    assert answer.headers["X-Request-Id"] != given
+    assert len(answer.headers["X-Request-Id"]) == 32
+
+
+async def test_async_requests_carry_one_too(async_client: Any) -> None:
+    answer = await async_client.get("/healthz", headers={"X-Request-Id": "abcdefgh"})
+
+    assert answer.headers["X-Request-Id"] == "abcdefgh"
+
+
+class Served:
+    """A request through BodyLimit: what the application read, and what came back."""
+
+    def __init__(self, *, headers: dict[str, str], pieces: list[bytes]) -> None:
+        self.read: list[bytes] = []
+        self.sent: list[Any] = []
+        self.reached = False
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._pieces = self._messages(pieces)
+
+    async def _messages(self, pieces: list[bytes]) -> AsyncIterator[dict[str, Any]]:
+        for number, piece in enumerate(pieces, start=1):
+            yield {"type": "http.request", "body": piece, "more_body": number < len(pieces)}
+
+    async def application(self, scope: Any, receive: Any, send: Any) -> None:
+        self.reached = True
+        while True:
+            message = await receive()
+            self.read.append(message["body"])
+            if not message["more_body"]:
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def run(self, *, upload: int, other: int) -> Any:
+        async def send(message: Any) -> None:
+            self.sent.append(message)
+
+        scope = {"type": "http", "headers": self._headers}
+        await BodyLimit(self.application, lambda: (upload, other))(scope, self._pieces.__anext__, send)
+        return self.sent[0]["status"]
+
+
+async def test_a_small_body_passes() -> None:
+    served = Served(headers={"content-length": "4"}, pieces=[b"ab", b"cd"])
+
+    assert await served.run(upload=100, other=4) == 200
+    assert served.read == [b"ab", b"cd"]
+
+
+async def test_a_declared_length_over_the_limit_is_refused_unread() -> None:
+    served = Served(headers={"content-length": "5", "x-request-id": "abcdefgh"}, pieces=[b"abcde"])
+
+    assert await served.run(upload=100, other=4) == 413
+    assert not served.reached
+    error = json.loads(served.sent[1]["body"])["error"]
+    assert (error["type"], error["request_id"]) == ("too_large", "abcdefgh")
+
+
+@pytest.mark.parametrize("length", [None, "nonsense", "-1"])
+async def test_a_body_without_a_length_is_counted_while_it_comes(length: str | None) -> None:
+    headers = {} if length is None else {"content-length": length}
+    served = Served(headers=headers, pieces=[b"ab"] * 1000)
+
+    assert await served.run(upload=100, other=4) == 413
+    assert len(served.read) == 2
+
+
+async def test_uploads_have_a_limit_of_their_own() -> None:
+    headers = {"content-length": "50", "content-type": "Multipart/Form-Data; boundary=x"}
+
+    assert await Served(headers=headers, pieces=[b"x" * 50]).run(upload=100, other=4) == 200
+    assert await Served(headers=headers, pieces=[b"x" * 50]).run(upload=49, other=100) == 413

@@ -1,0 +1,88 @@
+"""The OpenAPI document is valid, complete and served without the help of other hosts."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from openapi_spec_validator import validate
+
+from chatsphere.core.documents import document
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def _operations() -> list[tuple[str, str, dict[str, Any]]]:
+    paths = document()["paths"].items()
+    return [(path, method, item[method]) for path, item in paths for method in item if method in METHODS]
+
+
+def test_it_is_made_without_a_warning() -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO())
+
+
+def test_it_is_valid_openapi_3() -> None:
+    validate(document())
+
+
+def test_every_operation_has_an_id_of_its_own_a_tag_and_a_sentence() -> None:
+    operations = _operations()
+    ids = [operation["operationId"] for _path, _method, operation in operations]
+
+    assert len(ids) == len(set(ids))
+    lacking = [
+        f"{method} {path}"
+        for path, method, operation in operations
+        if not (operation.get("tags") and (operation.get("description") or operation.get("summary")))
+    ]
+    assert lacking == []
+
+
+def test_every_operation_of_the_api_names_its_errors() -> None:
+    for path, method, operation in _operations():
+        if path.startswith("/api/"):
+            wanted = {"400", "401", "403", "404", "422", "429"}
+            assert wanted <= set(operation["responses"]), f"{method} {path}"
+
+
+def test_tokens_travel_as_bearer() -> None:
+    scheme = document()["components"]["securitySchemes"]["bearer"]
+
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
+def test_it_is_served_as_json(client: Any) -> None:
+    answer = client.get("/api/schema/")
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.json()["openapi"].startswith("3.")
+    assert set(answer.json()["paths"]) == set(document()["paths"])
+
+
+def test_the_docs_page_needs_no_other_host(client: Any) -> None:
+    page = client.get("/api/docs/")
+
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert re.findall(r"""(?:src|href)=["']?(?:https?:)?//[^"' >]+""", text) == []
+    assert "://" not in re.sub(r"^\s*(//|\*).*$", "", text, flags=re.MULTILINE)
+    files = re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
+    assert len(files) >= 3
+    for file in files:
+        assert client.get(file).status_code == 200, file
+
+
+@pytest.mark.parametrize("path", ["/", "/api/schema/", "/api/docs/", "/healthz"])
+def test_nobody_needs_a_credential_to_read_what_there_is(client: Any, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+def test_the_front_page_leads_to_the_docs(client: Any) -> None:
+    body = client.get("/").json()
+
+    assert body["name"] == "ChatSphere"
+    assert client.get(body["docs"]).status_code == 200
+    assert client.get(body["schema"]).status_code == 200
