@@ -1,0 +1,318 @@
+"""Chat and embedding models behind OpenAI's API, wherever it is served, through the official client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+import httpx2
+import numpy as np
+import openai
+import orjson
+
+from chatsphere.services.ai.openai_errors import CLIENT_ERRORS, engine_error, pause_before_retry
+from chatsphere.services.ai.openai_wire import (
+    StreamReader,
+    adapt_body,
+    chat_body,
+    embedding_batches,
+    embedding_body,
+    read_embeddings,
+)
+from chatsphere.services.ai.paced_reads import PacedTransport
+from chatsphere.services.ai.prompts import Message, build_messages, new_nonce
+from chatsphere.services.ai.tokens import estimate_tokens
+from chatsphere.services.errors import EngineError, EngineMisconfigured, UpstreamRejected, UpstreamTimeout
+from chatsphere.services.types import ChatEvent, ChatPrompt, EmbeddingModel, TextDelta, Vector, Vectors
+
+OFFICIAL_BASE_URL = "https://api.openai.com/v1"
+EMBEDDING_DIMENSIONS = {
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
+    "text-embedding-ada-002": 1536,
+}
+EMBEDDING_MAX_TOKENS = 8191
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds; ``between_tokens`` also bounds the silence of a stream that has begun."""
+
+    connect: float = 5.0
+    first_token: float = 30.0
+    between_tokens: float = 20.0
+    total: float = 180.0
+    embedding: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where the provider is. Servers without keys take any; the client wants one that is not empty."""
+
+    api_key: str
+    base_url: str = OFFICIAL_BASE_URL
+    timeouts: Timeouts = Timeouts()
+    max_attempts: int = 3
+
+    @property
+    def is_official(self) -> bool:
+        return "api.openai.com" in self.base_url
+
+
+class _Clients:
+    """The official clients of one connection: an asynchronous one an event loop, a blocking one a process."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._async: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = WeakKeyDictionary()
+        self._blocking: dict[int, openai.OpenAI] = {}
+        self._lock = threading.Lock()
+
+    def for_loop(self) -> openai.AsyncOpenAI:
+        loop = asyncio.get_running_loop()
+        client = self._async.get(loop)
+        if client is None:
+            http = httpx2.AsyncClient(transport=PacedTransport(), timeout=self._timeout(), follow_redirects=False)
+            client = openai.AsyncOpenAI(http_client=http, **self._options())
+            self._async[loop] = client
+        return client
+
+    def blocking(self) -> openai.OpenAI:
+        with self._lock:
+            if os.getpid() not in self._blocking:  # a forked worker must not share its parent's sockets
+                self._blocking = {os.getpid(): openai.OpenAI(timeout=self._timeout(), **self._options())}
+            return self._blocking[os.getpid()]
+
+    async def aclose(self) -> None:
+        client = self._async.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.close()
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "api_key": self._connection.api_key or "none",
+            "base_url": self._connection.base_url or OFFICIAL_BASE_URL,
+            "max_retries": 0,
+        }
+
+    def _timeout(self) -> httpx2.Timeout:
+        times = self._connection.timeouts
+        return httpx2.Timeout(times.embedding, connect=times.connect, pool=times.connect)
+
+
+class OpenAIChatModel:
+    """Streams an answer; deltas that arrive in one read come as one. Tries again only as long as nothing has been said."""
+
+    def __init__(self, model: str, connection: Connection) -> None:
+        if not model:
+            raise EngineMisconfigured("The chat model has no name. Write it as openai:<model>.")
+        self._model = model
+        self._connection = connection
+        self._clients = _Clients(connection)
+        self._refused: set[str] = set()  # complaints of the provider about parameters, remembered
+
+    @property
+    def name(self) -> str:
+        return f"openai:{self._model}"
+
+    async def stream(self, prompt: ChatPrompt) -> AsyncIterator[ChatEvent]:
+        """Raises UpstreamTimeout, UpstreamUnavailable, UpstreamRateLimited, UpstreamRejected or UpstreamInvalid; after text was
+        given, an error means that the answer broke off."""
+        messages = build_messages(prompt, nonce=new_nonce())
+        deadline = time.monotonic() + self._connection.timeouts.total
+        attempt = 0
+        while True:
+            attempt += 1
+            has_spoken = False
+            try:
+                async with aclosing(self._attempt(messages, prompt, deadline)) as events:
+                    async for event in events:
+                        has_spoken = True
+                        yield event
+                return
+            except EngineError as error:
+                pause = None if has_spoken or attempt >= self._connection.max_attempts else self._pause(error, attempt)
+                if pause is None or time.monotonic() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+
+    async def aclose(self) -> None:
+        """Close this event loop's connections."""
+        await self._clients.aclose()
+
+    def _pause(self, error: EngineError, attempt: int) -> float | None:
+        if isinstance(error, UpstreamRejected) and error.message not in self._refused:
+            self._refused.add(error.message)
+            return 0.0 if adapt_body(self._body([], ChatPrompt("", ())), error.message) is not None else None
+        return pause_before_retry(error, attempt)
+
+    def _body(self, messages: Sequence[Message], prompt: ChatPrompt) -> dict[str, Any]:
+        body = chat_body(self._model, messages, prompt, is_official=self._connection.is_official)
+        for complaint in self._refused:
+            body = adapt_body(body, complaint) or body
+        return body
+
+    async def _attempt(
+        self, messages: Sequence[Message], prompt: ChatPrompt, deadline: float
+    ) -> AsyncGenerator[ChatEvent, None]:
+        reader = StreamReader(self._model)
+        answer: list[str] = []
+        first_token = time.monotonic() + self._connection.timeouts.first_token
+        response = await self._open(orjson.dumps(self._body(messages, prompt)), min(first_token, deadline))
+        try:
+            chunks = response.aiter_bytes()
+            while True:
+                limit = self._next_limit(deadline) if answer else min(first_token, deadline)
+                data = await _next_chunk(chunks, limit)
+                text = reader.feed(data) if data is not None else reader.end()
+                if text:
+                    answer.append(text)
+                    yield TextDelta(text)
+                if data is None:
+                    break
+        finally:
+            await response.aclose()
+        yield reader.done(messages, "".join(answer))
+
+    def _next_limit(self, deadline: float) -> float:
+        return min(time.monotonic() + self._connection.timeouts.between_tokens, deadline)
+
+    async def _open(self, body: bytes, limit: float) -> httpx2.Response:
+        client = self._clients.for_loop()
+        try:
+            async with asyncio.timeout(limit - time.monotonic()):
+                # with this cast the client gives the open response itself, whatever its signature says
+                response: Any = await client.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    content=body,
+                    options={"headers": _JSON},
+                    stream=True,
+                    stream_cls=openai.AsyncStream[Any],
+                )
+        except TimeoutError:
+            raise UpstreamTimeout("The model provider did not begin to answer in time.") from None
+        except CLIENT_ERRORS as error:
+            raise engine_error(error) from error
+        return cast("httpx2.Response", response)
+
+
+async def _next_chunk(chunks: AsyncIterator[bytes], limit: float) -> bytes | None:
+    try:
+        async with asyncio.timeout(limit - time.monotonic()):
+            return await anext(chunks, None)
+    except TimeoutError:
+        raise UpstreamTimeout("The model provider fell silent.") from None
+    except CLIENT_ERRORS as error:
+        raise engine_error(error) from error
+
+
+class OpenAIEmbedder:
+    """Embeds in batches, several at a time. Asks for base64 and remembers when a server does not know it."""
+
+    def __init__(
+        self, model: str, connection: Connection, *, dimensions: int | None = None, concurrency: int = 4
+    ) -> None:
+        native = EMBEDDING_DIMENSIONS.get(model)
+        size = dimensions or native
+        if size is None:
+            raise EngineMisconfigured(f"The dimensions of the embedding model {model!r} are not known. Set them.")
+        suffix = f"@{size}" if native and size != native else ""
+        self.model = EmbeddingModel(f"openai:{model}{suffix}", size, EMBEDDING_MAX_TOKENS)
+        self._name = model
+        self._shortened = size if suffix else None
+        self._connection = connection
+        self._concurrency = concurrency
+        self._clients = _Clients(connection)
+        self._knows_base64 = True
+
+    def count_tokens(self, text: str) -> int:
+        """An estimate on the high side: the provider's tokenizer is not here."""
+        return estimate_tokens(text)
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors in order. Blocks; sends up to four batches at a time and obeys Retry-After up to 8 seconds."""
+        batches = [texts[batch.start : batch.stop] for batch in embedding_batches(texts)]
+        if len(batches) <= 1:
+            return self._embed_batch(batches[0]) if batches else np.empty((0, self.model.dimensions), np.float32)
+        with ThreadPoolExecutor(min(self._concurrency, len(batches))) as pool:
+            return np.concatenate(list(pool.map(self._embed_batch, batches)))
+
+    async def embed_query(self, text: str) -> Vector:
+        """The unit vector of a question; one request, tried again within ``Timeouts.first_token``."""
+        vector: Vector = (await self.embed_texts([text]))[0]
+        return vector
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors in order, for somebody who waits."""
+        if not texts:
+            return np.empty((0, self.model.dimensions), np.float32)
+        parts = [self._ask(texts[batch.start : batch.stop]) for batch in embedding_batches(texts)]
+        return np.concatenate(await asyncio.gather(*parts))
+
+    async def aclose(self) -> None:
+        """Close this event loop's connections."""
+        await self._clients.aclose()
+
+    def _embed_batch(self, texts: Sequence[str]) -> Vectors:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._read(self._post(self._request(texts)), len(texts))
+            except EngineError as error:
+                pause = self._pause(error, attempt)
+                if pause is None:
+                    raise
+            time.sleep(pause)
+
+    async def _ask(self, texts: Sequence[str]) -> Vectors:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._read(await self._post_async(self._request(texts)), len(texts))
+            except EngineError as error:
+                pause = self._pause(error, attempt)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+
+    def _request(self, texts: Sequence[str]) -> bytes:
+        body = embedding_body(self._name, texts, dimensions=self._shortened, is_base64=self._knows_base64)
+        return orjson.dumps(body)
+
+    def _read(self, content: bytes, count: int) -> Vectors:
+        return read_embeddings(content, count=count, dimensions=self.model.dimensions)
+
+    def _pause(self, error: EngineError, attempt: int) -> float | None:
+        if isinstance(error, UpstreamRejected) and self._knows_base64 and "encoding_format" in error.message:
+            self._knows_base64 = False
+            return 0.0
+        return None if attempt >= self._connection.max_attempts else pause_before_retry(error, attempt)
+
+    def _post(self, body: bytes) -> bytes:
+        try:
+            client = self._clients.blocking()
+            response = client.post("/embeddings", cast_to=httpx2.Response, content=body, options={"headers": _JSON})
+            return response.read()
+        except CLIENT_ERRORS as error:
+            raise engine_error(error) from error
+
+    async def _post_async(self, body: bytes) -> bytes:
+        client = self._clients.for_loop()
+        options: Any = {"headers": _JSON, "timeout": self._connection.timeouts.first_token}
+        try:
+            response = await client.post("/embeddings", cast_to=httpx2.Response, content=body, options=options)
+            return await response.aread()
+        except CLIENT_ERRORS as error:
+            raise engine_error(error) from error
