@@ -45,7 +45,7 @@ TEXTS: Final = (
 
 
 def axis(number: int, dimensions: int = 8) -> Vector:
-    return np.eye(dimensions, dtype=np.float32)[number % dimensions]
+    return np.asarray(np.eye(dimensions, dtype=np.float32)[number % dimensions])
 
 
 @dataclass
@@ -104,7 +104,8 @@ class Shop:
         request = SearchRequest(
             chatbot.workspace_id, chatbot.chatbot_id, text, vector, model_id, limit, candidates, filters
         )
-        return _run(self.store.search(request))
+        outcome: SearchOutcome = _run(self.store.search(request))
+        return outcome
 
     def found(self, text: str, vector: Vector | None = None, **options: Any) -> list[UUID]:
         return [hit.chunk_id for hit in self.search(text, vector, **options).hits]
@@ -462,12 +463,27 @@ def test_both_engines_find_the_same_with_the_same_scores(memory_shop: Shop, pgve
         shop.store.add_vectors(shop.connection, chatbot=HOME, model=MODEL, vectors=rows, is_live=True)
         shop.store.delete(shop.connection, chatbot=HOME, chunk_ids=ids[::17])
         shop.refresh()
+    assert_same_searches(pgvector_shop, memory_shop, generator, numbers, words)
+
+
+def test_both_engines_score_the_same_before_any_statistics(memory_shop: Shop, pgvector_shop: Shop) -> None:
+    records = [ChunkRecord(uid(100 + i), "", text, "en") for i, text in enumerate(TEXTS)]
+    for shop in (memory_shop, pgvector_shop):
+        shop.place([(r.chunk_id, r.text, PlacedChunk(uid(1), uid(2), ordinal=i)) for i, r in enumerate(records)])
+        shop.store.add_texts(shop.connection, chatbot=HOME, records=records, is_live=True)
+    question = "how many days of leave has an employee"
+    assert_same(pgvector_shop.search(question), memory_shop.search(question))
+
+
+def assert_same_searches(
+    one: Shop, other: Shop, generator: random.Random, numbers: np.random.Generator, words: Sequence[str]
+) -> None:
     for _ in range(40):
         question = " ".join(generator.choices(words, k=generator.randint(1, 9)))
         vector = numbers.normal(size=8).astype(np.float32) if generator.random() < 0.8 else None
         tags = frozenset(["x"]) if generator.random() < 0.3 else None
         options: dict[str, Any] = {"candidates": 30, "filters": SearchFilters(access_tags=tags)}
-        assert_same(pgvector_shop.search(question, vector, **options), memory_shop.search(question, vector, **options))
+        assert_same(one.search(question, vector, **options), other.search(question, vector, **options))
 
 
 def assert_same(one: SearchOutcome, other: SearchOutcome) -> None:

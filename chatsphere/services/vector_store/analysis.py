@@ -54,7 +54,8 @@ _COMPOUND: Final = re.compile(r"(?<![^\W_])[^\W_]++(?:(?:::|[._@&-])[^\W_]++)+|\
 _CAMEL: Final = re.compile(r"\b[A-Za-z]*[a-z][A-Z][A-Za-z0-9]*")
 _CAMEL_PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_MARKUP: Final = re.compile(r"\]\([^()\s]*\)|</?[A-Za-z][^<>]{0,300}>|\\(?=[!-/:-@\[-`{-~])")
+_MARKUP: Final = re.compile(r"\]\([^()\s]*\)|</?[A-Za-z][^<>]{0,300}>")
+_ESCAPE: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _SEPARATORS: Final = re.compile(r"[:._@&-]+")
 _LONGEST_COMPOUND: Final = 60  # longer ones are addresses and hashes, whose parts suffice
 _LARGEST_CACHE: Final = 200_000  # words remembered a language, some 20 MB
@@ -140,7 +141,7 @@ def _plain(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     text = _MARKUP.sub(" ", text) if "<" in text or "](" in text else text
-    text = text.replace("\\", "")
+    text = _ESCAPE.sub("", text) if "\\" in text else text
     return _THOUSANDS.sub("", text) if "," in text else text
 
 

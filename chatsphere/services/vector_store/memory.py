@@ -274,7 +274,8 @@ def _frequencies(counts: TermCounts, terms: Terms) -> Floats:
 
 
 def _average_length(totals: ChunkTotals) -> float:
-    return totals.length_total / totals.chunks if totals.chunks else bm25.REFERENCE_LENGTH
+    """At least 1: chunks may hold no term at all."""
+    return max(1.0, totals.length_total / totals.chunks) if totals.chunks else bm25.REFERENCE_LENGTH
 
 
 def _is_open(place: PlacedChunk, filters: SearchFilters) -> bool:

@@ -11,7 +11,8 @@ SELECT languages
 -- z-scores mixed, each chunk at its best place in a current version, and the figures of the refusal decision.
 WITH knowledge AS MATERIALIZED (
   SELECT coalesce(max(chunks), 0)::float8 AS chunks,
-         coalesce(max(length_total / nullif(chunks, 0)), %(reference_length)s::float8) AS average_length,
+         coalesce(max(CASE WHEN chunks > 0 THEN greatest(1, length_total / chunks) END),
+                  %(reference_length)s::float8) AS average_length,
          coalesce(max(buckets), 1) AS buckets
     FROM training_knowledgestatistics
    WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
@@ -32,12 +33,10 @@ question AS MATERIALIZED (
          coalesce(sum(idf), 0) AS idf_total
     FROM terms
 ),
--- A chunk's stored score times (a + b·length) / (a + c·length) is its BM25 score at the chatbot's average length.
+-- A chunk's stored score · (base + stored·length) / (base + true·length) is its BM25 score.
 norms AS MATERIALIZED (
-  SELECT 1 + %(k1)s::float8 * (1 - %(b)s::float8) AS a,
-         %(k1)s::float8 * %(b)s::float8 / %(reference_length)s::float8 AS b,
-         %(k1)s::float8 * %(b)s::float8 / average_length AS c
-    FROM knowledge
+  SELECT 1 + k1 * (1 - b) AS base, k1 * b / %(reference_length)s::float8 AS stored, k1 * b / average_length AS "true"
+    FROM knowledge, (SELECT %(k1)s::float8 AS k1, %(b)s::float8 AS b) AS constants
 ),
 -- Whether anything is hidden from this caller. When nothing is, the set of allowed chunks is never built.
 narrowing AS MATERIALIZED (
@@ -61,8 +60,8 @@ by_words AS MATERIALIZED (
   SELECT chunk_id, score
     FROM (SELECT chunk_id,
                  -(weights <#> (SELECT weights FROM question))
-                 * ((SELECT a FROM norms) + (SELECT b FROM norms) * length)
-                 / ((SELECT a FROM norms) + (SELECT c FROM norms) * length) AS score
+                 * ((SELECT base FROM norms) + (SELECT stored FROM norms) * length)
+                 / ((SELECT base FROM norms) + (SELECT "true" FROM norms) * length) AS score
             FROM training_chunkterms AS chunk
            WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND is_live
              AND (SELECT weights FROM question) IS NOT NULL
@@ -88,8 +87,8 @@ scored AS MATERIALIZED (
   SELECT chunk_id,
          coalesce(by_words.score,
                   (SELECT -(chunk.weights <#> (SELECT weights FROM question))
-                          * ((SELECT a FROM norms) + (SELECT b FROM norms) * chunk.length)
-                          / ((SELECT a FROM norms) + (SELECT c FROM norms) * chunk.length)
+                          * ((SELECT base FROM norms) + (SELECT stored FROM norms) * chunk.length)
+                          / ((SELECT base FROM norms) + (SELECT "true" FROM norms) * chunk.length)
                      FROM training_chunkterms AS chunk
                     WHERE chunk.chunk_id = candidate.chunk_id),
                   0) AS sparse,

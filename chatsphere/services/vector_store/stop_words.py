@@ -33,7 +33,7 @@ _LISTS: Final = {
         chaque ci comme comment d dans de depuis des donc dont du elle elles en encore entre es est et eu eux fait fut il
         ils j je l la le les leur leurs lors lui m ma mais me mes moi moins mon même n ne ni nos notre nous on ont ou où
         par pas pendant peu peut plus pour pourquoi qu quand que quel quelle quelles quels qui quoi s sa sans se sera ses
-        si sien soit son sont sous sur t ta te tes toi ton tous tout toute toutes très tu un une vos votre vous y à été
+        si sien soit son sont sous sur t ta te tes toi ton tous tout toute toutes très tu un une vos votre vous y à
         étaient était être
     """,
     "es": """

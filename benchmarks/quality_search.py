@@ -1,0 +1,223 @@
+"""How well questions find their documents: nDCG@10, recall, MRR over the public question sets.
+
+    python -m benchmarks.quality_search [set …] [--engine memory|pgvector] [--server postgresql://…]
+
+Beside the hybrid search stand, in the same run and over the same pieces: its sparse half, the reference library bm25s
+with the same analysis, the dense half alone, and reciprocal rank fusion of bm25s and dense. Documents count by their
+best piece. Sets with scopes are searched as one chatbot a scope.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from statistics import fmean
+from typing import Any
+from uuid import UUID
+
+import bm25s
+import numpy as np
+import psycopg
+
+from benchmarks.pieces import Piece, cut
+from benchmarks.question_sets import SETS, Question, QuestionSet, load
+from benchmarks.ranking_measures import hit, ndcg, recall, reciprocal_rank
+from benchmarks.search_tables import add_places, create_database
+from benchmarks.vector_cache import VectorCache
+from chatsphere.services.ai.local_model import LocalModel
+from chatsphere.services.types import EmbeddingModel, SearchRequest, Vectors
+from chatsphere.services.vector_store import bm25
+from chatsphere.services.vector_store.analysis import count_terms
+from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
+from chatsphere.services.vector_store.memory import MemoryVectorStore, PlacedChunk
+from chatsphere.services.vector_store.pgvector import PgVectorStore
+
+MODEL = EmbeddingModel("local:all-minilm-l6-v2-int8", 384, 256)
+WORKSPACE = UUID(int=1)
+DEPTH, RRF_K = 100, 60
+MEASURES: dict[str, Callable[[Sequence[str], frozenset[str]], float]] = {
+    "nDCG@10": ndcg,
+    "R@5": lambda ranking, gold: recall(ranking, gold, 5),
+    "R@10": lambda ranking, gold: recall(ranking, gold, 10),
+    "MRR": reciprocal_rank,
+    "hit@5": lambda ranking, gold: hit(ranking, gold, 5),
+}
+
+Ranking = list[str]  # document ids, best first
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One chatbot's pieces and the questions asked of it, with their vectors."""
+
+    chatbot: ChatbotRef
+    language: str
+    pieces: Sequence[Piece]
+    ids: Sequence[UUID]
+    vectors: Vectors
+    questions: Sequence[Question]
+    question_vectors: Vectors
+
+    def documents(self, rows: Iterable[int]) -> Ranking:
+        return list(dict.fromkeys(self.pieces[row].doc_id for row in rows))
+
+
+class Engine:
+    """A store with what it needs around it."""
+
+    def __init__(self, kind: str, server: str) -> None:
+        self._url = create_database(server, "quality_search") if kind == "pgvector" else ""
+        self._connection: Any = psycopg.connect(self._url) if self._url else None
+        self.store: Any = PgVectorStore(self._url) if self._url else MemoryVectorStore()
+
+    def fill(self, scope: Scope) -> None:
+        chunks = [
+            (chunk_id, piece.text, PlacedChunk(_number(piece.doc_id), _number(piece.doc_id), title=piece.doc_id))
+            for chunk_id, piece in zip(scope.ids, scope.pieces, strict=True)
+        ]
+        if isinstance(self.store, MemoryVectorStore):
+            for chunk_id, _, place in chunks:
+                self.store.place(chunk_id, place)
+        else:
+            add_places(self._connection, chatbot=scope.chatbot, chunks=_numbered(chunks))
+        records = [
+            ChunkRecord(chunk_id, piece.context, piece.text, piece.language)
+            for chunk_id, piece in zip(scope.ids, scope.pieces, strict=True)
+        ]
+        of = {"chatbot": scope.chatbot, "is_live": True}
+        self.store.add_texts(self._connection, records=records, **of)
+        vectors = zip(scope.ids, scope.vectors, strict=True)
+        self.store.add_vectors(self._connection, model=MODEL, vectors=vectors, **of)
+        self.store.refresh_statistics(self._connection, chatbot=scope.chatbot)
+        if self._connection is not None:
+            self._connection.commit()
+
+    async def aclose(self) -> None:
+        if isinstance(self.store, PgVectorStore):
+            await self.store.aclose()
+
+
+def _numbered(chunks: Sequence[tuple[UUID, str, PlacedChunk]]) -> list[tuple[UUID, str, PlacedChunk]]:
+    return [(chunk_id, text, replace(place, ordinal=i)) for i, (chunk_id, text, place) in enumerate(chunks)]
+
+
+async def measure(questions: QuestionSet, engine: Engine, cache: VectorCache) -> dict[str, dict[str, float]]:
+    """Means of each measure by method, over all questions of the set."""
+    rankings: dict[str, list[tuple[Ranking, frozenset[str]]]] = {}
+    for scope in _scopes(questions, cache):
+        engine.fill(scope)
+        reference = _reference_rows(scope)
+        dense = np.argsort(-(scope.question_vectors @ scope.vectors.T), axis=1, kind="stable")[:, :DEPTH]
+        for i, question in enumerate(scope.questions):
+            found = {
+                "hybrid": await _search(engine, scope, i, with_vector=True),
+                "sparse half": await _search(engine, scope, i, with_vector=False),
+                "bm25s": scope.documents(reference[i]),
+                "dense": scope.documents(dense[i]),
+                "RRF": scope.documents(_reciprocal_rank_fusion(reference[i], dense[i])),
+            }
+            for method, ranking in found.items():
+                rankings.setdefault(method, []).append((ranking, question.gold))
+    return {
+        method: {name: fmean(measure(*case) for case in cases) for name, measure in MEASURES.items()}
+        for method, cases in rankings.items()
+    }
+
+
+async def _search(engine: Engine, scope: Scope, number: int, *, with_vector: bool) -> Ranking:
+    vector = scope.question_vectors[number] if with_vector else None
+    model_id = MODEL.id if with_vector else None
+    text = scope.questions[number].text
+    request = SearchRequest(WORKSPACE, scope.chatbot.chatbot_id, text, vector, model_id, limit=DEPTH)
+    outcome = await engine.store.search(request)
+    return list(dict.fromkeys(hit.title for hit in outcome.hits))
+
+
+def _reference_rows(scope: Scope) -> list[list[int]]:
+    """The first pieces of each question by bm25s, fed with the same terms."""
+    corpus = [
+        [str(term) for term, count in bm25.chunk_counts(p.context, p.text, p.language).items() for _ in range(count)]
+        for p in scope.pieces
+    ]
+    index = bm25s.BM25(k1=bm25.K1, b=bm25.B, method="lucene")
+    index.index(corpus, show_progress=False)
+    rows = []
+    for question in scope.questions:
+        terms = [str(term) for term, n in count_terms(question.text, scope.language).items() for _ in range(n)]
+        known = [term for term in terms if term in index.vocab_dict]
+        scores = index.get_scores(known) if known else np.zeros(len(corpus))
+        best = np.argsort(-scores, kind="stable")[:DEPTH]
+        rows.append([int(row) for row in best if scores[row] > 0])
+    return rows
+
+
+def _reciprocal_rank_fusion(*lists: Iterable[int]) -> list[int]:
+    scores: dict[int, float] = {}
+    for rows in lists:
+        for place, row in enumerate(rows):
+            scores[int(row)] = scores.get(int(row), 0.0) + 1 / (RRF_K + place + 1)
+    return sorted(scores, key=lambda row: -scores[row])
+
+
+def _scopes(questions: QuestionSet, cache: VectorCache) -> Iterator[Scope]:
+    for number, name in enumerate(sorted({document.scope for document in questions.documents})):
+        documents = [document for document in questions.documents if document.scope == name]
+        pieces = [piece for document in documents for piece in cut(document)]
+        asked = [question for question in questions.questions if question.scope == name]
+        if asked:
+            chatbot = ChatbotRef(WORKSPACE, _number(f"{questions.name}/{number}"))
+            ids = [UUID(int=chatbot.chatbot_id.int + i + 1) for i in range(len(pieces))]
+            vectors = cache.vectors([piece.search_text for piece in pieces])
+            question_vectors = cache.vectors([question.text for question in asked])
+            yield Scope(chatbot, documents[0].language, pieces, ids, vectors, asked, question_vectors)
+
+
+def _number(name: str) -> UUID:
+    return UUID(int=int.from_bytes(blake2b(name.encode(), digest_size=10).digest()) << 40)
+
+
+def _table(name: str, pieces: int, means: dict[str, dict[str, float]], seconds: float) -> str:
+    head = f"{name} ({pieces:,} pieces, {seconds:.0f} s)"
+    lines = [f"{head:<34}" + "".join(f"{measure:>9}" for measure in MEASURES)]
+    lines += [f"  {method:<32}" + "".join(f"{v:>9.3f}" for v in values.values()) for method, values in means.items()]
+    return "\n".join(lines)
+
+
+async def main() -> None:
+    options = _options()
+    cache = VectorCache(MODEL.id, _lazy_embedder())
+    for name in options.sets:
+        began = time.monotonic()
+        engine = Engine(options.engine, options.server)
+        questions = load(name)
+        means = await measure(questions, engine, cache)
+        await engine.aclose()
+        pieces = sum(len(cut(document)) for document in questions.documents)
+        print(_table(name, pieces, means, time.monotonic() - began), flush=True)
+
+
+def _lazy_embedder() -> Callable[[Sequence[str]], Vectors]:
+    loaded: list[LocalModel] = []
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        if not loaded:
+            loaded.append(LocalModel(MODEL.id))
+        return loaded[0].embed(texts)
+
+    return embed
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sets", nargs="*", default=SETS)
+    parser.add_argument("--engine", choices=["memory", "pgvector"], default="memory")
+    parser.add_argument("--server", default="", help="for pgvector: any database of a server where one may be created")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
