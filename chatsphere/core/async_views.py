@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol
+from typing import Any, Protocol
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -27,8 +27,7 @@ from chatsphere.core.permissions import require
 from chatsphere.core.principal import Principal
 
 logger = logging.getLogger("chatsphere.errors")
-P = ParamSpec("P")
-Answer = Awaitable[HttpResponseBase]
+View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 ErrorAnswer = Callable[[ApiError], HttpResponseBase]
 
 
@@ -46,16 +45,12 @@ def async_view(
     role: str,
     schema: Callable[[Any], Any],
     answer_error: ErrorAnswer = error_response,
-) -> Callable[
-    [Callable[Concatenate[HttpRequest, Principal, P], Answer]], Callable[Concatenate[HttpRequest, P], Answer]
-]:
+) -> Callable[[View], View]:
     """Makes a view of a coroutine for one method; the principal is checked and passed in, errors become answers by ``answer_error``."""
 
-    def decorate(
-        view: Callable[Concatenate[HttpRequest, Principal, P], Answer],
-    ) -> Callable[Concatenate[HttpRequest, P], Answer]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        async def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        async def run(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
                 principal = await _admit(request, method, authenticate)
                 require(principal, scope=scope, role=role)

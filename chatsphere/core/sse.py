@@ -34,6 +34,11 @@ def read_frame(raw: bytes) -> tuple[int, str, Any]:
     return int(number[4:]), event[7:].decode(), orjson.loads(data[6:])
 
 
+def frame_number(raw: bytes) -> int:
+    """The number of a frame."""
+    return int(raw[4 : raw.index(b"\n")])
+
+
 def split_frames(raw: bytes) -> list[bytes]:
     """Joined frames, apart again."""
     return [part + b"\n\n" for part in raw.split(b"\n\n") if part]
@@ -58,13 +63,14 @@ class EventStreamResponse(StreamingHttpResponse):
 class EventLog:
     """The frames of one run, in order. Appending and reading belong to one event loop."""
 
-    __slots__ = ("_changed", "frames", "is_closed", "touched_at")
+    __slots__ = ("_changed", "_last_word", "frames", "is_closed", "touched_at")
 
     def __init__(self, frames: Iterable[bytes] = ()) -> None:
         self.frames: list[bytes] = list(frames)
         self.is_closed = False
         self.touched_at = time.monotonic()
         self._changed: asyncio.Future[None] | None = None
+        self._last_word: bytes | None = None
 
     def add(self, event: str, data: Any) -> None:
         """Append an event under the next number."""
@@ -76,10 +82,20 @@ class EventLog:
         self.touched_at = time.monotonic()
         self.wake()
 
-    def close(self) -> None:
-        """Nothing follows any more: readers end when they have read all."""
+    def close(self, last_word: bytes | None = None) -> None:
+        """Nothing follows any more: readers end when they have read all.
+
+        ``last_word`` is a last frame whose number does not follow on, for a run whose log is not known to its end.
+        """
         self.is_closed = True
+        self._last_word = last_word
         self.wake()
+
+    def has_more(self, after: int) -> bool:
+        """Whether a reader behind this number would still be told something."""
+        if self._last_word is not None and frame_number(self._last_word) > after:
+            return True
+        return not self.is_closed or after < len(self.frames)
 
     def wake(self) -> None:
         """Let readers look again; one that finds nothing new sends a ping."""
@@ -105,6 +121,8 @@ class EventLog:
                 position = len(self.frames)
                 yield piece
             elif self.is_closed:
+                if self._last_word is not None and frame_number(self._last_word) > after:
+                    yield self._last_word
                 return
             else:
                 await self.change()

@@ -1,5 +1,13 @@
-"""Paths of this app."""
+"""Paths of the OpenAI-compatible door."""
 
-from django.urls import URLPattern
+from __future__ import annotations
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from chatsphere.apps.conversations import openai_door
+
+urlpatterns = [
+    path("v1/models", openai_door.models),
+    path("v1/models/<str:name>", openai_door.model),
+    path("v1/chat/completions", openai_door.completions),
+]

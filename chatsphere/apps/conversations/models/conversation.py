@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.db import models
 
-from chatsphere.core.tenancy import SameWorkspace, TenantChild, parent_key, tenant_key
+from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySet, parent_key, tenant_key
 
 
 class Visitor(TenantChild):
@@ -17,6 +19,8 @@ class Visitor(TenantChild):
     attributes = models.JSONField(default=dict)
     is_verified = models.BooleanField(default=False)
     last_seen_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (
@@ -60,6 +64,8 @@ class Conversation(TenantChild):
     api_key_id = models.UUIDField(null=True, blank=True)
     messages_count = models.IntegerField(default=0)
     last_message_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.db import models
 
-from chatsphere.core.tenancy import SameWorkspace, TenantChild, parent_key, tenant_key
+from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySet, parent_key, tenant_key
 
 
 class Message(TenantChild):
@@ -49,6 +51,12 @@ class Message(TenantChild):
     first_token_ms = models.IntegerField(null=True, blank=True)
     author_id = models.UUIDField(null=True, blank=True, help_text="The person behind an agent's message.")
     lease_until = models.DateTimeField(null=True, blank=True)
+    is_cancel_requested = models.BooleanField(
+        default=False, db_default=False, help_text="Its run reads this every second."
+    )
+    last_event = models.IntegerField(null=True, blank=True, help_text="Number of the last event of its stream.")
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (
@@ -80,6 +88,8 @@ class Citation(TenantChild):
     char_start = models.IntegerField()
     char_end = models.IntegerField()
 
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
+
     class Meta:
         constraints = (
             SameWorkspace(field="message", name="conversations_citation_same_workspace"),
@@ -98,6 +108,8 @@ class Feedback(TenantChild):
     comment = models.TextField(blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
+
     class Meta:
         constraints = (SameWorkspace(field="message", name="conversations_feedback_same_workspace"),)
 
@@ -107,6 +119,8 @@ class Trace(TenantChild):
 
     message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="trace", db_constraint=False)
     data = models.JSONField()
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (SameWorkspace(field="message", name="conversations_trace_same_workspace"),)

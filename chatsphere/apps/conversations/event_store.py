@@ -1,0 +1,97 @@
+"""The events of runs in Redis, so that another web process can go on with a stream.
+
+One Redis stream a run. An entry holds joined frames and its id is the number of the last of them: ``<last>-0``. It lives while the run
+goes on and two minutes longer. Without Redis a run is not disturbed: readers of other processes then wait for the row in PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from chatsphere.core.sse import split_frames
+
+logger = logging.getLogger("chatsphere.conversations")
+RUNNING_SECONDS = 900
+ENDED_SECONDS = 120
+TIMEOUT_SECONDS = 2.0
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """New frames of a run; ``last`` is the number of the last one."""
+
+    message_id: UUID
+    last: int
+    frames: bytes
+    is_end: bool
+
+
+async def write(batches: Iterable[Batch]) -> bool:
+    """Append all batches in one round trip; False when Redis is away. A batch that stands there already is passed over."""
+    pipe = client().pipeline(transaction=False)
+    for batch in batches:
+        key = _key(batch.message_id)
+        pipe.xadd(key, {b"f": batch.frames}, id=f"{batch.last}-0")
+        pipe.expire(key, ENDED_SECONDS if batch.is_end else RUNNING_SECONDS)
+    try:
+        await pipe.execute(raise_on_error=False)
+    except (RedisError, OSError, TimeoutError) as error:
+        logger.warning("Redis is away, streams cannot move between processes: %s", error)
+        return False
+    return True
+
+
+async def read(positions: Mapping[UUID, int], *, wait_ms: int | None = None) -> dict[UUID, list[bytes]]:
+    """The frames behind a number, by run; empty for runs without news. ``wait_ms`` waits so long for the first of them.
+
+    Raises RedisError when Redis is away.
+    """
+    if not positions:
+        return {}
+    streams: dict[Any, Any] = {_key(message_id): f"{last}-0" for message_id, last in positions.items()}
+    answer = await client().xread(streams, block=wait_ms)
+    found: dict[UUID, list[bytes]] = {}
+    for key, entries in _pairs(answer):
+        joined = b"".join(fields[b"f"] for _id, fields in entries)
+        found[UUID(key.decode().rpartition(":")[2])] = split_frames(joined)
+    return found
+
+
+def _pairs(answer: object) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    if isinstance(answer, dict):  # RESP3
+        return [(key, [entry for part in parts for entry in part]) for key, parts in answer.items()]
+    return list(answer) if isinstance(answer, list) else []
+
+
+def _key(message_id: UUID) -> str:
+    return f"chatsphere:run:{message_id}"
+
+
+def client() -> Redis:
+    """The running loop's client."""
+    loop = asyncio.get_running_loop()
+    existing = _clients.get(loop)
+    if existing is None:
+        existing = _clients[loop] = Redis.from_url(
+            settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+        )
+    return existing
+
+
+async def close() -> None:
+    """Close the running loop's client, for tests and for the end of a process."""
+    existing = _clients.pop(asyncio.get_running_loop(), None)
+    if existing is not None:
+        await existing.aclose()

@@ -1,0 +1,145 @@
+"""Streams of runs that live in another web process, or lived in one that is gone.
+
+One follower a process reads the events of all followed runs from Redis over one connection. PostgreSQL has the last word: when a run's row
+has ended but its last event does not come, the follower makes it from the row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from redis.exceptions import RedisError
+
+from chatsphere.apps.conversations import event_store
+from chatsphere.apps.conversations.answer import answer_object
+from chatsphere.apps.conversations.turn import SQL
+from chatsphere.core.async_database import pool
+from chatsphere.core.sse import PING_SECONDS, EventLog, frame, read_frame
+
+logger = logging.getLogger("chatsphere.conversations")
+TERMINAL = ("message.completed", "error")
+POLL_MS = 250
+LOOK_SECONDS = 1.0
+AWAY_SECONDS = 1.0
+SWEPT_EVENT = 1_000_000  # the number of the last event of a run that died; no answer has so many
+
+
+@dataclass(slots=True)
+class Followed:
+    """A log that is filled from elsewhere, and how many readers it has."""
+
+    workspace_id: UUID
+    log: EventLog = field(default_factory=EventLog)
+    readers: int = 0
+    ended_seen: bool = False
+
+
+class Follower:
+    """Follows runs for one event loop; its task lives as long as somebody reads."""
+
+    def __init__(self) -> None:
+        self._followed: dict[UUID, Followed] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._looked_at = 0.0
+
+    def follow(self, message_id: UUID, workspace_id: UUID) -> EventLog:
+        """The log of a run; every call needs an ``unfollow``."""
+        followed = self._followed.setdefault(message_id, Followed(workspace_id))
+        followed.readers += 1
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return followed.log
+
+    def unfollow(self, message_id: UUID) -> None:
+        """One reader less; the last one takes the log along."""
+        followed = self._followed[message_id]
+        followed.readers -= 1
+        if not followed.readers:
+            del self._followed[message_id]
+
+    async def _run(self) -> None:
+        while open_ones := {key: f for key, f in self._followed.items() if not f.log.is_closed}:
+            await self._read(open_ones)
+            if time.monotonic() - self._looked_at >= LOOK_SECONDS:
+                self._looked_at = time.monotonic()
+                await self._look(open_ones)
+
+    async def _read(self, followed: dict[UUID, Followed]) -> None:
+        positions = {key: len(each.log.frames) for key, each in followed.items()}
+        try:
+            news = await event_store.read(positions, wait_ms=POLL_MS)
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning("Redis is away, streams of other processes wait for their end: %s", error)
+            await asyncio.sleep(AWAY_SECONDS)
+            return
+        for message_id, frames in news.items():
+            _take(followed[message_id].log, frames)
+
+    async def _look(self, followed: dict[UUID, Followed]) -> None:
+        """Rows that ended: at the second look, when their last event had time to come, it is made here."""
+        async with (await pool()).connection() as connection:
+            found = await connection.execute(SQL["ended_turns"], {"ids": list(followed)})
+            ended = {row["id"] for row in await found.fetchall()}
+        for message_id, each in followed.items():
+            if message_id in ended and each.ended_seen and not each.log.is_closed:
+                row = await find_answer(message_id, each.workspace_id)
+                each.log.close(terminal_frame(row) if row else None)
+            each.ended_seen = message_id in ended
+            if time.monotonic() - each.log.touched_at >= PING_SECONDS - LOOK_SECONDS:
+                each.log.touched_at = time.monotonic()
+                each.log.wake()
+
+
+def _take(log: EventLog, frames: list[bytes]) -> None:
+    if read_frame(frames[0])[0] != len(log.frames) + 1:
+        return  # Redis lost the beginning: the end will come from PostgreSQL
+    log.extend(frames)
+    if read_frame(frames[-1])[1] in TERMINAL:
+        log.close()
+
+
+async def past_log(row: dict[str, Any]) -> EventLog:
+    """The closed log of an ended answer: as it was, while Redis has it; else its last event alone."""
+    try:
+        frames = (await event_store.read({row["id"]: 0})).get(row["id"], [])
+    except (RedisError, OSError, TimeoutError):
+        frames = []
+    log = EventLog()
+    if frames:
+        _take(log, frames)
+    if not log.is_closed:
+        log.close(terminal_frame(row))
+    return log
+
+
+def terminal_frame(row: dict[str, Any]) -> bytes:
+    """The last event of an ended answer, from ``find_answer``."""
+    number = row["last_event"] or SWEPT_EVENT
+    if row["state"] == "failed":
+        return frame(number, "error", {"type": row["error_type"], "message": row["error_message"]})
+    return frame(number, "message.completed", answer_object(row))
+
+
+async def find_answer(message_id: UUID, workspace_id: UUID) -> dict[str, Any] | None:
+    """The row of an answer with its citations; None when it is not there or another's."""
+    async with (await pool()).connection() as connection:
+        found = await connection.execute(SQL["find_answer"], {"id": message_id, "workspace_id": workspace_id})
+        return await found.fetchone()
+
+
+_followers: WeakKeyDictionary[asyncio.AbstractEventLoop, Follower] = WeakKeyDictionary()
+
+
+def follower() -> Follower:
+    """The running loop's follower."""
+    loop = asyncio.get_running_loop()
+    existing = _followers.get(loop)
+    if existing is None:
+        existing = _followers[loop] = Follower()
+    return existing

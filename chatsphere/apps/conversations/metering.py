@@ -1,0 +1,86 @@
+"""Quota and usage of a turn: reserved before the model is asked, settled to what was used, booked once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatsphere.apps.conversations.answer import Draft
+from chatsphere.apps.conversations.prepared import PreparedTurn
+from chatsphere.apps.users import quota
+from chatsphere.apps.users.ledger import Kind, Usage, record_usage, record_usage_async
+from chatsphere.apps.users.quota import Metric, chat_amounts
+from chatsphere.core.async_database import AsyncRows
+from chatsphere.services.ai.tokens import estimate_tokens
+
+PROMPT_TOKENS = 2_000  # what a prompt of 6 KB may count
+
+
+async def reserve(connection: AsyncRows, turn: PreparedTurn, *, counts_tokens: bool) -> None:
+    """Claim a message and, for a model that is paid by the token, as many tokens as the answer may take. Raises QuotaExceeded."""
+    tokens = PROMPT_TOKENS + turn.configuration.max_output_tokens if counts_tokens else 0
+    amounts = chat_amounts(turn.chatbot_id, tokens=tokens)
+    await quota.reserve_async(
+        connection, workspace_id=turn.workspace_id, request_key=str(turn.answer_id), amounts=amounts
+    )
+
+
+async def record(connection: AsyncRows, turn: PreparedTurn, draft: Draft, columns: dict[str, Any]) -> None:
+    """Settle the reservation and book the line. An answer that failed without a word costs nothing."""
+    held: dict[str, Any] = {"workspace_id": turn.workspace_id, "request_key": str(turn.answer_id)}
+    total = draft.usage.prompt_tokens + draft.usage.completion_tokens
+    if draft.error is not None and not draft.parts:
+        await quota.release_async(connection, **held)
+    else:
+        await quota.settle_async(connection, **held, actual={Metric.TOKENS: total})
+    await record_usage_async(connection, _usage(turn, draft, columns))
+
+
+def _usage(turn: PreparedTurn, draft: Draft, columns: dict[str, Any]) -> Usage:
+    principal = turn.question.principal
+    return Usage(
+        workspace_id=turn.workspace_id,
+        kind=Kind.CHAT,
+        request_key=request_key(turn.answer_id),
+        chatbot_id=turn.chatbot_id,
+        conversation_id=turn.conversation_id,
+        message_id=turn.answer_id,
+        visitor_id=turn.visitor_id,
+        api_key_id=principal.api_key_id,
+        user_id=principal.user_id,
+        channel=turn.question.channel,
+        model=draft.model,
+        prompt_tokens=draft.usage.prompt_tokens,
+        completion_tokens=draft.usage.completion_tokens,
+        cost_micros=columns["cost_micros"],
+        currency=columns["currency"],
+        latency_ms=columns["latency_ms"],
+        first_token_ms=draft.first_token_ms,
+        finish_reason=draft.finish_reason.value,
+    )
+
+
+def settle_abandoned(row: dict[str, Any]) -> None:
+    """The same for an answer whose process died, from its row: what it had said is counted here, once. Joins the caller's transaction."""
+    held = {"workspace_id": row["workspace_id"], "request_key": str(row["id"])}
+    if not row["content"]:
+        quota.release(**held)
+        return
+    tokens = estimate_tokens(row["content"])
+    quota.settle(**held, actual={Metric.TOKENS: tokens})
+    record_usage(
+        Usage(
+            workspace_id=row["workspace_id"],
+            kind=Kind.CHAT,
+            request_key=request_key(row["id"]),
+            chatbot_id=row["chatbot_id"],
+            conversation_id=row["conversation_id"],
+            message_id=row["id"],
+            completion_tokens=tokens,
+            finish_reason="error",
+        )
+    )
+
+
+def request_key(message_id: object) -> str:
+    """Under which an answer is booked; a second booking finds it."""
+    return f"chat:{message_id}"

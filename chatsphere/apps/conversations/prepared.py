@@ -1,0 +1,42 @@
+"""A turn whose question is written down."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from chatsphere.apps.chatbots.configuration import Configuration
+from chatsphere.apps.conversations.question import Question
+from chatsphere.services.types import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTurn:
+    """A question that stands in the database with its pending answer. ``started`` is a ``perf_counter`` reading."""
+
+    question: Question
+    chatbot_id: UUID
+    configuration: Configuration
+    version: int | None
+    embedding_model: str
+    conversation_id: UUID
+    question_id: UUID
+    answer_id: UUID
+    parent_id: UUID | None
+    visitor_id: UUID | None
+    history: tuple[Turn, ...]
+    is_new: bool
+    is_handed_off: bool
+    created_at: datetime
+    started: float
+
+    @property
+    def workspace_id(self) -> UUID:
+        return self.question.principal.workspace_id
+
+
+def milliseconds(turn: PreparedTurn) -> int:
+    """Since the turn began."""
+    return round((time.perf_counter() - turn.started) * 1000)

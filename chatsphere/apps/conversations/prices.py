@@ -1,0 +1,28 @@
+"""What an answer cost, from the operator's price list."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from chatsphere.services.types import TokenUsage
+
+MILLION = 1_000_000
+
+
+def cost_micros(model: str, usage: TokenUsage) -> tuple[int, str]:
+    """Micro-units and currency by ``MODEL_PRICES`` (micro-units a million tokens); 0 for a model without a price."""
+    price: dict[str, Any] = _prices(settings.MODEL_PRICES).get(model, {})
+    total = usage.prompt_tokens * int(price.get("prompt", 0)) + usage.completion_tokens * int(
+        price.get("completion", 0)
+    )
+    return (total + MILLION // 2) // MILLION, str(price.get("currency", "USD"))
+
+
+@cache
+def _prices(text: str) -> dict[str, dict[str, Any]]:
+    prices: dict[str, dict[str, Any]] = orjson.loads(text)
+    return prices

@@ -1,0 +1,161 @@
+-- name: open_turn
+-- What a turn must know of its chatbot, its conversation and what was said before. No row: the chatbot is not there (or deleted).
+WITH RECURSIVE bot AS (
+    SELECT c.id, c.is_active, c.embedding_model, COALESCE(v.configuration, c.configuration) AS configuration, v.number
+    FROM chatbots_chatbot c
+    JOIN users_workspace w ON w.id = c.workspace_id AND w.deleted_at IS NULL AND NOT w.is_suspended
+    LEFT JOIN chatbots_chatbotversion v ON v.id = c.published_version_id
+    WHERE c.workspace_id = %(workspace_id)s AND c.deleted_at IS NULL
+      AND (c.id = %(chatbot_id)s::uuid OR c.slug = %(slug)s::text)
+), conversation AS (
+    SELECT k.id, k.state FROM conversations_conversation k JOIN bot ON bot.id = k.chatbot_id
+    WHERE k.workspace_id = %(workspace_id)s AND k.id = %(conversation_id)s::uuid
+), chain AS (
+    (SELECT m.id, m.parent_id, m.role, m.state, m.content, 1 AS depth
+     FROM conversations_message m JOIN conversation k ON m.conversation_id = k.id
+     WHERE %(follows)s::uuid IS NULL OR m.id = %(follows)s::uuid
+     ORDER BY m.id DESC LIMIT 1)
+    UNION ALL
+    SELECT m.id, m.parent_id, m.role, m.state, m.content, chain.depth + 1
+    FROM chain JOIN conversations_message m ON m.id = chain.parent_id
+    WHERE chain.depth < %(depth)s
+)
+SELECT bot.id AS chatbot_id, bot.is_active, bot.embedding_model, bot.configuration, bot.number AS version,
+       conversation.id AS conversation_id, conversation.state AS conversation_state,
+       (SELECT id FROM chain WHERE depth = 1) AS last_message_id,
+       (SELECT jsonb_agg(jsonb_build_array(role, left(content, 2000)) ORDER BY depth DESC) FROM chain
+        WHERE state <> 'pending' AND content <> '') AS history
+FROM bot LEFT JOIN conversation ON true;
+
+-- name: write_turn
+-- The visitor, the conversation when it is new, the question when it is new, and the pending answer.
+WITH visitor AS (
+    INSERT INTO conversations_visitor AS known
+        (id, workspace_id, chatbot_id, external_id, name, email, attributes, is_verified, created_at, last_seen_at)
+    SELECT %(visitor_row)s, %(workspace_id)s, %(chatbot_id)s, %(external_id)s::text, %(visitor_name)s, %(visitor_email)s,
+           %(attributes)s, %(is_verified)s, now(), now()
+    WHERE %(external_id)s::text IS NOT NULL
+    ON CONFLICT (chatbot_id, external_id) DO UPDATE SET
+        last_seen_at = now(),
+        is_verified = known.is_verified OR excluded.is_verified,
+        name = CASE WHEN excluded.name = '' OR known.is_verified > excluded.is_verified THEN known.name ELSE excluded.name END,
+        email = CASE WHEN excluded.email = '' OR known.is_verified > excluded.is_verified THEN known.email ELSE excluded.email END,
+        attributes = CASE WHEN known.is_verified > excluded.is_verified THEN known.attributes
+                          ELSE known.attributes || excluded.attributes END
+    RETURNING id
+), begun AS (
+    INSERT INTO conversations_conversation
+        (id, workspace_id, chatbot_id, visitor_id, channel, state, title, user_id, api_key_id, messages_count, created_at, last_message_at)
+    SELECT %(conversation_id)s, %(workspace_id)s, %(chatbot_id)s, (SELECT id FROM visitor), %(channel)s, 'bot', %(title)s,
+           %(user_id)s, %(api_key_id)s, 2, now(), now()
+    WHERE %(is_new)s
+), continued AS (
+    UPDATE conversations_conversation
+    SET messages_count = messages_count + CASE WHEN %(is_asked)s THEN 2 ELSE 1 END, last_message_at = now(),
+        visitor_id = COALESCE(visitor_id, (SELECT id FROM visitor))
+    WHERE NOT %(is_new)s AND id = %(conversation_id)s AND workspace_id = %(workspace_id)s
+), question AS (
+    INSERT INTO conversations_message
+        (id, workspace_id, chatbot_id, conversation_id, parent_id, role, state, content, finish_reason, unsupported, error_type,
+         error_message, model, prompt_tokens, completion_tokens, cost_micros, currency, created_at)
+    SELECT %(question_id)s, %(workspace_id)s, %(chatbot_id)s, %(conversation_id)s, %(parent_id)s::uuid, 'user', 'complete',
+           %(text)s, '', '[]', '', '', '', 0, 0, 0, 'USD', %(created_at)s
+    WHERE %(is_asked)s
+)
+INSERT INTO conversations_message
+    (id, workspace_id, chatbot_id, conversation_id, parent_id, role, state, content, finish_reason, unsupported, error_type,
+     error_message, model, version, prompt_tokens, completion_tokens, cost_micros, currency, created_at, lease_until)
+VALUES (%(answer_id)s, %(workspace_id)s, %(chatbot_id)s, %(conversation_id)s, %(question_id)s, 'assistant', 'pending', '', '', '[]',
+        '', '', '', %(version)s, 0, 0, 0, 'USD', %(created_at)s, now() + interval '20 seconds')
+RETURNING (SELECT id FROM visitor) AS visitor_id;
+
+-- name: keep_turns
+-- The partial texts of runs that go on, and their leases. A run that gets no row back was ended by somebody else.
+UPDATE conversations_message m
+SET content = part.content, last_event = part.last_event, lease_until = now() + interval '20 seconds'
+FROM unnest(%(ids)s::uuid[], %(contents)s::text[], %(last_events)s::int[]) AS part (id, content, last_event)
+WHERE m.id = part.id AND m.state = 'pending'
+RETURNING m.id, m.is_cancel_requested;
+
+-- name: finish_turn
+-- The end of an answer with its citations and its trace; no row when it was ended before.
+WITH message AS (
+    UPDATE conversations_message
+    SET state = %(state)s, content = %(content)s, finish_reason = %(finish_reason)s, grounded = %(grounded)s,
+        unsupported = %(unsupported)s, error_type = %(error_type)s, error_message = %(error_message)s, model = %(model)s,
+        prompt_tokens = %(prompt_tokens)s, completion_tokens = %(completion_tokens)s, cost_micros = %(cost_micros)s,
+        currency = %(currency)s, latency_ms = %(latency_ms)s, first_token_ms = %(first_token_ms)s,
+        last_event = %(last_event)s, lease_until = NULL
+    WHERE id = %(answer_id)s AND workspace_id = %(workspace_id)s AND state = 'pending'
+    RETURNING id, workspace_id
+), cited AS (
+    INSERT INTO conversations_citation
+        (id, workspace_id, message_id, index, source_id, document_id, chunk_id, title, url, page, quote, char_start, char_end, created_at)
+    SELECT c.id, message.workspace_id, message.id, c.index, c.source_id, c.document_id, c.chunk_id, c.title, c.url, c.page, c.quote,
+           c.char_start, c.char_end, now()
+    FROM message, jsonb_to_recordset(%(citations)s) AS c (id uuid, index smallint, source_id uuid, document_id uuid, chunk_id uuid,
+         title text, url text, page int, quote text, char_start int, char_end int)
+), traced AS (
+    INSERT INTO conversations_trace (id, workspace_id, message_id, data, created_at)
+    SELECT %(trace_id)s, message.workspace_id, message.id, %(trace)s, now() FROM message
+)
+SELECT id FROM message;
+
+-- name: find_answer
+-- An answer with its citations, for those who come back to it.
+SELECT m.id, m.chatbot_id, m.conversation_id, m.parent_id, m.state, m.content, m.finish_reason, m.grounded, m.model, m.version,
+       m.prompt_tokens, m.completion_tokens, m.cost_micros, m.currency, m.latency_ms, m.created_at, m.error_type, m.error_message,
+       m.last_event,
+       (SELECT jsonb_agg(jsonb_build_object('index', c.index, 'source_id', c.source_id, 'document_id', c.document_id,
+                'chunk_id', c.chunk_id, 'title', c.title, 'url', c.url, 'page', c.page, 'quote', c.quote,
+                'char_start', c.char_start, 'char_end', c.char_end) ORDER BY c.index)
+        FROM conversations_citation c WHERE c.message_id = m.id) AS citations
+FROM conversations_message m
+JOIN chatbots_chatbot b ON b.id = m.chatbot_id AND b.deleted_at IS NULL
+WHERE m.id = %(id)s AND m.workspace_id = %(workspace_id)s AND m.role = 'assistant';
+
+-- name: find_question
+-- What an answer answered, to answer it again.
+SELECT a.chatbot_id, a.conversation_id, q.id AS question_id, q.parent_id AS follows, q.content AS text
+FROM conversations_message a
+JOIN conversations_message q ON q.id = a.parent_id AND q.role = 'user'
+WHERE a.id = %(id)s AND a.workspace_id = %(workspace_id)s AND a.role = 'assistant';
+
+-- name: ended_turns
+-- Which of these answers have come to an end.
+SELECT id FROM conversations_message WHERE id = ANY(%(ids)s) AND state <> 'pending';
+
+-- name: ask_to_cancel
+-- Tells the run of a pending answer to stop, in whichever process it lives.
+UPDATE conversations_message SET is_cancel_requested = true
+WHERE id = %(id)s AND workspace_id = %(workspace_id)s AND state = 'pending'
+RETURNING id;
+
+-- name: close_abandoned
+-- Answers whose run died: their lease ran out.
+UPDATE conversations_message
+SET state = 'failed', finish_reason = 'error', error_type = 'interrupted', error_message = %(message)s, lease_until = NULL,
+    last_event = %(last_event)s
+WHERE id IN (SELECT id FROM conversations_message WHERE state = 'pending' AND lease_until < now()
+             ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+RETURNING id, workspace_id, chatbot_id, conversation_id, content, created_at;
+
+-- name: open_search
+-- What a search must know of its chatbot.
+SELECT c.id AS chatbot_id, c.embedding_model, COALESCE(v.configuration, c.configuration) AS configuration
+FROM chatbots_chatbot c
+JOIN users_workspace w ON w.id = c.workspace_id AND w.deleted_at IS NULL AND NOT w.is_suspended
+LEFT JOIN chatbots_chatbotversion v ON v.id = c.published_version_id
+WHERE c.workspace_id = %(workspace_id)s AND c.id = %(chatbot_id)s AND c.deleted_at IS NULL;
+
+-- name: list_chatbots
+-- The chatbots that the OpenAI-compatible door offers as models.
+SELECT c.id, c.slug, c.name, c.created_at
+FROM chatbots_chatbot c
+JOIN users_workspace w ON w.id = c.workspace_id AND w.deleted_at IS NULL AND NOT w.is_suspended
+WHERE c.workspace_id = %(workspace_id)s AND c.deleted_at IS NULL AND c.is_active
+ORDER BY c.id DESC LIMIT 1000;
+
+-- name: delete_conversation
+-- With its messages, citations, feedback and traces, which cascade in the database.
+DELETE FROM conversations_conversation WHERE id = %(id)s AND workspace_id = %(workspace_id)s;

@@ -1,0 +1,130 @@
+"""From a question to the passages that an answer may rest on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from chatsphere.apps.chatbots.configuration import Configuration
+from chatsphere.apps.conversations.answer import scores
+from chatsphere.apps.conversations.decision import Decision, decide
+from chatsphere.apps.conversations.rewrite import search_text
+from chatsphere.core import engines
+from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
+from chatsphere.services.errors import RetryableError
+from chatsphere.services.types import SearchFilters, SearchHit, SearchOutcome, SearchRequest, Turn, Vector
+
+logger = logging.getLogger("chatsphere.conversations")
+PASSAGES_PER_DOCUMENT = 3
+HITS_PER_PASSAGE = 3  # what is searched for, so that the choice has something to choose from
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Where to look, for whom. ``access_tags`` None is a trusted caller, who sees every source."""
+
+    workspace_id: UUID
+    chatbot_id: UUID
+    question: str
+    configuration: Configuration
+    embedding_model: str
+    history: Sequence[Turn] = ()
+    access_tags: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    passages: tuple[SearchHit, ...]
+    is_answerable: bool
+    trace: dict[str, Any]
+
+
+async def find_passages(lookup: Lookup) -> Retrieved:
+    """Search, decide whether the question can be answered, choose the passages. One embedding and one search; a follow-up that finds
+    too little is searched once more as it was asked. Raises EngineError."""
+    began = time.perf_counter()
+    text = search_text(lookup.question, lookup.history)
+    outcome, decision = await _attempt(lookup, text)
+    if not decision.answer and text != lookup.question:
+        outcome, decision = await _better(lookup, outcome, decision)
+    passages = choose(outcome.hits, lookup.configuration.top_k)
+    return Retrieved(passages, decision.answer, _trace(text, outcome, decision, passages, began))
+
+
+async def _attempt(lookup: Lookup, text: str) -> tuple[SearchOutcome, Decision]:
+    limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, 50)
+    outcome = await search(lookup, text, limit=limit)
+    model = lookup.embedding_model or None
+    return outcome, decide(text, outcome, model, lookup.configuration.min_score)
+
+
+async def _better(lookup: Lookup, outcome: SearchOutcome, decision: Decision) -> tuple[SearchOutcome, Decision]:
+    other, second = await _attempt(lookup, lookup.question)
+    return (other, second) if second.probability > decision.probability else (outcome, decision)
+
+
+async def search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilters | None = None) -> SearchOutcome:
+    """Hybrid search in a chatbot; by words alone while it has no vectors or its embedder is away."""
+    vector = await _embed(lookup.embedding_model, text)
+    request = SearchRequest(
+        workspace_id=lookup.workspace_id,
+        chatbot_id=lookup.chatbot_id,
+        text=text,
+        vector=vector,
+        model_id=lookup.embedding_model if vector is not None else None,
+        limit=limit,
+        filters=filters or SearchFilters(access_tags=lookup.access_tags),
+    )
+    return await engines.vector_store().search(request)
+
+
+async def _embed(model: str, text: str) -> Vector | None:
+    if not model:
+        return None
+    try:
+        return await engines.embedder(model).embed_query(text)
+    except RetryableError as error:
+        logger.warning("The question could not be embedded, searching by words alone: %s", error)
+        return None
+
+
+def choose(hits: Sequence[SearchHit], most: int) -> tuple[SearchHit, ...]:
+    """The best hits, at most three of a document, no text twice, within the prompt's budget."""
+    chosen: list[SearchHit] = []
+    per_document: Counter[UUID] = Counter()
+    left, seen = MAX_SOURCE_BYTES, set[str]()
+    for hit in hits:
+        size = len(hit.text.encode())
+        is_new = hit.text not in seen and per_document[hit.document_id] < PASSAGES_PER_DOCUMENT
+        if len(chosen) < most and is_new and (size <= left or not chosen):
+            chosen.append(hit)
+            per_document[hit.document_id] += 1
+            left -= size
+            seen.add(hit.text)
+    return tuple(chosen)
+
+
+def _trace(
+    text: str, outcome: SearchOutcome, decision: Decision, passages: tuple[SearchHit, ...], began: float
+) -> dict[str, Any]:
+    kept = {hit.chunk_id for hit in passages}
+    return {
+        "search_text": text,
+        "candidates": [
+            {
+                "chunk_id": str(hit.chunk_id),
+                "document_id": str(hit.document_id),
+                "title": hit.title,
+                "scores": scores(hit),
+                "is_in_prompt": hit.chunk_id in kept,
+            }
+            for hit in outcome.hits
+        ],
+        "decision": {"answer": decision.answer, "probability": decision.probability, "features": decision.features},
+        "timings": {"retrieval_ms": round((time.perf_counter() - began) * 1000, 1)},
+    }

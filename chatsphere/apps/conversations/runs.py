@@ -1,0 +1,209 @@
+"""Runs: answers in the making. A run belongs to this process, not to the connection that asked for it.
+
+One keeper a process looks after all runs: five times a second it copies new events to Redis (so that another process can go on with the
+stream), once a second it writes partial texts and leases to PostgreSQL (so that a crash loses at most a second) and learns which
+runs somebody wants to cancel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from chatsphere.apps.conversations import event_store
+from chatsphere.apps.conversations.answer import Draft
+from chatsphere.apps.conversations.event_store import Batch
+from chatsphere.apps.conversations.prepared import PreparedTurn
+from chatsphere.apps.conversations.turn import SQL, record_turn, stream_turn
+from chatsphere.core.async_database import pool
+from chatsphere.core.exceptions import ApiError, Unavailable, as_api_error
+from chatsphere.core.sse import PING_SECONDS, EventLog
+from chatsphere.services.types import FinishReason
+
+logger = logging.getLogger("chatsphere.conversations")
+TICK_SECONDS = 0.2
+PERSIST_TICKS = 5  # once a second
+KEEP_ENDED_SECONDS = 10.0
+RECORD_ATTEMPTS = 6
+RECORD_PAUSE_SECONDS = 0.5
+DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout)
+
+
+class Run:
+    """One answer in the making."""
+
+    def __init__(self, turn: PreparedTurn) -> None:
+        self.turn = turn
+        self.draft = Draft()
+        self.log = EventLog()
+        self.mirrored = 0  # frames that stand in Redis
+        self.ended_at: float | None = None
+        self.result: dict[str, Any] | None = None
+        self._reason = ""
+        ids = {"conversation_id": str(turn.conversation_id), "message_id": str(turn.answer_id)}
+        self.log.add("message.created", ids)
+        self._answering = asyncio.create_task(stream_turn(turn, self.log, self.draft))
+        self._life = asyncio.create_task(self._live())
+
+    def cancel(self, reason: str = "cancelled") -> None:
+        """Stop the model. What it has said is kept; a run that is past its last token ends as it would have."""
+        if not self._answering.done():
+            self._reason = reason
+            self._answering.cancel()
+
+    async def finished(self) -> dict[str, Any]:
+        """The answer object. Raises the ApiError that ended the run; giving up waiting does not stop it."""
+        await asyncio.shield(self._life)
+        if self.result is None:
+            raise self.draft.error or ApiError()
+        return self.result
+
+    async def ended(self) -> None:
+        """Wait for the end, whichever it is."""
+        await asyncio.shield(self._life)
+
+    async def _live(self) -> None:
+        try:
+            await self._answer()
+            await self._record()
+        finally:
+            self.log.close()
+            self.ended_at = time.monotonic()
+
+    async def _answer(self) -> None:
+        try:
+            await self._answering
+        except asyncio.CancelledError:
+            self._interrupted()
+        except Exception as exception:  # noqa: BLE001 - whatever happens, the client gets one terminal event
+            self._failed(exception)
+
+    def _interrupted(self) -> None:
+        if self._reason == "shutdown":
+            message = "The server is restarting. Please ask again."
+            self.draft.error, self.draft.finish_reason = Unavailable(message, type="interrupted"), FinishReason.ERROR
+        else:
+            self.draft.finish_reason = FinishReason.CANCELLED
+
+    def _failed(self, exception: Exception) -> None:
+        error = as_api_error(exception)
+        if error is None:
+            logger.exception("Unhandled error in a chat turn", exc_info=exception)
+            error = ApiError()
+        self.draft.error, self.draft.finish_reason = error, FinishReason.ERROR
+
+    async def _record(self) -> None:
+        for attempt in range(1, RECORD_ATTEMPTS + 1):
+            try:
+                event, data = await record_turn(self.turn, self.draft, last_event=len(self.log.frames) + 1)
+            except DATABASE_AWAY:
+                if attempt == RECORD_ATTEMPTS:
+                    logger.exception("An answer could not be stored; the sweep will close it")
+                    self.draft.error = Unavailable()
+                    self.log.add("error", {"type": "unavailable", "message": str(Unavailable.message)})
+                    return
+                await asyncio.sleep(RECORD_PAUSE_SECONDS * attempt)
+            else:
+                self.result = data if event == "message.completed" else None
+                self.log.add(event, data)
+                return
+
+
+class Keeper:
+    """Looks after the runs of one event loop; its task lives as long as there are any."""
+
+    def __init__(self) -> None:
+        self.runs: dict[UUID, Run] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._ticks = 0
+
+    def start(self, turn: PreparedTurn) -> Run:
+        """Begin to answer."""
+        run = self.runs[turn.answer_id] = Run(turn)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._keep())
+        return run
+
+    async def close(self, *, grace_seconds: float) -> None:
+        """Let runs finish for so long, then end them with what they have said."""
+        lives = [run._life for run in self.runs.values() if run.ended_at is None]
+        if lives:
+            await asyncio.wait(lives, timeout=grace_seconds)
+        for run in self.runs.values():
+            run.cancel("shutdown")
+        if lives:
+            await asyncio.wait(lives)
+        await self._mirror(list(self.runs.values()))
+        if self._task is not None:
+            self._task.cancel()
+        self.runs.clear()
+
+    async def _keep(self) -> None:
+        while self.runs:
+            await asyncio.sleep(TICK_SECONDS)
+            self._ticks += 1
+            runs = list(self.runs.values())
+            await self._mirror(runs)
+            if self._ticks % PERSIST_TICKS == 0:
+                await self._persist([run for run in runs if run.ended_at is None])
+                self._ping_and_forget(runs)
+
+    async def _mirror(self, runs: Sequence[Run]) -> None:
+        news = [(run, len(run.log.frames)) for run in runs if len(run.log.frames) > run.mirrored]
+        if news and await event_store.write(_batch(run, last) for run, last in news):
+            for run, last in news:
+                run.mirrored = last
+
+    async def _persist(self, runs: Sequence[Run]) -> None:
+        if not runs:
+            return
+        parts = {
+            "ids": [run.turn.answer_id for run in runs],
+            "contents": [run.draft.text for run in runs],
+            "last_events": [len(run.log.frames) for run in runs],
+        }
+        try:
+            async with (await pool()).connection() as connection:
+                rows = await (await connection.execute(SQL["keep_turns"], parts)).fetchall()
+        except DATABASE_AWAY as error:
+            logger.warning("Partial answers could not be stored: %s", error)
+            return
+        kept = {row["id"]: row["is_cancel_requested"] for row in rows}
+        for run in runs:
+            if kept.get(run.turn.answer_id, True):  # somebody cancelled it, or ended its row
+                run.cancel()
+
+    def _ping_and_forget(self, runs: Sequence[Run]) -> None:
+        now = time.monotonic()
+        for run in runs:
+            if run.ended_at is None:
+                if now - run.log.touched_at >= PING_SECONDS - 1:
+                    run.log.touched_at = now
+                    run.log.wake()
+            elif now - run.ended_at >= KEEP_ENDED_SECONDS:
+                del self.runs[run.turn.answer_id]
+
+
+def _batch(run: Run, last: int) -> Batch:
+    frames = b"".join(run.log.frames[run.mirrored : last])
+    return Batch(run.turn.answer_id, last, frames, is_end=run.log.is_closed)
+
+
+_keepers: WeakKeyDictionary[asyncio.AbstractEventLoop, Keeper] = WeakKeyDictionary()
+
+
+def keeper() -> Keeper:
+    """The running loop's keeper."""
+    loop = asyncio.get_running_loop()
+    existing = _keepers.get(loop)
+    if existing is None:
+        existing = _keepers[loop] = Keeper()
+    return existing

@@ -1,0 +1,93 @@
+"""How the async doors stand in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+
+from chatsphere.apps.conversations.serializers import (
+    AnswerSerializer,
+    ChatSerializer,
+    RegenerateSerializer,
+    SearchAnswerSerializer,
+    SearchSerializer,
+)
+
+EVENTS_DESCRIPTION = """Server-sent events; each frame has `id:` (a number), `event:` and one JSON object in `data:`.
+
+| event | data |
+|---|---|
+| `message.created` | `conversation_id`, `message_id` |
+| `retrieval.completed` | `results`: the passages that the answer may rest on |
+| `message.delta` | `text` |
+| `message.citation` | `citation` |
+| `message.completed` | the object of the answer that is not streamed |
+| `error` | `type`, `message` |
+
+Exactly one of the last two ends a stream. A comment `: ping` comes after 15 seconds of silence."""
+
+_STREAM = OpenApiTypes.STR
+_TAGS = ["chat"]
+
+
+def _answers(status: int = 200) -> dict[Any, Any]:
+    upstream = OpenApiResponse(description="The model provider failed, is away (503) or did not answer in time (504).")
+    return {
+        (status, "application/json"): AnswerSerializer,
+        (status, "text/event-stream"): OpenApiResponse(_STREAM, description=EVENTS_DESCRIPTION),
+        502: upstream,
+        504: upstream,
+    }
+
+
+CHAT = extend_schema(
+    operation_id="chat",
+    summary="Ask a chatbot",
+    description="Answers from the chatbot's own content, with citations. `stream: true` answers as server-sent events.\n\n"
+    + EVENTS_DESCRIPTION,
+    tags=_TAGS,
+    request=ChatSerializer,
+    responses=_answers(),
+)
+REGENERATE = extend_schema(
+    operation_id="regenerate",
+    summary="Answer once more",
+    description="Answers the same question again. Both answers stay: they are branches with the same parent.",
+    tags=_TAGS,
+    request=RegenerateSerializer,
+    responses=_answers(),
+)
+EVENTS = extend_schema(
+    operation_id="message_events",
+    summary="Go on with a stream",
+    description="The events of an answer behind `Last-Event-ID`, without gap or repeat, whichever connection asked for it. Two "
+    "minutes after its end only the last event is left.\n\n" + EVENTS_DESCRIPTION,
+    tags=_TAGS,
+    parameters=[
+        OpenApiParameter(
+            "Last-Event-ID", OpenApiTypes.INT, OpenApiParameter.HEADER, description="The id of the last event you have."
+        )
+    ],
+    responses={
+        (200, "text/event-stream"): OpenApiResponse(_STREAM, description=EVENTS_DESCRIPTION),
+        204: OpenApiResponse(description="The stream has ended and you have all of it."),
+    },
+)
+CANCEL = extend_schema(
+    operation_id="cancel_message",
+    summary="Stop an answer",
+    description="What was said so far is kept. Harmless on an answer that has ended.",
+    tags=_TAGS,
+    request=None,
+    responses={200: AnswerSerializer, 202: OpenApiResponse(AnswerSerializer, description="It is about to stop.")},
+)
+SEARCH = extend_schema(
+    operation_id="search",
+    summary="Search a chatbot's knowledge",
+    description="By words (BM25) and by meaning (vectors), both scores normalised and mixed.",
+    tags=_TAGS,
+    request=SearchSerializer,
+    responses=SearchAnswerSerializer,
+)

@@ -1,0 +1,53 @@
+"""Reading conversations: who sees which, and the filters of lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from chatsphere.apps.conversations.models import Conversation, Feedback, Message
+from chatsphere.core.principal import Principal
+from chatsphere.services.types import FinishReason
+
+
+def conversations_for(principal: Principal) -> QuerySet[Any]:
+    """The conversations that somebody may see: of the workspace, of chatbots that live, of the chatbots of a bound key."""
+    rows: QuerySet[Any] = Conversation.objects.in_workspace(principal.workspace_id).filter(chatbot__deleted_at=None)
+    if principal.chatbot_ids is not None:
+        rows = rows.filter(chatbot_id__in=principal.chatbot_ids)
+    return rows
+
+
+def messages_for(principal: Principal) -> QuerySet[Any]:
+    """The messages that somebody may see, by the same rule."""
+    rows: QuerySet[Any] = Message.objects.in_workspace(principal.workspace_id).filter(chatbot__deleted_at=None)
+    if principal.chatbot_ids is not None:
+        rows = rows.filter(chatbot_id__in=principal.chatbot_ids)
+    return rows
+
+
+def filter_conversations(rows: QuerySet[Any], wanted: Mapping[str, Any]) -> QuerySet[Any]:
+    """Narrow a list by the validated filters of ``ConversationFilters``."""
+    plain = {_COLUMNS[name]: value for name, value in wanted.items() if name in _COLUMNS}
+    rows = rows.filter(**plain)
+    for name, exists in _EXISTING.items():
+        if wanted.get(name) is not None:
+            rows = rows.filter(exists) if wanted[name] else rows.exclude(exists)
+    return rows
+
+
+_COLUMNS = {
+    "chatbot": "chatbot_id",
+    "visitor": "visitor__external_id",
+    "channel": "channel",
+    "since": "created_at__gte",
+    "until": "created_at__lt",
+}
+_EXISTING = {
+    "has_feedback": Exists(Feedback.objects.filter(message__conversation_id=OuterRef("pk"))),
+    "unanswered": Exists(
+        Message.objects.filter(conversation_id=OuterRef("pk"), finish_reason=FinishReason.REFUSED_NO_CONTEXT.value)
+    ),
+}

@@ -1,0 +1,263 @@
+"""What comes in and what is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from chatsphere.apps.conversations.models import Citation, Conversation, Feedback, Message
+from chatsphere.core.serializers import StrictSerializer
+
+LONGEST_MESSAGE = 8_000
+LONGEST_QUERY = 2_000
+MOST_RESULTS = 50
+
+
+class VisitorSerializer(StrictSerializer):
+    """Who is asking, as you know them."""
+
+    external_id = serializers.CharField(max_length=200, help_text=_("Your own id of this person."))
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    attributes = serializers.JSONField(required=False, default=dict)
+
+    def validate_attributes(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict) or len(value) > 50 or len(str(value)) > 8_000:
+            raise serializers.ValidationError(_("Give an object of at most 50 keys and 8,000 characters."))
+        return value
+
+
+class ChatSerializer(StrictSerializer):
+    """A message to a chatbot."""
+
+    message = serializers.CharField(max_length=LONGEST_MESSAGE)
+    conversation_id = serializers.UUIDField(required=False, allow_null=True, default=None)
+    stream = serializers.BooleanField(required=False, default=False)
+    visitor = VisitorSerializer(required=False, allow_null=True, default=None)
+
+
+class RegenerateSerializer(StrictSerializer):
+    """How the question is to be answered once more."""
+
+    stream = serializers.BooleanField(required=False, default=False)
+
+
+class FiltersSerializer(StrictSerializer):
+    """Narrows a search; an empty list finds nothing."""
+
+    source_ids = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=100)
+    document_ids = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=100)
+    languages = serializers.ListField(child=serializers.CharField(max_length=20), required=False, max_length=20)
+    access_tags = serializers.ListField(child=serializers.CharField(max_length=100), required=False, max_length=100)
+
+
+class SearchSerializer(StrictSerializer):
+    """What to look for."""
+
+    query = serializers.CharField(max_length=LONGEST_QUERY)
+    k = serializers.IntegerField(required=False, default=8, min_value=1, max_value=MOST_RESULTS)
+    filters = FiltersSerializer(required=False, allow_null=True, default=None)
+
+
+class ScoresSerializer(serializers.Serializer[Any]):
+    """Every score of a hit: cosine, BM25, the mean of their z-scores, and the reranker's."""
+
+    dense = serializers.FloatField(allow_null=True)
+    sparse = serializers.FloatField(allow_null=True)
+    fused = serializers.FloatField()
+    rerank = serializers.FloatField(allow_null=True)
+
+
+class SearchResultSerializer(serializers.Serializer[Any]):
+    """A found chunk at its best place."""
+
+    rank = serializers.IntegerField()
+    score = serializers.FloatField()
+    chunk_id = serializers.UUIDField()
+    document_id = serializers.UUIDField()
+    source_id = serializers.UUIDField()
+    title = serializers.CharField()
+    url = serializers.CharField()
+    page = serializers.IntegerField(allow_null=True)
+    heading_path = serializers.ListField(child=serializers.CharField())
+    text = serializers.CharField()
+    char_start = serializers.IntegerField()
+    char_end = serializers.IntegerField()
+    scores = ScoresSerializer()
+
+
+class SearchAnswerSerializer(serializers.Serializer[Any]):
+    """What was found, best first."""
+
+    results = SearchResultSerializer(many=True)
+    took_ms = serializers.FloatField()
+
+
+class CitationSerializer(serializers.ModelSerializer[Citation]):
+    """A quote that stands verbatim in the document at ``[char_start, char_end)``."""
+
+    class Meta:
+        model = Citation
+        fields = (
+            "index", "source_id", "document_id", "chunk_id", "title", "url", "page", "quote", "char_start", "char_end",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """What an answer used."""
+
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    total_tokens = serializers.IntegerField()
+    cost = serializers.IntegerField(help_text=_("Micro-units of the currency."))
+    currency = serializers.CharField()
+
+
+class AnswerMessageSerializer(serializers.Serializer[Any]):
+    """The assistant's message."""
+
+    id = serializers.UUIDField()
+    role = serializers.CharField(help_text="`assistant`")
+    content = serializers.CharField(help_text=_("Refers to citations as `[1]`."))
+    citations = CitationSerializer(many=True)
+    grounded = serializers.BooleanField(
+        allow_null=True,
+        help_text=_("Whether the cited passages bear the answer out; null when there is nothing to check."),
+    )
+    finish_reason = serializers.ChoiceField(
+        choices=["stop", "length", "refused_no_context", "blocked", "handoff", "cancelled", "error"]
+    )
+    model = serializers.CharField()
+    version = serializers.IntegerField(allow_null=True)
+    usage = UsageSerializer()
+    latency_ms = serializers.IntegerField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """A whole answer; also the data of ``message.completed``."""
+
+    conversation_id = serializers.UUIDField()
+    message = AnswerMessageSerializer()
+
+
+class ConversationFilters(StrictSerializer):
+    """Narrows a list of conversations."""
+
+    chatbot = serializers.UUIDField(required=False)
+    visitor = serializers.CharField(required=False, max_length=200, help_text=_("Your own id of the visitor."))
+    channel = serializers.ChoiceField(choices=Conversation.Channel.choices, required=False)
+    since = serializers.DateTimeField(required=False, help_text=_("Begun at this time or later."))
+    until = serializers.DateTimeField(required=False, help_text=_("Begun before this time."))
+    has_feedback = serializers.BooleanField(required=False, allow_null=True, default=None)
+    unanswered = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text=_("With a question that was declined.")
+    )
+
+
+class ConversationVisitorSerializer(serializers.Serializer[Any]):
+    """Who asked."""
+
+    id = serializers.UUIDField()
+    external_id = serializers.CharField()
+    name = serializers.CharField()
+    email = serializers.CharField()
+    attributes = serializers.JSONField()
+    is_verified = serializers.BooleanField()
+
+
+class ConversationSerializer(serializers.ModelSerializer[Conversation]):
+    """A conversation without its messages."""
+
+    chatbot = serializers.UUIDField(source="chatbot_id", read_only=True)
+    visitor = ConversationVisitorSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Conversation
+        fields = (
+            "id",
+            "chatbot",
+            "visitor",
+            "channel",
+            "state",
+            "title",
+            "messages_count",
+            "created_at",
+            "last_message_at",
+        )
+        read_only_fields = fields
+
+
+class FeedbackSerializer(serializers.ModelSerializer[Feedback]):
+    """What somebody thought of an answer."""
+
+    class Meta:
+        model = Feedback
+        fields = ("rating", "comment", "created_at", "updated_at")
+        read_only_fields = fields
+
+
+class FeedbackRequestSerializer(StrictSerializer):
+    """A thumb, and why."""
+
+    rating = serializers.ChoiceField(choices=Feedback.Rating.choices)
+    comment = serializers.CharField(max_length=4_000, required=False, allow_blank=True, default="")
+
+
+class MessageSerializer(serializers.ModelSerializer[Message]):
+    """A message of a conversation, with all that belongs to it."""
+
+    parent = serializers.UUIDField(source="parent_id", read_only=True, allow_null=True)  # type: ignore[assignment]
+    role = serializers.CharField(read_only=True, help_text="`user`, `assistant` or `agent`.")
+    citations = CitationSerializer(many=True, read_only=True)
+    feedback = serializers.SerializerMethodField()
+    usage = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Message
+        fields = (
+            "id", "parent", "role", "state", "content", "citations", "grounded", "unsupported", "finish_reason", "model",
+            "version", "usage", "latency_ms", "first_token_ms", "feedback", "error", "created_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(FeedbackSerializer(allow_null=True))
+    def get_feedback(self, message: Message) -> dict[str, Any] | None:
+        given = getattr(message, "feedback", None)
+        return dict(FeedbackSerializer(given).data) if given is not None else None
+
+    @extend_schema_field(UsageSerializer)
+    def get_usage(self, message: Message) -> dict[str, Any]:
+        return {
+            "prompt_tokens": message.prompt_tokens,
+            "completion_tokens": message.completion_tokens,
+            "total_tokens": message.prompt_tokens + message.completion_tokens,
+            "cost": message.cost_micros,
+            "currency": message.currency,
+        }
+
+    def get_error(self, message: Message) -> dict[str, str] | None:
+        if message.state != Message.State.FAILED:
+            return None
+        return {"type": message.error_type, "message": message.error_message}
+
+
+class TraceSerializer(serializers.Serializer[Any]):
+    """How an answer came about."""
+
+    message = serializers.UUIDField()
+    question = serializers.CharField()
+    model = serializers.CharField()
+    version = serializers.IntegerField(allow_null=True)
+    search_text = serializers.CharField(
+        help_text=_("What was searched for: the question, or a follow-up made searchable.")
+    )
+    candidates = serializers.ListField(child=serializers.JSONField(), help_text=_("All hits with every score."))
+    decision = serializers.JSONField(help_text=_("Whether the question could be answered, and why."))
+    prompt = serializers.JSONField(help_text=_("What the model was given."))
+    timings = serializers.JSONField(help_text=_("Milliseconds."))

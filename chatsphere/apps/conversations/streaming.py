@@ -1,0 +1,192 @@
+"""The async doors: chat, the events of a run, cancelling it, answering again, and search."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from chatsphere.apps.chatbots.configuration import read_configuration
+from chatsphere.apps.conversations import schemas
+from chatsphere.apps.conversations.answer import answer_object, search_result
+from chatsphere.apps.conversations.door import door
+from chatsphere.apps.conversations.followers import follower, past_log
+from chatsphere.apps.conversations.question import Question, VisitorClaim
+from chatsphere.apps.conversations.retrieval import Lookup, search
+from chatsphere.apps.conversations.runs import Run, keeper
+from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
+from chatsphere.apps.conversations.turn import SQL, prepare_turn
+from chatsphere.core.async_database import pool
+from chatsphere.core.async_views import json_response, read_body
+from chatsphere.core.exceptions import NotFound
+from chatsphere.core.principal import Principal, PrincipalKind
+from chatsphere.core.sse import EventLog, EventStreamResponse, last_event_id
+from chatsphere.services.types import SearchFilters
+
+CANCEL_WAIT_SECONDS = 3.0
+CANCEL_POLL_SECONDS = 0.1
+
+
+@door("POST", scope="chat", schema=schemas.CHAT)
+async def chat(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> HttpResponseBase:
+    """Answer a message, streamed or whole."""
+    body = read_body(request, ChatSerializer)
+    visitor = VisitorClaim(**body["visitor"]) if body["visitor"] else None
+    question = Question(
+        principal=principal,
+        text=body["message"],
+        chatbot_id=chatbot_id,
+        conversation_id=body["conversation_id"],
+        visitor=visitor,
+        channel=channel_of(request, principal),
+        origin=request.headers.get("Origin"),
+    )
+    run = keeper().start(await prepare_turn(question))
+    return await _answer(run, is_streamed=body["stream"])
+
+
+@door("POST", scope="chat", schema=schemas.REGENERATE)
+async def regenerate(request: HttpRequest, principal: Principal, message_id: UUID) -> HttpResponseBase:
+    """Answer the same question once more, as a branch beside the first answer."""
+    body = read_body(request, RegenerateSerializer)
+    row = await _one("find_question", message_id, principal)
+    question = Question(
+        principal=principal,
+        text=row["text"],
+        chatbot_id=row["chatbot_id"],
+        conversation_id=row["conversation_id"],
+        channel=channel_of(request, principal),
+        origin=request.headers.get("Origin"),
+        repeats=row["question_id"],
+        follows=row["follows"],
+    )
+    run = keeper().start(await prepare_turn(question))
+    return await _answer(run, is_streamed=body["stream"])
+
+
+@door("GET", scope="chat", schema=schemas.EVENTS)
+async def events(request: HttpRequest, principal: Principal, message_id: UUID) -> HttpResponseBase:
+    """Go on with a stream behind ``Last-Event-ID``, in whichever process the run lives; 204 when nothing follows."""
+    after = last_event_id(request.headers.get("Last-Event-ID"))
+    run = keeper().runs.get(message_id)
+    if run is not None and _is_of(run, principal):
+        return _stream(run.log, after)
+    row = await _one("find_answer", message_id, principal)
+    if row["state"] == "pending":
+        return EventStreamResponse(_follow(message_id, principal.workspace_id, after))
+    return _stream(await past_log(row), after)
+
+
+@door("POST", scope="chat", schema=schemas.CANCEL)
+async def cancel(_request: HttpRequest, principal: Principal, message_id: UUID) -> HttpResponseBase:
+    """Stop an answer; what was said is kept. Answers with the message as it then is; harmless on one that has ended."""
+    run = keeper().runs.get(message_id)
+    if run is not None and _is_of(run, principal):
+        run.cancel()
+        await run.ended()
+    else:
+        await _one("find_answer", message_id, principal)
+        await _cancel_elsewhere(message_id, principal)
+    row = await _one("find_answer", message_id, principal)
+    return json_response(answer_object(row), status=202 if row["state"] == "pending" else 200)
+
+
+@door("POST", scope="chat", schema=schemas.SEARCH)
+async def find(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> HttpResponseBase:
+    """Hybrid search in a chatbot's knowledge."""
+    began = time.perf_counter()
+    body = read_body(request, SearchSerializer)
+    row = await _chatbot(chatbot_id, principal)
+    lookup = Lookup(
+        workspace_id=principal.workspace_id,
+        chatbot_id=chatbot_id,
+        question=body["query"],
+        configuration=read_configuration(row["configuration"]),
+        embedding_model=row["embedding_model"],
+    )
+    outcome = await search(lookup, body["query"], limit=body["k"], filters=_filters(body["filters"], principal))
+    results = [search_result(rank, hit) for rank, hit in enumerate(outcome.hits, start=1)]
+    return json_response({"results": results, "took_ms": round((time.perf_counter() - began) * 1000, 1)})
+
+
+# --- answering -----------------------------------------------------------------------------------------------------
+
+
+async def _answer(run: Run, *, is_streamed: bool) -> HttpResponseBase:
+    return _stream(run.log, 0) if is_streamed else json_response(await run.finished())
+
+
+def _stream(log: EventLog, after: int) -> HttpResponseBase:
+    if not log.has_more(after):
+        return HttpResponse(status=204)  # tells an EventSource not to come back
+    return EventStreamResponse(log.read(after))
+
+
+async def _follow(message_id: UUID, workspace_id: UUID, after: int) -> AsyncIterator[bytes]:
+    log = follower().follow(message_id, workspace_id)
+    try:
+        async for piece in log.read(after):
+            yield piece
+    finally:
+        follower().unfollow(message_id)
+
+
+def _is_of(run: Run, principal: Principal) -> bool:
+    turn = run.turn
+    return turn.workspace_id == principal.workspace_id and principal.may_use_chatbot(turn.chatbot_id)
+
+
+def channel_of(request: HttpRequest, principal: Principal) -> str:
+    """Where a message came from: a browser's key is the widget, our own command line says so, a person is the console."""
+    if principal.kind is PrincipalKind.PUBLISHABLE_KEY:
+        return "widget"
+    if request.headers.get("User-Agent", "").startswith("chatsphere-cli"):
+        return "cli"
+    return "api"
+
+
+# --- looking up ----------------------------------------------------------------------------------------------------
+
+
+async def _one(statement: str, message_id: UUID, principal: Principal) -> dict[str, Any]:
+    async with (await pool()).connection() as connection:
+        found = await connection.execute(SQL[statement], {"id": message_id, "workspace_id": principal.workspace_id})
+        row = await found.fetchone()
+    if row is None or not principal.may_use_chatbot(row["chatbot_id"]):
+        raise NotFound
+    return row
+
+
+async def _chatbot(chatbot_id: UUID, principal: Principal) -> dict[str, Any]:
+    ids = {"chatbot_id": chatbot_id, "workspace_id": principal.workspace_id}
+    async with (await pool()).connection() as connection:
+        row = await (await connection.execute(SQL["open_search"], ids)).fetchone()
+    if row is None or not principal.may_use_chatbot(chatbot_id):
+        raise NotFound
+    return row
+
+
+async def _cancel_elsewhere(message_id: UUID, principal: Principal) -> None:
+    """Leave word in the row, which its run reads every second, and wait a moment for the end."""
+    ids = {"id": message_id, "workspace_id": principal.workspace_id}
+    async with (await pool()).connection() as connection:
+        asked = await (await connection.execute(SQL["ask_to_cancel"], ids)).fetchone()
+    deadline = time.monotonic() + CANCEL_WAIT_SECONDS
+    while asked is not None and time.monotonic() < deadline:
+        await asyncio.sleep(CANCEL_POLL_SECONDS)
+        async with (await pool()).connection() as connection:
+            if await (await connection.execute(SQL["ended_turns"], {"ids": [message_id]})).fetchone():
+                return
+
+
+def _filters(given: dict[str, Any] | None, principal: Principal) -> SearchFilters:
+    filters = SearchFilters(**{name: frozenset(values) for name, values in (given or {}).items()})
+    if principal.kind is PrincipalKind.PUBLISHABLE_KEY:
+        return replace(filters, access_tags=frozenset())  # a page cannot vouch for what its visitor may see
+    return filters

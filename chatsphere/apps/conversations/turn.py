@@ -1,0 +1,269 @@
+"""One turn of a conversation in three steps.
+
+``prepare_turn`` writes down what was asked (one transaction), ``stream_turn`` answers it (no transaction, no connection while the model
+talks), ``record_turn`` writes down what was answered (one transaction).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from psycopg.types.json import Jsonb
+
+from chatsphere.apps.chatbots.configuration import Configuration, read_configuration
+from chatsphere.apps.conversations import metering
+from chatsphere.apps.conversations.answer import Draft, answer_object, error_object, search_result
+from chatsphere.apps.conversations.origins import check_origin
+from chatsphere.apps.conversations.prepared import PreparedTurn, milliseconds
+from chatsphere.apps.conversations.prices import cost_micros
+from chatsphere.apps.conversations.question import Question, with_overrides
+from chatsphere.apps.conversations.retrieval import Lookup, find_passages
+from chatsphere.apps.conversations.sayings import handoff_notice, refusal
+from chatsphere.apps.conversations.speaking import Voice, speak
+from chatsphere.apps.webhooks.actions import announce_async
+from chatsphere.core import engines
+from chatsphere.core.async_database import AsyncRows, pool
+from chatsphere.core.exceptions import Conflict, NotFound
+from chatsphere.core.identifiers import new_id
+from chatsphere.core.sse import EventLog
+from chatsphere.services.sql import statements
+from chatsphere.services.types import ChatPrompt, FinishReason, SearchHit, Turn
+
+SQL = statements("chatsphere.apps.conversations")
+TITLE_LENGTH = 80
+LONGEST_CHAIN = 50  # as many earlier messages as a configuration may ask for
+
+
+# --- prepare -------------------------------------------------------------------------------------------------------
+
+
+async def prepare_turn(question: Question) -> PreparedTurn:
+    """Check who asks what, reserve the quota, write question and pending answer; one transaction, three round trips.
+
+    Raises NotFound (chatbot or conversation of another, or deleted), Forbidden (origin), Conflict (switched off), QuotaExceeded.
+    """
+    started = time.perf_counter()
+    async with (await pool()).connection() as connection:
+        row = await _open(connection, question)
+        turn = _prepared(question, row, started)
+        await metering.reserve(connection, turn, counts_tokens=_counts_tokens(turn))
+        written = await connection.execute(SQL["write_turn"], _new_rows(turn))
+        visitor = await written.fetchone()
+    return turn if visitor is None else replace(turn, visitor_id=visitor["visitor_id"])
+
+
+def _counts_tokens(turn: PreparedTurn) -> bool:
+    return not turn.is_handed_off and (turn.configuration.model or settings.CHAT_MODEL) != "extractive"
+
+
+async def _open(connection: AsyncRows, question: Question) -> dict[str, Any]:
+    found = await connection.execute(
+        SQL["open_turn"],
+        {
+            "workspace_id": question.principal.workspace_id,
+            "chatbot_id": question.chatbot_id,
+            "slug": question.slug,
+            "conversation_id": question.conversation_id,
+            "follows": question.follows,
+            "depth": LONGEST_CHAIN,
+        },
+    )
+    row = await found.fetchone()
+    if row is None or not question.principal.may_use_chatbot(row["chatbot_id"]):
+        raise NotFound
+    if question.conversation_id is not None and row["conversation_id"] is None:
+        raise NotFound(_("There is no such conversation with this chatbot."))
+    if not row["is_active"]:
+        raise Conflict(_("This chatbot is switched off."), type="chatbot_inactive")
+    return row
+
+
+def _prepared(question: Question, row: dict[str, Any], started: float) -> PreparedTurn:
+    configuration = read_configuration(row["configuration"])
+    check_origin(question, configuration)
+    stored = question.repeats is None or question.follows is not None
+    return PreparedTurn(
+        question=question,
+        chatbot_id=row["chatbot_id"],
+        configuration=configuration,
+        version=row["version"],
+        embedding_model=row["embedding_model"],
+        conversation_id=row["conversation_id"] or new_id(),
+        question_id=question.repeats or new_id(),
+        answer_id=new_id(),
+        parent_id=row["last_message_id"],
+        visitor_id=None,
+        history=_history(question, configuration, (row["history"] or []) if stored else []),
+        is_new=row["conversation_id"] is None,
+        is_handed_off=row["conversation_state"] == "handoff",
+        created_at=datetime.now(UTC),
+        started=started,
+    )
+
+
+def _history(question: Question, configuration: Configuration, stored: list[list[Any]]) -> tuple[Turn, ...]:
+    turns = question.history if question.history is not None else tuple(Turn(role, text) for role, text in stored)
+    return turns[-configuration.history_turns :] if configuration.history_turns else ()
+
+
+def _new_rows(turn: PreparedTurn) -> dict[str, Any]:
+    question, claim, principal = turn.question, turn.question.visitor, turn.question.principal
+    return {
+        "workspace_id": turn.workspace_id,
+        "chatbot_id": turn.chatbot_id,
+        "conversation_id": turn.conversation_id,
+        "question_id": turn.question_id,
+        "answer_id": turn.answer_id,
+        "parent_id": turn.parent_id,
+        "version": turn.version,
+        "created_at": turn.created_at,
+        "text": question.text,
+        "title": question.text[:TITLE_LENGTH],
+        "channel": question.channel,
+        "user_id": principal.user_id,
+        "api_key_id": principal.api_key_id,
+        "is_new": turn.is_new,
+        "is_asked": question.repeats is None,
+        "visitor_row": new_id(),
+        "external_id": claim.external_id if claim else None,
+        "visitor_name": claim.name if claim else "",
+        "visitor_email": claim.email if claim else "",
+        "attributes": Jsonb(dict(claim.attributes) if claim else {}),
+        "is_verified": question.is_trusted,
+    }
+
+
+# --- stream --------------------------------------------------------------------------------------------------------
+
+
+async def stream_turn(turn: PreparedTurn, log: EventLog, draft: Draft) -> None:
+    """Find, decide, answer: events go to ``log``, the answer grows in ``draft``. Raises EngineError; may be cancelled anywhere."""
+    voice = Voice(log, draft, partial(milliseconds, turn))
+    if turn.is_handed_off:
+        draft.finish_reason = FinishReason.HANDOFF
+        return voice.say(handoff_notice(turn.configuration.language))
+    found = await find_passages(_lookup(turn))
+    draft.trace = found.trace
+    log.add(
+        "retrieval.completed", {"results": [search_result(n, hit) for n, hit in enumerate(found.passages, start=1)]}
+    )
+    if not found.is_answerable:
+        draft.finish_reason = FinishReason.REFUSED_NO_CONTEXT
+        return voice.say(refusal(turn.configuration))
+    return await _let_model_talk(turn, found.passages, voice)
+
+
+def _lookup(turn: PreparedTurn) -> Lookup:
+    return Lookup(
+        workspace_id=turn.workspace_id,
+        chatbot_id=turn.chatbot_id,
+        question=turn.question.text,
+        configuration=turn.configuration,
+        embedding_model=turn.embedding_model,
+        history=turn.history,
+        access_tags=None if turn.question.is_trusted else frozenset(),
+    )
+
+
+async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], voice: Voice) -> None:
+    configuration = turn.configuration
+    prompt = ChatPrompt(
+        question=turn.question.text,
+        passages=passages,
+        history=turn.history,
+        language=configuration.language,
+        **with_overrides(configuration, turn.question.overrides),
+    )
+    await speak(engines.chat_model(configuration.model), prompt, voice, refusal=refusal(configuration))
+
+
+# --- record --------------------------------------------------------------------------------------------------------
+
+
+async def record_turn(turn: PreparedTurn, draft: Draft, *, last_event: int) -> tuple[str, dict[str, Any]]:
+    """Write the end of an answer, what it used and what is announced; one transaction. Returns the last event and its data.
+
+    When somebody else ended the row (the sweep, after this process had been away), nothing is written and the row's own end is told.
+    """
+    columns = _ending(turn, draft, last_event)
+    async with (await pool()).connection() as connection:
+        written = await connection.execute(SQL["finish_turn"], columns)
+        if await written.fetchone() is None:
+            return await _ended_elsewhere(connection, turn)
+        async with connection.pipeline():
+            await metering.record(connection, turn, draft, columns)
+            await _announce(connection, turn, draft)
+    if draft.error is not None:
+        return "error", error_object(draft.error)
+    return "message.completed", answer_object(
+        {**columns, "id": turn.answer_id, "created_at": turn.created_at, "citations": draft.citations}
+    )
+
+
+def _ending(turn: PreparedTurn, draft: Draft, last_event: int) -> dict[str, Any]:
+    cost, currency = cost_micros(draft.model, draft.usage)
+    latency = milliseconds(turn)
+    draft.trace.setdefault("timings", {}).update(total_ms=latency, first_token_ms=draft.first_token_ms)
+    rows = [{**citation, "id": str(new_id())} for citation in draft.citations]
+    return {
+        "answer_id": turn.answer_id,
+        "workspace_id": turn.workspace_id,
+        "conversation_id": turn.conversation_id,
+        "state": _state(draft),
+        "content": draft.text,
+        "finish_reason": draft.finish_reason.value,
+        "grounded": draft.grounded,
+        "unsupported": Jsonb(draft.unsupported),
+        "error_type": draft.error.type if draft.error else "",
+        "error_message": str(draft.error.message) if draft.error else "",
+        "model": draft.model,
+        "version": turn.version,
+        "prompt_tokens": draft.usage.prompt_tokens,
+        "completion_tokens": draft.usage.completion_tokens,
+        "cost_micros": cost,
+        "currency": currency,
+        "latency_ms": latency,
+        "first_token_ms": draft.first_token_ms,
+        "last_event": last_event,
+        "citations": Jsonb(rows),
+        "trace_id": new_id(),
+        "trace": Jsonb(draft.trace),
+    }
+
+
+def _state(draft: Draft) -> str:
+    if draft.error is not None:
+        return "failed"
+    return "cancelled" if draft.finish_reason is FinishReason.CANCELLED else "complete"
+
+
+async def _ended_elsewhere(connection: AsyncRows, turn: PreparedTurn) -> tuple[str, dict[str, Any]]:
+    found = await connection.execute(SQL["find_answer"], {"id": turn.answer_id, "workspace_id": turn.workspace_id})
+    row = await found.fetchone()
+    if row is None:  # the conversation was deleted meanwhile
+        return "error", error_object(NotFound())
+    if row["state"] == "failed":
+        return "error", {"type": row["error_type"], "message": row["error_message"]}
+    return "message.completed", answer_object(row)
+
+
+async def _announce(connection: AsyncRows, turn: PreparedTurn, draft: Draft) -> None:
+    ids = {"conversation_id": str(turn.conversation_id), "chatbot_id": str(turn.chatbot_id)}
+    shared: dict[str, Any] = {"workspace_id": turn.workspace_id, "chatbot_id": turn.chatbot_id}
+    if turn.is_new:
+        payload = {**ids, "channel": turn.question.channel}
+        await announce_async(
+            connection, type="conversation.started", payload=payload, object_id=turn.conversation_id, **shared
+        )
+    if draft.error is None and draft.finish_reason is not FinishReason.CANCELLED:
+        is_refused = draft.finish_reason is FinishReason.REFUSED_NO_CONTEXT
+        kind = "message.refused" if is_refused else "message.completed"
+        payload = {**ids, "message_id": str(turn.answer_id), "finish_reason": draft.finish_reason.value}
+        await announce_async(connection, type=kind, payload=payload, object_id=turn.answer_id, **shared)

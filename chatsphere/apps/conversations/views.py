@@ -1,0 +1,171 @@
+"""Conversations and messages over HTTP, apart from asking."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chatsphere.apps.conversations import actions
+from chatsphere.apps.conversations.models import Citation, Conversation, Message
+from chatsphere.apps.conversations.selectors import conversations_for, filter_conversations, messages_for
+from chatsphere.apps.conversations.serializers import (
+    ConversationFilters,
+    ConversationSerializer,
+    FeedbackRequestSerializer,
+    FeedbackSerializer,
+    MessageSerializer,
+    TraceSerializer,
+)
+from chatsphere.apps.conversations.traces import shown_trace
+from chatsphere.core.exceptions import NotFound
+from chatsphere.core.principal import principal_of
+from chatsphere.core.query import read_filters
+
+TAGS = ["conversations"]
+
+
+class ConversationList(GenericAPIView[Conversation]):
+    """The conversations of a workspace."""
+
+    scope = "conversations"
+    serializer_class = ConversationSerializer
+    ordering_fields = ("created_at", "last_message_at")
+
+    @extend_schema(
+        operation_id="conversations_list",
+        parameters=[ConversationFilters],
+        responses={200: ConversationSerializer(many=True)},
+        tags=TAGS,
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        rows = filter_conversations(
+            conversations_for(principal_of(request)), read_filters(request, ConversationFilters)
+        )
+        page = self.paginate_queryset(rows.select_related("visitor"))
+        return self.get_paginated_response(ConversationSerializer(page, many=True).data)
+
+
+class ConversationDetail(GenericAPIView[Conversation]):
+    """One conversation."""
+
+    scope = "conversations"
+    serializer_class = ConversationSerializer
+
+    @extend_schema(operation_id="conversations_retrieve", responses={200: ConversationSerializer}, tags=TAGS)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """Without its messages."""
+        return Response(ConversationSerializer(_conversation(request, conversation_id)).data)
+
+    @extend_schema(operation_id="conversations_destroy", responses={204: None}, tags=TAGS)
+    def delete(self, request: Request, conversation_id: UUID) -> Response:
+        """Delete it with its messages, citations and feedback."""
+        actions.delete_conversation(conversation=_conversation(request, conversation_id))
+        return Response(status=204)
+
+
+class ConversationMessages(GenericAPIView[Message]):
+    """The messages of a conversation."""
+
+    scope = "conversations"
+    serializer_class = MessageSerializer
+    ordering = "id"
+    ordering_fields = ("id", "created_at")
+
+    @extend_schema(operation_id="conversations_messages", responses={200: MessageSerializer(many=True)}, tags=TAGS)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """Oldest first; regenerated answers stand beside each other with the same parent."""
+        conversation = _conversation(request, conversation_id)
+        rows = messages_for(principal_of(request)).filter(conversation_id=conversation.pk)
+        in_order = Prefetch("citations", Citation.objects.order_by("index"))
+        page = self.paginate_queryset(rows.select_related("feedback").prefetch_related(in_order))
+        return self.get_paginated_response(MessageSerializer(page, many=True).data)
+
+
+class ConversationHandoff(GenericAPIView[Conversation]):
+    """Over to a person."""
+
+    scope = "conversations"
+    serializer_class = ConversationSerializer
+
+    @extend_schema(
+        operation_id="conversations_handoff", request=None, responses={200: ConversationSerializer}, tags=TAGS
+    )
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        """The chatbot answers no more until the conversation is given back."""
+        conversation = _conversation(request, conversation_id)
+        actions.hand_off(workspace_id=conversation.workspace_id, conversation_id=conversation.pk)
+        return Response(ConversationSerializer(_conversation(request, conversation_id)).data)
+
+
+class ConversationReturn(GenericAPIView[Conversation]):
+    """Back to the chatbot."""
+
+    scope = "conversations"
+    serializer_class = ConversationSerializer
+
+    @extend_schema(
+        operation_id="conversations_return", request=None, responses={200: ConversationSerializer}, tags=TAGS
+    )
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        """The chatbot answers again."""
+        conversation = _conversation(request, conversation_id)
+        actions.take_back(workspace_id=conversation.workspace_id, conversation_id=conversation.pk)
+        return Response(ConversationSerializer(_conversation(request, conversation_id)).data)
+
+
+class MessageFeedback(GenericAPIView[Any]):
+    """What somebody thinks of an answer."""
+
+    scope = "chat"
+    write_role = "viewer"
+    serializer_class = FeedbackSerializer
+
+    @extend_schema(
+        operation_id="message_feedback",
+        request=FeedbackRequestSerializer,
+        responses={200: FeedbackSerializer},
+        tags=TAGS,
+    )
+    def post(self, request: Request, message_id: UUID) -> Response:
+        """A second rating takes the place of the first."""
+        message = _message(request, message_id)
+        body = FeedbackRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(FeedbackSerializer(actions.give_feedback(message=message, **body.validated_data)).data)
+
+
+class MessageTrace(GenericAPIView[Message]):
+    """How an answer came about."""
+
+    scope = "conversations"
+    serializer_class = TraceSerializer
+
+    @extend_schema(operation_id="message_trace", responses={200: TraceSerializer}, tags=TAGS)
+    def get(self, request: Request, message_id: UUID) -> Response:
+        """Search text, candidates with every score, the decision, the prompt, timings."""
+        message = _message(request, message_id)
+        trace = shown_trace(message)
+        if trace is None:
+            raise NotFound
+        return Response(TraceSerializer(trace).data)
+
+
+def _conversation(request: Request, conversation_id: UUID) -> Any:
+    found = conversations_for(principal_of(request)).select_related("visitor").filter(pk=conversation_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _message(request: Request, message_id: UUID) -> Any:
+    found = messages_for(principal_of(request)).filter(pk=message_id).first()
+    if found is None:
+        raise NotFound
+    return found
