@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatsphere.config.env import Environment
-from chatsphere.embedded import children_environment, leftovers, services
+from chatsphere.embedded import application, children_environment, leftovers, services
 from chatsphere.embedded.children_environment import WILDCARDS, is_set, local_url
 from chatsphere.embedded.data_folder import DataFolder
 from chatsphere.embedded.errors import StackError
@@ -55,7 +55,7 @@ def run(options: Options, log: MergedLog, on_ready: Callable[[], None]) -> None:
         def write_records(records: Sequence[ChildRecord]) -> None:
             leftovers.write_records(folder.children_file, str(folder.path), records)
 
-        with Supervisor(log, write_records) as supervisor:
+        with Supervisor(log, write_records, forget=folder.close) as supervisor:
             if ended:
                 supervisor.say(f"An earlier run was killed; ended what it left behind: {', '.join(ended)}.")
             try:
@@ -99,16 +99,14 @@ class _Startup:
 
     def bring_up(self) -> None:
         """Returns when ``/readyz`` answers 200."""
-        provided = self._start_redis() | self._start_embedder()
-        provided |= self._start_postgres()
+        provided = self._start_redis() | self._start_embedder() | self._make_cluster()
         environment = self._environment(provided)
-        self._migrate(environment)
-        for service in (
-            services.web(environment, self._options.host, self._options.port, self._web_concurrency),
-            services.worker(environment),
-            services.beat(environment),
-        ):
-            self._supervisor.start(service)
+        application.load(environment)
+        self._start_postgres()
+        self._migrate()
+        self._supervisor.start(services.web(self._options.host, self._options.port, self._web_concurrency))
+        self._supervisor.start(services.worker())
+        self._supervisor.start(services.beat())
         self._wait_ready(environment)
 
     def _start_redis(self) -> dict[str, str]:
@@ -129,24 +127,32 @@ class _Startup:
         )
         return provided
 
-    def _start_postgres(self) -> dict[str, str]:
+    def _make_cluster(self) -> dict[str, str]:
+        """Begin to make the database's files, if there are none; this runs beside the loading of Django."""
         if self._postgres is None:
             return {}
-        self._postgres.prepare()
-        self._supervisor.start(services.postgres(self._postgres))
+        self._postgres.locate()
+        if not self._postgres.has_cluster():
+            self._supervisor.start(services.make_cluster(self._postgres))
         return {"DATABASE_URL": self._postgres.url}
+
+    def _start_postgres(self) -> None:
+        if self._postgres is None:
+            return
+        if not self._postgres.has_cluster():
+            self._supervisor.finish("initdb", 120)
+        pid = self._supervisor.start(services.postgres(self._postgres))
+        server = self._postgres
+        self._supervisor.wait_until(lambda: server.is_ready(pid), 600, "PostgreSQL did not accept connections")
 
     def _environment(self, provided: Mapping[str, str]) -> dict[str, str]:
         return children_environment.build(
             self._environ, self._folder, host=self._options.host, port=self._options.port, provided=provided
         )
 
-    def _migrate(self, environment: Mapping[str, str]) -> None:
-        supervisor = self._supervisor
-        supervisor.start(services.migrate(environment))
-        supervisor.wait_until(lambda: supervisor.exit_code_of("migrate") is not None, 900, "The migrations did not end")
-        if supervisor.exit_code_of("migrate") != 0:
-            raise StackError(f"The migrations failed: {supervisor.last_line_of('migrate')}")
+    def _migrate(self) -> None:
+        self._supervisor.start(services.migrate())
+        self._supervisor.finish("migrate", 900)
 
     def _wait_ready(self, environment: Mapping[str, str]) -> None:
         host = environment["ALLOWED_HOSTS"].split(",")[0].strip().lstrip(".")

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
+
 from chatsphere.embedded import processes, stored_secrets
 from chatsphere.embedded.accounts import Account, account_for, hand_over
 from chatsphere.embedded.errors import StackError
@@ -22,6 +24,8 @@ ROLE = DATABASE = "chatsphere"
 PASSWORD = "database_password"  # noqa: S105, the name under which it is stored
 READY_LINE = 7  # of postmaster.pid, counted from 0
 STOP_PATIENCE = 20.0
+# Sessions whose server was killed end by themselves within moments.
+ORPHANS_PATIENCE = 5.0
 
 # Only the role may connect, and only with its password; the administrator exists in single-user mode alone.
 ACCESS = f"local all {ROLE} scram-sha-256\n"
@@ -54,7 +58,7 @@ class PostgresServer:
 
     ``extra_options`` are settings of postgresql.conf and win over the defaults. The role's password is kept in ``secrets_file``
     (``data_dir/secrets.json`` when none is given). ``start`` is for callers without a supervisor, such as a test session; the
-    supervisor calls ``prepare`` and runs ``command()`` itself.
+    supervisor calls ``locate`` and ``make_cluster`` and runs ``command()`` itself.
     """
 
     def __init__(
@@ -79,14 +83,14 @@ class PostgresServer:
 
     @property
     def url(self) -> str:
-        """A libpq URL of the database, password included. Valid after ``prepare``."""
+        """A libpq URL of the database, password included. Valid after ``locate``."""
         host = quote(str(self._socket_folder), safe="/")
         return f"postgresql://{ROLE}:{self._password}@/{DATABASE}?host={host}"
 
-    def prepare(self) -> None:
-        """Make the cluster if there is none (about a second, synced to disk) and find programs and socket.
+    def locate(self) -> None:
+        """Find user, programs, socket and password, without starting anything.
 
-        A cluster appears under its name only when it is complete. Raises StackError for files of another version or another user.
+        Raises StackError for files of another version or another user, and when another server runs on them.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._check_version()
@@ -96,11 +100,37 @@ class PostgresServer:
         self._programs = reachable_programs(self._account, self._runtime)
         self._socket_folder = self._runtime.socket_folder(self._cluster, SOCKET_NAME, self._account)
         self._password = self._load_password()
-        if self._cluster.exists():
+        if self.has_cluster():
+            self._clear_stale_lock()
             if self._account:
                 hand_over(self._cluster, self._account)
-        else:
-            self._make_cluster()
+
+    def has_cluster(self) -> bool:
+        """Whether the files of a database are there."""
+        return self._cluster.exists()
+
+    def make_cluster(self) -> None:
+        """Make the files of the database, synced to disk (about a second). They appear under their name only when complete."""
+        fresh = self._folder / "cluster.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        if self._account:
+            hand_over(fresh, self._account)
+        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        self._must_work(
+            self._program("initdb", fresh, "-U", "admin", "--auth=trust", *locale), "make its data directory"
+        )
+        (fresh / "pg_hba.conf").write_text(ACCESS, encoding="ascii")
+        # In single-user mode one line is one statement.
+        sql = (
+            f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{self._password}';\n"
+            "CREATE EXTENSION vector;\n"
+            f"CREATE DATABASE {DATABASE} OWNER {ROLE};\n"
+        )
+        single_user = self._program("postgres", fresh, "-c", "exit_on_error=on", "template1", mode=("--single",))
+        self._must_work(single_user, "create its database", sql)
+        fresh.rename(self._cluster)
+        _sync_folder(self._folder)
 
     def command(self) -> processes.Command:
         """How to run the server in the foreground. A lost parent means a fast shutdown, as on SIGINT."""
@@ -118,12 +148,14 @@ class PostgresServer:
         return len(lines) > READY_LINE and lines[0].strip() == str(pid) and lines[READY_LINE].strip() == "ready"
 
     def start(self, timeout: float = 60.0) -> None:
-        """Prepare, start and wait until connections are accepted. The log goes to ``data_dir/log.txt``.
+        """Make what is missing, start and wait until connections are accepted. The log goes to ``data_dir/log.txt``.
 
         Call it in the main thread: the server then ends with this process, however that ends. Raises StackError with the last lines of
         the log when the server does not come up.
         """
-        self.prepare()
+        self.locate()
+        if not self.has_cluster():
+            self.make_cluster()
         log = self._folder / "log.txt"
         with log.open("wb") as output:
             self._process = processes.start(self.command(), output=output)
@@ -159,27 +191,16 @@ class PostgresServer:
             )
         return stored_secrets.load_or_make(self._secrets_file, {PASSWORD: stored_secrets.random_text})[PASSWORD]
 
-    def _make_cluster(self) -> None:
-        fresh = self._folder / "cluster.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o700)
-        if self._account:
-            hand_over(fresh, self._account)
-        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-        self._must_work(
-            self._program("initdb", fresh, "-U", "admin", "--auth=trust", *locale), "make its data directory"
-        )
-        (fresh / "pg_hba.conf").write_text(ACCESS, encoding="ascii")
-        # In single-user mode one line is one statement.
-        sql = (
-            f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{self._password}';\n"
-            "CREATE EXTENSION vector;\n"
-            f"CREATE DATABASE {DATABASE} OWNER {ROLE};\n"
-        )
-        single_user = self._program("postgres", fresh, "-c", "exit_on_error=on", "template1", mode=("--single",))
-        self._must_work(single_user, "create its database", sql)
-        fresh.rename(self._cluster)
-        _sync_folder(self._folder)
+    def _clear_stale_lock(self) -> None:
+        """After a crash the process id in postmaster.pid may be another program's by now, and PostgreSQL would not start."""
+        deadline = time.monotonic() + ORPHANS_PATIENCE
+        while (pid := _server_in(self._cluster)) is not None:
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"Another PostgreSQL (process {pid}) runs on {self._cluster}; stop it or choose another --data-dir."
+                )
+            time.sleep(0.05)
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _program(self, name: str, folder: Path, *arguments: str, mode: tuple[str, ...] = ()) -> processes.Command:
         # PostgreSQL opens its data directory by the path it is given. The unprivileged user may be unable to pass
@@ -202,6 +223,17 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _server_in(cluster: Path) -> int | None:
+    """A process of PostgreSQL that stands in the folder; those of other users have other files."""
+    for process in psutil.process_iter(["name"]):
+        try:
+            if process.info["name"] == "postgres" and Path(process.cwd()) == cluster.resolve():
+                return process.pid
+        except (psutil.Error, OSError):
+            continue
+    return None
 
 
 def _last_line(log: Path) -> str:

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Protocol
 
 from chatsphere.embedded.accounts import Account
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -29,6 +30,20 @@ class Command:
     environment: Mapping[str, str]
     account: Account | None = None
     orphan_signal: signal.Signals = signal.SIGTERM
+
+
+class Process(Protocol):
+    """A child: started (``subprocess.Popen``) or forked (``forks.Forked``)."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | Any: ...
+
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+
+    def wait(self) -> int: ...
 
 
 def start(command: Command, *, output: int | IO[bytes], pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
@@ -74,7 +89,7 @@ def run(command: Command, *, stdin: bytes = b"", pass_fds: tuple[int, ...] = ())
     )
 
 
-def end(process: subprocess.Popen[bytes], *, first: signal.Signals, patience: float) -> int:
+def end(process: Process, *, first: signal.Signals, patience: float) -> int:
     """Ask with ``first``, wait ``patience`` seconds, then kill what is left of the child's session; returns the exit code."""
     if not has_ended(process):
         process.send_signal(first)
@@ -84,14 +99,14 @@ def end(process: subprocess.Popen[bytes], *, first: signal.Signals, patience: fl
     return reap(process)
 
 
-def has_ended(process: subprocess.Popen[bytes]) -> bool:
+def has_ended(process: Process) -> bool:
     """Whether the child has ended, without reaping it: its process id stays taken until ``reap``."""
     if process.returncode is not None:
         return True
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def reap(process: subprocess.Popen[bytes]) -> int:
+def reap(process: Process) -> int:
     """Kill what is left of the child's session, its own children included, and return its exit code (negative: the signal)."""
     if process.returncode is None:
         kill_group(process.pid)
@@ -104,6 +119,15 @@ def kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def after_fork_in_child(parent: int, name: str) -> None:
+    """Bind a forked child's life to its parent and give it a name that ``ps -o comm`` shows (15 bytes)."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+        _libc.prctl(PR_SET_NAME, name.encode()[:15])
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:

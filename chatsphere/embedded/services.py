@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+from chatsphere.embedded import application
+from chatsphere.embedded.errors import StackError
 from chatsphere.embedded.postgres import PostgresServer
 from chatsphere.embedded.processes import Command
 from chatsphere.embedded.redis import RedisServer
 from chatsphere.embedded.supervisor import SELF, Service
 
-NAMES = (SELF, "postgres", "redis", "embedder", "migrate", "web", "worker", "beat")
+NAMES = (SELF, "postgres", "redis", "embedder", "initdb", "migrate", "web", "worker", "beat")
 QUEUES = "default,ingest"
 
 
@@ -29,33 +32,34 @@ def embedder(environment: Mapping[str, str], model: str, socket: Path) -> Servic
     return Service("embedder", command, stop_rank=2, patience=3)
 
 
-def migrate(environment: Mapping[str, str]) -> Service:
-    return Service("migrate", _python(environment, "chatsphere.embedded.migration"), stop_rank=0, restarts=False)
+def make_cluster(server: PostgresServer) -> Service:
+    return Service("initdb", lambda: _reported(server.make_cluster), stop_rank=0, restarts=False)
 
 
-def web(environment: Mapping[str, str], host: str, port: int, workers: int) -> Service:
-    command = _python(
-        environment,
-        "granian",
-        *("--interface", "asginl", "--host", host, "--port", str(port), "--workers", str(workers)),
-        *("--no-ws", "--log-level", "warning", "--respawn-failed-workers", "--workers-kill-timeout", "6"),
-        "chatsphere.config.asgi:application",
-    )
-    return Service("web", command, stop_rank=0)
+def migrate() -> Service:
+    return Service("migrate", application.migrate, stop_rank=0, restarts=False)
 
 
-def worker(environment: Mapping[str, str]) -> Service:
+def web(host: str, port: int, workers: int) -> Service:
+    return Service("web", partial(application.serve_web, host, port, workers), stop_rank=0)
+
+
+def worker() -> Service:
     # Jobs are durable: what a worker cannot finish in its patience, another one takes over.
-    options = ("--queues", QUEUES, "--loglevel", "INFO", "--without-gossip", "--without-mingle")
-    return Service("worker", _celery(environment, "worker", *options), stop_rank=1)
+    return Service("worker", partial(application.work, QUEUES), stop_rank=1)
 
 
-def beat(environment: Mapping[str, str]) -> Service:
-    return Service("beat", _celery(environment, "beat", "--loglevel", "WARNING"), stop_rank=1)
+def beat() -> Service:
+    return Service("beat", application.beat, stop_rank=1)
 
 
-def _celery(environment: Mapping[str, str], *arguments: str) -> Command:
-    return _python(environment, "celery", "--quiet", "-A", "chatsphere.config.celery", *arguments)
+def _reported(step: Callable[[], None]) -> int:
+    try:
+        step()
+    except StackError as error:
+        print(error)
+        return 1
+    return 0
 
 
 def _python(environment: Mapping[str, str], module: str, *arguments: str) -> Command:

@@ -14,6 +14,7 @@ from types import FrameType
 
 from chatsphere.embedded import processes
 from chatsphere.embedded.errors import StackError
+from chatsphere.embedded.forks import Forked, fork
 from chatsphere.embedded.leftovers import ChildRecord, record_of
 from chatsphere.embedded.merged_log import LineBuffer, MergedLog
 
@@ -32,10 +33,10 @@ class StopRequested(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One child to run. ``stop_rank``: lower ranks end first, equal ones together. ``patience``: seconds between asking and killing."""
+    """One child to run: a command, or a function to call in a fork. ``stop_rank``: lower ranks end first, equal ones together. ``patience``: seconds between asking and killing."""
 
     name: str
-    command: processes.Command
+    run: processes.Command | Callable[[], int]
     stop_rank: int
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 8.0
@@ -47,11 +48,10 @@ class Child:
     """A service and its process of the moment."""
 
     service: Service
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
     record: ChildRecord | None = None
     lines: LineBuffer = field(default_factory=LineBuffer)
     last_line: str = ""
-    printed: set[str] = field(default_factory=set)
     started_at: float = 0.0
     quick_deaths: int = 0
     due_at: float | None = None
@@ -59,13 +59,17 @@ class Child:
 
 
 class Supervisor:
-    """Children by name. ``on_change`` gets the records of all living children whenever one starts or ends.
+    """Children by name. ``on_change`` gets the records of all living children whenever one starts or ends;
+    ``forget`` runs in each forked child and closes what the caller holds.
 
     Use it as a context manager in the main thread: inside, SIGINT, SIGTERM and SIGHUP are requests to stop.
     """
 
-    def __init__(self, log: MergedLog, on_change: Callable[[Sequence[ChildRecord]], None]) -> None:
+    def __init__(
+        self, log: MergedLog, on_change: Callable[[Sequence[ChildRecord]], None], *, forget: Callable[[], None]
+    ) -> None:
         self._log = log
+        self._forget_more = forget
         self._on_change = on_change
         self._children: dict[str, Child] = {}
         self._selector = selectors.DefaultSelector()
@@ -88,9 +92,7 @@ class Supervisor:
         for number, handler in self._old_handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._old_wakeup)
-        self._selector.close()
-        self._wake_reader.close()
-        self._wake_writer.close()
+        self._close_wakers()
 
     def say(self, text: str) -> None:
         self._log.write(SELF, text)
@@ -100,21 +102,12 @@ class Supervisor:
         child = self._children[service.name] = Child(service)
         return self._spawn(child)
 
-    def pid_of(self, name: str) -> int | None:
-        """The process id of a living child; None while it is down."""
-        process = self._children[name].process
-        return process.pid if process else None
-
-    def has_printed(self, name: str, line: str) -> bool:
-        """Whether the present process of a child has printed exactly this line (only lines of up to 20 characters are kept)."""
-        return line in self._children[name].printed
-
-    def exit_code_of(self, name: str) -> int | None:
-        """How a child that is not restarted has ended; None while it runs."""
-        return self._children[name].exit_code
-
-    def last_line_of(self, name: str) -> str:
-        return self._children[name].last_line
+    def finish(self, name: str, timeout: float) -> None:
+        """Run the loop until a child that is not restarted has ended. Raises StackError with its last line when it failed."""
+        child = self._children[name]
+        self.wait_until(lambda: child.exit_code is not None, timeout, f"{name} did not end")
+        if child.exit_code != 0:
+            raise StackError(f"{name} failed: {child.last_line}")
 
     def wait_until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         """Run the loop until ``condition`` holds. Raises StopRequested, or StackError when ``timeout`` seconds pass without it."""
@@ -160,8 +153,7 @@ class Supervisor:
 
     def _spawn(self, child: Child) -> int:
         child.due_at = None
-        child.printed.clear()
-        child.process = processes.start(child.service.command, output=subprocess.PIPE)
+        child.process = self._run(child.service)
         child.started_at = time.monotonic()
         child.record = record_of(child.service.name, child.process.pid, child.service.stop_signal)
         pipe = _pipe_of(child.process)
@@ -169,6 +161,27 @@ class Supervisor:
         self._selector.register(pipe, selectors.EVENT_READ, child)
         self._tell_change()
         return child.process.pid
+
+    def _run(self, service: Service) -> subprocess.Popen[bytes] | Forked:
+        if isinstance(service.run, processes.Command):
+            return processes.start(service.run, output=subprocess.PIPE)
+        return fork(service.name, service.run, forget=self._forget)
+
+    def _forget(self) -> None:
+        """In a forked child: let go of all that is the supervisor's."""
+        signal.set_wakeup_fd(-1)
+        for number in self._old_handlers:
+            signal.signal(number, signal.SIG_DFL)
+        self._close_wakers()
+        for child in self._children.values():
+            if child.process is not None and child.process.stdout is not None:
+                child.process.stdout.close()
+        self._forget_more()
+
+    def _close_wakers(self) -> None:
+        self._selector.close()
+        self._wake_reader.close()
+        self._wake_writer.close()
 
     def _read(self, child: Child, pipe: int) -> bool:
         """Read once; False at the end of the stream or when there is nothing to read now."""
@@ -184,8 +197,6 @@ class Supervisor:
 
     def _heard(self, child: Child, line: str) -> None:
         child.last_line = line.strip() or child.last_line
-        if len(line) <= 20:
-            child.printed.add(line.strip())
         self._log.write(child.service.name, line)
 
     def _bury(self, child: Child) -> None:
@@ -241,7 +252,7 @@ class Supervisor:
         self._stop_requests += 1
 
 
-def _pipe_of(process: subprocess.Popen[bytes]) -> int:
+def _pipe_of(process: subprocess.Popen[bytes] | Forked) -> int:
     if process.stdout is None:
         raise StackError("A child was started without a pipe; this is a mistake in ChatSphere.")
     return process.stdout.fileno()

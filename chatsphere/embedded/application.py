@@ -1,0 +1,108 @@
+"""Django and Celery, loaded once in the supervisor; web, worker and beat are forked from it and share the memory."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from chatsphere.embedded.errors import StackError
+
+# What the children import first anyway: loaded before the fork it costs its time and memory once.
+MODULES = (
+    "chatsphere.config.asgi",
+    "chatsphere.embedded.migration",
+    "granian.server",
+    "celery.apps.beat",
+    "celery.apps.worker",
+    "celery.concurrency.prefork",
+    "kombu.transport.redis",
+)
+M_ARENA_MAX = -8
+ARENAS = 2
+
+
+def load(environment: Mapping[str, str]) -> None:
+    """Take over ``environment`` and load everything (two to four seconds of one core).
+
+    Raises StackError when that starts threads: a process with threads must not be forked.
+    """
+    os.environ.update(environment)
+    # Worker pools of BLAS would be such threads; vectors here are small.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _limit_arenas()
+    for module in MODULES:
+        import_module(module)
+    _load_urls_and_tasks()
+    _refuse_threads()
+    gc.collect()
+    gc.freeze()
+
+
+def migrate() -> int:
+    """Apply the migrations; exit code."""
+    return int(import_module("chatsphere.embedded.migration").main())
+
+
+def serve_web(host: str, port: int, workers: int) -> int:
+    """Serve until SIGTERM."""
+    server = import_module("granian.server")
+    constants = import_module("granian.constants")
+    server.Server(
+        "chatsphere.config.asgi:application",
+        address=host,
+        port=port,
+        interface=constants.Interfaces.ASGINL,
+        workers=workers,
+        websockets=False,
+        log_level=import_module("granian.log").LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=6,
+    ).serve()
+    return 0
+
+
+def work(queues: str) -> int:
+    """Run a Celery worker until SIGTERM."""
+    # Celery warns of root because it could unpickle; ChatSphere's tasks are JSON only.
+    warnings.simplefilter("ignore", import_module("celery.exceptions").SecurityWarning)
+    app = _celery()
+    app.worker_main(
+        ["--quiet", "worker", "--queues", queues, "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    )
+    return 0
+
+
+def beat() -> int:
+    """Run Celery's beat until SIGTERM."""
+    _celery().start(["--quiet", "beat", "--loglevel", "WARNING"])
+    return 0
+
+
+def _celery() -> Any:
+    return import_module("chatsphere.config.celery").app
+
+
+def _load_urls_and_tasks() -> None:
+    _ = import_module("django.urls").get_resolver().url_patterns
+    app = _celery()
+    app.loader.import_default_modules()
+    app.finalize()
+
+
+def _limit_arenas() -> None:
+    """MALLOC_ARENA_MAX is read when a program starts; this does the same for the running one, where the C library is glibc."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if sys.platform == "linux" and mallopt is not None:
+        mallopt(M_ARENA_MAX, ARENAS)
+
+
+def _refuse_threads() -> None:
+    folder = "/proc/self/task"
+    if os.path.isdir(folder) and len(os.listdir(folder)) > 1:
+        raise StackError("A library started threads while it was loaded; this is a mistake in ChatSphere.")
