@@ -37,6 +37,14 @@ def address_of(peer: str, forwarded_for: str) -> str:
     return str(address)
 
 
+def limited_as(address: str) -> str:
+    """Whom a limit counts: an IPv4 address, an IPv6 customer's whole /64 network, or everybody whose address is not known."""
+    parsed = _parse(address)
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((parsed, 64), strict=False))
+    return str(parsed or "unknown")
+
+
 def bad_networks(names: tuple[str, ...]) -> list[str]:
     """Those of TRUSTED_PROXIES that are neither an address nor a network, for the settings to name."""
     return [name for name in names if _network(name) is None]

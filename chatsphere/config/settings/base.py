@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from chatsphere.core import connections
 from chatsphere.config.env import Environment
+from chatsphere.core import addresses, connections, rates
 
 env = Environment(os.environ)
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -36,6 +36,8 @@ TRUSTED_PROXIES = env.names(
     (),
     help="Addresses or networks of reverse proxies whose X-Forwarded-For and -Proto are believed.",
 )
+for text in addresses.bad_networks(TRUSTED_PROXIES):
+    env.problem("TRUSTED_PROXIES", f"{text!r} is neither an address nor a network")
 CORS_ALLOWED_ORIGINS = env.names(
     "CORS_ALLOWED_ORIGINS", (), help="Origins of your web console; chatbots have their own allowed_origins."
 )
@@ -139,6 +141,11 @@ REFRESH_TOKEN_LIFETIME = timedelta(
     days=env.integer("REFRESH_TOKEN_DAYS", 30, low=1, high=365, help="Life of a session without use.")
 )
 RATE_LIMITS_ENABLED = env.boolean("RATE_LIMITS_ENABLED", True, help="Switch for load tests; leave it on.")
+RATE_LIMITS = env.names(
+    "RATE_LIMITS", (), help="Own limits, requests by seconds: `default=600/60,ask=120/60`; see docs/permissions.md."
+)
+for text in rates.problems(RATE_LIMITS):
+    env.problem("RATE_LIMITS", f"{text!r} is no limit; write name=requests/seconds")
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_JSON_BYTES
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_UPLOAD_FILES
@@ -173,6 +180,7 @@ INSTALLED_APPS = [
 # Only the operators' admin needs sessions; the others work without a thread hop, so that streams stay cheap.
 MIDDLEWARE = [
     "chatsphere.core.middleware.request_id.RequestIdMiddleware",
+    "chatsphere.core.middleware.rate_headers.RateHeadersMiddleware",
     "chatsphere.core.middleware.host.HostMiddleware",
     "chatsphere.core.middleware.inline.SecurityMiddleware",
     "chatsphere.core.middleware.inline.LocaleMiddleware",
@@ -248,6 +256,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["chatsphere.core.permissions.IsMember"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["chatsphere.core.parsers.StrictJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["chatsphere.core.throttling.RateThrottle"],
     "DEFAULT_PAGINATION_CLASS": "chatsphere.core.pagination.CursorPagination",
     "DEFAULT_SCHEMA_CLASS": "chatsphere.core.openapi.Schema",
     "EXCEPTION_HANDLER": "chatsphere.core.exceptions.handle",

@@ -1,0 +1,193 @@
+"""Rate limits: one atomic script in Redis, the same for DRF and for async views.
+
+When Redis is away, chat keeps a limiter inside the process and everything else is let through, counted in ``uncounted`` and logged.
+Sign-in and password reset do not stand here: their limits live in PostgreSQL (``apps.users.attempts``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from threading import Lock
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from redis.exceptions import NoScriptError, RedisError
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from chatsphere.core.addresses import client_address, limited_as
+from chatsphere.core.exceptions import Throttled
+from chatsphere.core.principal import Principal
+from chatsphere.core.rates import Charge, RateDecision, decide, rate
+from chatsphere.core.redis_clients import async_client, sync_client
+
+logger = logging.getLogger("chatsphere.limits")
+uncounted: Counter[str] = Counter()
+LOCAL_RATES = frozenset({"ask", "visitor"})
+
+
+class _Absence:
+    """Redis did not answer a moment ago: do not let every request wait for it again."""
+
+    SECONDS = 1.0
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        return time.monotonic() < self._until
+
+    def begin(self, error: Exception) -> None:
+        if not self.is_on:
+            logger.warning("Redis does not answer; chat is limited in this process, other routes are open: %s", error)
+        self._until = time.monotonic() + self.SECONDS
+
+
+class LocalLimiter:
+    """The same algorithm in this process, for at most ``capacity`` subjects; the ones unseen for longest are forgotten first."""
+
+    def __init__(self, capacity: int = 50_000) -> None:
+        self._free_at: OrderedDict[str, int] = OrderedDict()
+        self._capacity = capacity
+        self._lock = Lock()
+
+    def answers(self, charges: Sequence[Charge]) -> list[int]:
+        """What the script in Redis would answer."""
+        now = time.monotonic_ns() // 1000
+        with self._lock:
+            found = [max(self._free_at.get(charge.redis_key, now), now) for charge in charges]
+            waits = [
+                free_at + one.rate.step - one.rate.window - now for one, free_at in zip(charges, found, strict=True)
+            ]
+            if max(waits) <= 0:
+                found = [free_at + one.rate.step for one, free_at in zip(charges, found, strict=True)]
+                self._remember(charges, found)
+        rows = zip(waits, found, strict=True)
+        return [figure for wait, free_at in rows for figure in (int(wait <= 0), free_at - now, max(0, wait))]
+
+    def _remember(self, charges: Sequence[Charge], arrivals: Sequence[int]) -> None:
+        for charge, free_at in zip(charges, arrivals, strict=True):
+            self._free_at[charge.redis_key] = free_at
+            self._free_at.move_to_end(charge.redis_key)
+        while len(self._free_at) > self._capacity:
+            self._free_at.popitem(last=False)
+
+
+_absence = _Absence()
+_local = LocalLimiter()
+
+
+def check_rate(charges: Sequence[Charge]) -> RateDecision:
+    """Charge one request against all these limits, or none of them when one has no room. One round trip to Redis."""
+    if not settings.RATE_LIMITS_ENABLED:
+        return _open(charges)
+    if not _absence.is_on:
+        try:
+            return decide(charges, _ask(charges))
+        except (RedisError, OSError) as error:
+            _absence.begin(error)
+    return _without_redis(charges)
+
+
+async def check_rate_async(charges: Sequence[Charge]) -> RateDecision:
+    """The same for async views."""
+    if not settings.RATE_LIMITS_ENABLED:
+        return _open(charges)
+    if not _absence.is_on:
+        try:
+            return decide(charges, await _ask_async(charges))
+        except (RedisError, OSError) as error:
+            _absence.begin(error)
+    return _without_redis(charges)
+
+
+def admit(request: HttpRequest, charges: Sequence[Charge]) -> None:
+    """Let the request pass or raise Throttled; the headers are set by ``core.middleware.rate_headers``."""
+    _enforce(request, check_rate(charges))
+
+
+async def admit_async(request: HttpRequest, charges: Sequence[Charge]) -> None:
+    """The same for async views: ``await admit_async(request, charges_for(request, principal, "ask"))``."""
+    _enforce(request, await check_rate_async(charges))
+
+
+def charges_for(
+    request: Any, principal: Principal | None, name: str = "default", *, visitor: str | None = None
+) -> list[Charge]:
+    """The limits of a request: of its key or person, else of its address; ``visitor`` (unique in the workspace) adds the visitor's."""
+    if principal is None:
+        return [Charge(rate("anonymous"), f"address:{limited_as(client_address(request))}")]
+    charges = [Charge(rate(name), f"{principal.workspace_id.hex}:{principal.kind}:{principal.pk.hex}")]
+    if visitor is not None:
+        charges.append(Charge(rate("visitor"), f"{principal.workspace_id.hex}:{visitor}"))
+    return charges
+
+
+class RateThrottle(BaseThrottle):
+    """DRF's door. A view names its rate in ``rate_name``; without one it is ``default``."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        user: Any = request.user
+        principal = user if isinstance(user, Principal) else None
+        admit(request._request, charges_for(request, principal, getattr(view, "rate_name", "default")))
+        return True
+
+
+def _enforce(request: HttpRequest, decision: RateDecision) -> None:
+    request.rate_decision = decision  # type: ignore[attr-defined]  # read by the middleware that sets the headers
+    if not decision.is_allowed:
+        raise Throttled(retry_after=max(1.0, decision.retry_after))
+
+
+def _without_redis(charges: Sequence[Charge]) -> RateDecision:
+    local = [charge for charge in charges if charge.rate.name in LOCAL_RATES]
+    if local:
+        return decide(local, _local.answers(local))
+    uncounted.update(charge.rate.name for charge in charges)
+    return _open(charges)
+
+
+def _open(charges: Sequence[Charge]) -> RateDecision:
+    first = charges[0].rate
+    return RateDecision(is_allowed=True, rate=first, remaining=first.limit, reset_after=0.0, is_counted=False)
+
+
+def _request(charges: Sequence[Charge]) -> tuple[Any, ...]:
+    keys = [charge.redis_key for charge in charges]
+    figures = [figure for charge in charges for figure in (charge.rate.step, charge.rate.window)]
+    return (len(keys), *keys, *figures)
+
+
+@cache
+def _script() -> tuple[str, str]:
+    """The script and the name under which Redis remembers it."""
+    source = files("chatsphere.core").joinpath("gcra.lua").read_text(encoding="utf-8")
+    return source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+def _ask(charges: Sequence[Charge]) -> list[int]:
+    source, digest = _script()
+    client: Any = sync_client()
+    try:
+        answer: list[int] = client.evalsha(digest, *_request(charges))
+    except NoScriptError:
+        answer = client.eval(source, *_request(charges))
+    return answer
+
+
+async def _ask_async(charges: Sequence[Charge]) -> list[int]:
+    source, digest = _script()
+    client: Any = async_client()
+    try:
+        answer: list[int] = await client.evalsha(digest, *_request(charges))
+    except NoScriptError:
+        answer = await client.eval(source, *_request(charges))
+    return answer
