@@ -21,9 +21,30 @@ from chatsphere.services.types import ExtractedDocument
 
 _MAIN = "word/document.xml"
 _SKIPPED = frozenset(
-    ["del", "moveFrom", "instrText", "delText", "delInstrText", "Fallback", "pPr", "rPr", "tblPr", "tblGrid", "sectPr", "sdtPr", "sdtEndPr", "commentRangeStart", "commentReference", "annotationRef", "footnoteRef", "endnoteRef"]
+    [
+        "del",
+        "moveFrom",
+        "instrText",
+        "delText",
+        "delInstrText",
+        "Fallback",
+        "pPr",
+        "rPr",
+        "tblPr",
+        "tblGrid",
+        "sectPr",
+        "sdtPr",
+        "sdtEndPr",
+        "commentRangeStart",
+        "commentReference",
+        "annotationRef",
+        "footnoteRef",
+        "endnoteRef",
+    ]
 )
-_CONTAINERS = frozenset(["sdt", "sdtContent", "customXml", "AlternateContent", "Choice", "ins", "moveTo", "body", "smartTag"])
+_CONTAINERS = frozenset(
+    ["sdt", "sdtContent", "customXml", "AlternateContent", "Choice", "ins", "moveTo", "body", "smartTag"]
+)
 _CODE_STYLE = re.compile(r"\b(?:source\s*)?code\b(?!\s*of)|preformatted|listing|macro text|plain text", re.IGNORECASE)
 _QUOTE_STYLE = re.compile(r"\bquot", re.IGNORECASE)
 _HEADING_STYLE = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop|rubrik|заголовок)\s*(\d)\Z", re.IGNORECASE)
