@@ -33,7 +33,7 @@ from chatsphere.services.types import (
 from chatsphere.services.vector_store import bm25, wire
 from chatsphere.services.vector_store.analysis import ANALYSIS_VERSION
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord, Connection
-from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals, count_in, recount
+from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals, count_in, recount, totals_of_rows
 from chatsphere.services.vector_store.queries import query
 from chatsphere.services.vector_store.questions import Question, checked_rows, read_question
 
@@ -114,14 +114,14 @@ class PgVectorStore:
     ) -> None:
         cursor = wire.binary_cursor(connection)
         parameters = _of(chatbot) | {"chunk_ids": wire.uuid_array(chunk_ids), "is_live": is_live}
-        changed = _totals(cursor.execute(query("set_live_texts"), parameters))
+        changed = totals_of_rows(cursor.execute(query("set_live_texts"), parameters))
         _note_change(cursor, chatbot, changed if is_live else changed.negative())
         cursor.execute(query("set_live_vectors"), parameters)
 
     def delete(self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
         cursor = wire.binary_cursor(connection)
         parameters = _of(chatbot) | {"chunk_ids": wire.uuid_array(chunk_ids)}
-        gone = _totals(cursor.execute(query("delete_texts"), parameters))
+        gone = totals_of_rows(cursor.execute(query("delete_texts"), parameters))
         _note_change(cursor, chatbot, gone.negative())
         cursor.execute(query("delete_vectors"), parameters)
 
@@ -253,10 +253,6 @@ def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, _BATCH)):
         yield batch
-
-
-def _totals(rows: Iterable[tuple[str, float, bytes]]) -> ChunkTotals:
-    return ChunkTotals.of([(language, length, wire.read_sparse_vector(data)[0]) for language, length, data in rows])
 
 
 def _note_change(cursor: psycopg.Cursor[Any], chatbot: ChatbotRef, change: ChunkTotals) -> None:
