@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import Celery
+from celery.signals import worker_process_init
+from django.db import connections
 
 from chatsphere.config import choose_settings
 
@@ -10,3 +14,12 @@ choose_settings()
 app = Celery("chatsphere")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _forget_inherited_connections(**_: Any) -> None:
+    """A forked worker opens connections of its own: those of the parent, and the threads of its pools, do not live here."""
+    for each in connections.all(initialized_only=True):
+        pools: dict[str, Any] = getattr(each, "_connection_pools", {})
+        pools.clear()
+        each.connection = None

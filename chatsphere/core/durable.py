@@ -70,7 +70,7 @@ def claim(model: type[W], pk: Any) -> W | None:
     """
     now = timezone.now()
     with transaction.atomic():
-        row = model.objects.select_for_update(skip_locked=True).filter(due(now), pk=pk).first()
+        row: W | None = model.objects.select_for_update(skip_locked=True).filter(due(now), pk=pk).first()
         if row is None:
             return None
         if row.state == DurableState.RUNNING:
@@ -148,6 +148,11 @@ def fail(row: DurableWork, *, error_type: str, message: str) -> None:
     _finish(row, state=DurableState.FAILED, error_type=error_type, error_message=message)
 
 
+def cancel(row: DurableWork) -> None:
+    """End an open row at its owner's wish; whoever works on it finds out at its next ``hold``. Raises LostLease when it has ended."""
+    _finish(row, state=DurableState.CANCELLED, error_type="", error_message="")
+
+
 def retry_later(row: DurableWork, *, error_type: str, message: str, after: float | None = None) -> bool:
     """Give the row back after a retryable error: False (and failed) when it had too many. ``after`` seconds, else 2, 8, 32 with jitter."""
     errors = row.errors + 1
@@ -176,15 +181,16 @@ def release(row: DurableWork) -> None:
 
 
 def _ours(row: DurableWork) -> models.QuerySet[Any]:
-    return type(row).objects.filter(pk=row.pk, fence=row.fence, state=DurableState.RUNNING)
+    rows: models.QuerySet[Any] = type(row).objects.filter(pk=row.pk, fence=row.fence, state=DurableState.RUNNING)
+    return rows
 
 
 def _finish(row: DurableWork, **changes: Any) -> None:
     changes |= {"lease_until": None, "finished_at": timezone.now()}
-    if not type(row).objects.filter(pk=row.pk, fence=row.fence, state__in=_OPEN).update(**changes):
+    if not type(row).objects.filter(pk=row.pk, fence=row.fence, state__in=OPEN_STATES).update(**changes):
         raise LostLease
     for name, value in changes.items():
         setattr(row, name, value)
 
 
-_OPEN = (DurableState.QUEUED, DurableState.RUNNING)
+OPEN_STATES = (DurableState.QUEUED, DurableState.RUNNING)

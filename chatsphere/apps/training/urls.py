@@ -1,5 +1,20 @@
 """Paths of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from chatsphere.apps.training import progress, views
+
+urlpatterns = [
+    path("chatbots/<uuid:chatbot_id>/sources/", views.SourceList.as_view()),
+    path("chatbots/<uuid:chatbot_id>/sources/batch/", views.SourceBatch.as_view()),
+    path("chatbots/<uuid:chatbot_id>/sources/batch-delete/", views.SourceBatchDelete.as_view()),
+    path("sources/<uuid:source_id>/", views.SourceDetail.as_view()),
+    path("sources/<uuid:source_id>/sync/", views.SourceSync.as_view()),
+    path("sources/<uuid:source_id>/cancel/", views.SourceCancel.as_view()),
+    path("sources/<uuid:source_id>/documents/", views.SourceDocuments.as_view()),
+    path("sources/<uuid:source_id>/chunks/", views.SourceChunks.as_view()),
+    path("sources/<uuid:source_id>/runs/", views.SourceRuns.as_view()),
+    path("sources/<uuid:source_id>/events/", progress.events),
+    path("runs/<uuid:run_id>/", views.RunDetail.as_view()),
+    path("documents/<uuid:document_id>/", views.DocumentDetail.as_view()),
+]

@@ -299,6 +299,19 @@ CELERY_TASK_SOFT_TIME_LIMIT = 3540
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 7200, "socket_timeout": 10, "socket_connect_timeout": 5}
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+# A sweep that could not start in time is left out: the next one does the same.
+CELERY_BEAT_SCHEDULE = {
+    "sweep-training": {
+        "task": "chatsphere.apps.training.tasks.sweep_training",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "remove-orphan-files": {
+        "task": "chatsphere.apps.training.tasks.remove_orphan_files",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from chatsphere.core.tenancy import SameWorkspace, TenantChild, parent_key, tenant_key
+from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySet, parent_key, tenant_key
 
 
 class ChunkText(TenantChild):
@@ -22,6 +24,8 @@ class ChunkText(TenantChild):
     language = models.CharField(max_length=20, blank=True)
     kind = models.CharField(max_length=12, default="paragraph")
     is_live = models.BooleanField(default=False)
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (
@@ -42,6 +46,8 @@ class Placement(TenantChild):
     char_end = models.IntegerField()
     page = models.IntegerField(null=True, blank=True)
     heading_path = ArrayField(models.TextField(), default=list, blank=True)
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from chatsphere.core.tenancy import SameWorkspace, TenantChild, parent_key, tenant_key
+from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySet, parent_key, tenant_key
 
 
 class Document(TenantChild):
@@ -25,6 +27,8 @@ class Document(TenantChild):
     last_modified = models.CharField(max_length=100, blank=True)
     misses = models.SmallIntegerField(default=0)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (
@@ -58,6 +62,8 @@ class DocumentVersion(TenantChild):
     is_partial = models.BooleanField(default=False)
     is_complete = models.BooleanField(default=False, help_text="All its placements are written.")
     report = models.JSONField(default=dict)
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = (

@@ -10,7 +10,7 @@ from chatsphere.core.durable import DurableState, DurableWork
 from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySet, parent_key, tenant_key
 
 
-class Run(TenantChild, DurableWork):
+class Run(TenantChild, DurableWork):  # type: ignore[misc, unused-ignore]  # both bases bring a manager
     """``steps`` tells what each step did: ``{"extract": {"items", "seconds", …}, …}``."""
 
     class Kind(models.TextChoices):

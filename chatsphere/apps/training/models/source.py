@@ -9,13 +9,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from chatsphere.core.principal import Principal
 from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySet, parent_key, tenant_key
-
 
 UPLOADS = "sources"  # folder of the storage
 
 
-def upload_path(source: TrainingSource, filename: str) -> str:
+def upload_path(source: TrainingSource, _filename: str) -> str:
     """A generated storage key; the visitor's file name never becomes a path."""
     return f"{UPLOADS}/{source.workspace_id}/{source.chatbot_id}/{source.id}"
 
@@ -24,6 +24,11 @@ class SourceQuerySet(WorkspaceQuerySet):
     def alive(self) -> Self:
         """Of chatbots that are not deleted."""
         return self.filter(chatbot__deleted_at=None)
+
+    def visible_to(self, principal: Principal) -> Self:
+        """The sources of the principal's workspace; a key that is bound to some chatbots sees only theirs."""
+        sources = self.in_workspace(principal.workspace_id).alive()
+        return sources if principal.chatbot_ids is None else sources.filter(chatbot_id__in=principal.chatbot_ids)
 
 
 class TrainingSource(TenantChild):

@@ -1,0 +1,251 @@
+"""Everything that changes sources. Each function is one transaction; workers are woken after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.core.files.base import File
+from django.core.files.storage import Storage
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from chatsphere.apps.chatbots.models import Chatbot
+from chatsphere.apps.training import knowledge, outcomes
+from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.hints import REFRESH_STATISTICS, RUN_TRAINING, hint_after_commit
+from chatsphere.apps.training.models import Run, TrainingSource
+from chatsphere.apps.training.refresh import next_refresh
+from chatsphere.apps.webhooks.actions import announce_many
+from chatsphere.core.conditional import require_match
+from chatsphere.core.durable import OPEN_STATES, DurableState
+from chatsphere.core.exceptions import Conflict, Invalid, NotFound
+from chatsphere.services.vector_store.base import ChatbotRef
+
+logger = logging.getLogger("chatsphere.training")
+
+
+ONE_SOURCE, SEVERAL_SOURCES, BY_THE_CLOCK = 0, 1, 5  # priorities: who waits for one document goes first
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    """What a client gave. ``options`` is ``{"content": …}`` of a text, ``{"pairs": […]}`` of questions; a file has ``file``."""
+
+    source_type: str
+    name: str
+    uri: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    file: File[bytes] | None = None
+    media_type: str = ""
+    access_tags: Sequence[str] = ()
+    refresh: str = TrainingSource.Refresh.NEVER
+
+
+def add_sources(
+    *, workspace_id: UUID, chatbot_id: UUID, new: Sequence[NewSource], created_by: UUID | None
+) -> list[TrainingSource]:
+    """Store the files, write the sources, queue a run for each. Files of a failed call are removed again.
+
+    Costs two inserts however many sources there are, and one hint for each worker that they may keep busy.
+    """
+    sources = [_source(workspace_id, chatbot_id, each, created_by) for each in new]
+    try:
+        for source, given in zip(sources, new, strict=True):
+            if given.file is not None:
+                source.file.save("", given.file, save=False)
+        with transaction.atomic():
+            _require_chatbot(workspace_id, chatbot_id)
+            TrainingSource.objects.bulk_create(sources)
+            _queue(sources, priority=ONE_SOURCE if len(sources) == 1 else SEVERAL_SOURCES)
+    except BaseException:
+        _remove_files(_files(sources))
+        raise
+    return sources
+
+
+def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_match: str | None = None) -> TrainingSource:
+    """Change name, access tags or refresh; new ``content`` or ``pairs`` start a new version, which replaces the old one when it is ready.
+
+    Raises PreconditionFailed, NotFound when the source has just been deleted, Invalid for content of another type.
+    """
+    with transaction.atomic():
+        open_run = Run.objects.select_for_update(of=("self",)).filter(source=source, state__in=OPEN_STATES).first()
+        row: TrainingSource = _locked(source)
+        require_match(row, if_match)
+        plain = {name: changes[name] for name in ("name", "access_tags", "refresh") if name in changes}
+        for name, value in plain.items():
+            setattr(row, name, value)
+        if "refresh" in changes:
+            row.next_refresh_at = next_refresh(row.refresh, timezone.now())
+        options = {name: changes[name] for name in ("content", "pairs") if name in changes}
+        if options:
+            _require_own_option(row, options)
+            row.options = dict(row.options) | options
+        row.save(update_fields=[*plain, *(["options"] if options else []), "next_refresh_at", "updated_at"])
+        if "access_tags" in changes:
+            knowledge.changed(_ref(row))
+        if options:
+            _run_again(row, open_run)
+        return row
+
+
+def sync_source(*, source: TrainingSource, is_forced: bool = True, priority: int = ONE_SOURCE) -> Run:
+    """Queue a run that reads the source again. Raises Conflict while one is queued or running."""
+    with transaction.atomic():
+        row = _locked(source)
+        if Run.objects.filter(source=row, state__in=OPEN_STATES).exists():
+            raise Conflict(_("This source is being trained already."), type="already_running")
+        TrainingSource.objects.filter(pk=row.pk).update(status=TrainingSource.Status.QUEUED, updated_at=timezone.now())
+        return _queue([row], priority=priority, kind=Run.Kind.SYNC, is_forced=is_forced)[0]
+
+
+def cancel_source(*, source: TrainingSource) -> TrainingSource:
+    """End the source's open run; what it had begun is taken back. Raises Conflict when none is open."""
+    with transaction.atomic():
+        open_run = Run.objects.select_for_update(of=("self",)).filter(source=source, state__in=OPEN_STATES).first()
+        if open_run is None:
+            raise Conflict(_("Nothing is running that could be cancelled."), type="nothing_running")
+        outcomes.cancelled(open_run)
+        hint_after_commit(REFRESH_STATISTICS, str(source.chatbot_id))
+    source.refresh_from_db()
+    return source
+
+
+def delete_sources(*, workspace_id: UUID, chatbot_id: UUID, source_ids: Iterable[UUID]) -> list[UUID]:
+    """Delete sources of a chatbot with all that they brought; returns those that were there.
+
+    When this returns, no search finds anything of them; texts that other sources have, too, stay. Runs that work on them stop at their
+    next write. Costs a fixed number of statements; a hundred sources take about as long as one large one.
+    """
+    chatbot = ChatbotRef(workspace_id, chatbot_id)
+    with transaction.atomic():
+        wanted = TrainingSource.objects.in_workspace(workspace_id).filter(
+            chatbot_id=chatbot_id, pk__in=list(source_ids)
+        )
+        list(Run.objects.select_for_update(of=("self",)).filter(source__in=wanted).order_by("pk").values_list("pk"))
+        knowledge.lock(chatbot, alone=True)
+        sources = list(wanted.select_for_update(of=("self",)).order_by("pk").defer("options"))
+        ids = [source.pk for source in sources]
+        if ids:
+            _delete_rows(chatbot, ids)
+            _announce_deleted(sources)
+            knowledge.changed(chatbot)
+            transaction.on_commit(partial(_remove_files, _files(sources)), robust=True)
+            hint_after_commit(REFRESH_STATISTICS, str(chatbot_id))
+        return ids
+
+
+def _delete_rows(chatbot: ChatbotRef, ids: Sequence[UUID]) -> None:
+    parameters = {"sources": list(ids)}
+    placed = {row["chunk_id"] for row in sql("take_sources", parameters)}
+    knowledge.forget_unplaced(chatbot, placed)
+    sql("delete_sources", parameters)
+
+
+def _announce_deleted(sources: Sequence[TrainingSource]) -> None:
+    first = sources[0]
+    announce_many(
+        workspace_id=first.workspace_id,
+        type="source.deleted",
+        chatbot_id=first.chatbot_id,
+        payloads={
+            source.pk: {"id": str(source.pk), "chatbot": str(source.chatbot_id), "name": source.name}
+            for source in sources
+        },
+    )
+
+
+def _source(workspace_id: UUID, chatbot_id: UUID, given: NewSource, created_by: UUID | None) -> TrainingSource:
+    return TrainingSource(
+        workspace_id=workspace_id,
+        chatbot_id=chatbot_id,
+        source_type=given.source_type,
+        name=given.name,
+        uri=given.uri,
+        options=dict(given.options),
+        media_type=given.media_type,
+        access_tags=list(given.access_tags),
+        refresh=given.refresh,
+        next_refresh_at=next_refresh(given.refresh, timezone.now()),
+        bytes=given.file.size if given.file is not None else 0,
+        created_by_id=created_by,
+    )
+
+
+def _queue(
+    sources: Sequence[TrainingSource], *, priority: int, kind: str = Run.Kind.TRAIN, is_forced: bool = False
+) -> list[Run]:
+    runs = [
+        Run(
+            workspace_id=source.workspace_id,
+            chatbot_id=source.chatbot_id,
+            source=source,
+            kind=kind,
+            priority=priority,
+            is_forced=is_forced,
+        )
+        for source in sources
+    ]
+    Run.objects.bulk_create(runs)
+    for each in runs[:HINTS]:
+        hint_after_commit(RUN_TRAINING, str(each.pk))
+    return runs
+
+
+HINTS = 8  # a worker that was woken works until nothing is due; more hints than workers wake nobody
+
+
+def _run_again(source: TrainingSource, open_run: Run | None) -> None:
+    """A run that has not ended starts afresh, as it may have read the old content; else a new one is queued."""
+    TrainingSource.objects.filter(pk=source.pk).update(status=TrainingSource.Status.QUEUED)
+    source.status = TrainingSource.Status.QUEUED
+    if open_run is None:
+        _queue([source], priority=ONE_SOURCE)
+        return
+    Run.objects.filter(pk=open_run.pk).update(
+        state=DurableState.QUEUED, fence=open_run.fence + 1, lease_until=None, available_at=timezone.now()
+    )
+    hint_after_commit(RUN_TRAINING, str(open_run.pk))
+
+
+def _locked(source: TrainingSource) -> TrainingSource:
+    row: TrainingSource | None = TrainingSource.objects.select_for_update(of=("self",)).filter(pk=source.pk).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _require_chatbot(workspace_id: UUID, chatbot_id: UUID) -> None:
+    """The chatbot may have been deleted while the files came in."""
+    if not Chatbot.objects.in_workspace(workspace_id).alive().filter(pk=chatbot_id).exists():
+        raise NotFound
+
+
+def _require_own_option(source: TrainingSource, options: Mapping[str, Any]) -> None:
+    own = {TrainingSource.Type.TEXT.value: "content", TrainingSource.Type.QA.value: "pairs"}.get(source.source_type)
+    wrong = [name for name in options if name != own]
+    if wrong:
+        raise Invalid(fields={name: [_("A source of this type does not have this.")] for name in wrong})
+
+
+def _ref(source: TrainingSource) -> ChatbotRef:
+    return ChatbotRef(source.workspace_id, source.chatbot_id)
+
+
+def _files(sources: Iterable[TrainingSource]) -> list[tuple[Storage, str]]:
+    return [(source.file.storage, str(source.file.name)) for source in sources if source.file]
+
+
+def _remove_files(files: Iterable[tuple[Storage, str]]) -> None:
+    """What cannot be removed now is found by the sweep for files that belong to nobody."""
+    for storage, name in files:
+        try:
+            storage.delete(name)
+        except OSError:
+            logger.warning("The file %s could not be removed.", name, exc_info=True)

@@ -1,0 +1,26 @@
+"""Named SQL of this app on Django's connection: it takes part in the surrounding ``transaction.atomic``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import psycopg
+from django.db import connection
+from psycopg.rows import dict_row
+
+from chatsphere.services.sql import statements
+from chatsphere.services.vector_store.base import Connection
+
+
+def engine_connection() -> Connection:
+    """The psycopg connection under Django's, for engines that write inside our transaction."""
+    connection.ensure_connection()
+    return cast(Connection, connection.connection)
+
+
+def run(name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Execute a statement of ``queries.sql``; its rows, or nothing. Database errors are raised as Django's."""
+    with connection.wrap_database_errors, psycopg.Cursor(engine_connection(), row_factory=dict_row) as cursor:
+        cursor.execute(statements("chatsphere.apps.training")[name], parameters)
+        return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,168 @@
+"""What a chatbot knows, changed safely: chunk texts that several documents share, their places, words and vectors.
+
+Writers of one chatbot meet here. Everybody locks in this order, so that nobody waits crosswise:
+
+    runs (``durable.hold``) → the chatbot's knowledge lock → chunk texts by id → documents, source → the chatbot's row
+
+Adders hold the knowledge lock together, whoever takes chunks away or switches versions holds it alone. A chunk text that an adder
+found therefore stays until the adder has committed its place. Every function here belongs into the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+from psycopg import Cursor
+
+from chatsphere.apps.training.database import engine_connection, run
+from chatsphere.core import engines
+from chatsphere.core.identifiers import new_id
+from chatsphere.services.types import Chunk, EmbeddingModel, Vector
+from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
+
+_COPY: Final = (
+    "COPY training_placement (id, workspace_id, chatbot_id, document_version_id, chunk_id, ordinal, char_start, char_end, page,"
+    " heading_path, created_at) FROM STDIN (FORMAT BINARY)"
+)
+_COPY_TYPES: Final = ("uuid",) * 5 + ("int4",) * 4 + ("text[]", "timestamptz")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """How many distinct chunk texts of a batch were new, and how many the chatbot had already."""
+
+    new: int
+    reused: int
+
+
+def lock(chatbot: ChatbotRef, *, alone: bool) -> None:
+    """Take the chatbot's knowledge lock until the transaction ends; ``alone`` to take chunks away or to switch versions."""
+    run("knowledge_lock" if alone else "knowledge_lock_shared", {"chatbot": chatbot.chatbot_id})
+
+
+def add_chunks(
+    *, chatbot: ChatbotRef, version_id: UUID, chunks: Sequence[Chunk], language: str, is_live: bool
+) -> Added:
+    """Write chunks of a version with their places and words. Texts that the chatbot has already are placed, not written again.
+
+    ``is_live`` shows them to searches at once; else they stay hidden, unless another document shows the same text. Needs the
+    lock. One batch a transaction: only then is the order of hashes an order of all that the transaction locks.
+    """
+    by_hash = {_hash(chunk): chunk for chunk in chunks}
+    new = _write_texts(chatbot, by_hash, language, is_live=is_live)
+    ids, hidden = dict(new), []
+    old_hashes = [key for key in by_hash if key not in new]
+    if old_hashes:
+        known = run("find_chunk_texts", _of(chatbot) | {"hashes": old_hashes})
+        ids |= {bytes(row["content_hash"]): row["id"] for row in known}
+        hidden = [row["id"] for row in known if not row["is_live"]]
+    _copy_placements(chatbot, version_id, [(ids[_hash(chunk)], chunk) for chunk in chunks])
+    records = [ChunkRecord(new[key], by_hash[key].context, by_hash[key].text, language) for key in new]
+    engines.vector_store().add_texts(engine_connection(), chatbot=chatbot, records=records, is_live=is_live)
+    if is_live:
+        show(chatbot, hidden)
+    return Added(new=len(new), reused=len(old_hashes))
+
+
+def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+    """Store vectors of chunk texts, shown where their text is shown. Needs the lock."""
+    if not vectors:
+        return
+    rows = run("lock_chunk_texts", _of(chatbot) | {"ids": [chunk_id for chunk_id, _ in vectors]})
+    live = {row["id"]: row["is_live"] for row in rows}
+    for is_live in (True, False):
+        part = sorted((pair for pair in vectors if live.get(pair[0]) is is_live), key=lambda pair: pair[0])
+        if part:
+            store = engines.vector_store()
+            store.add_vectors(engine_connection(), chatbot=chatbot, model=model, vectors=part, is_live=is_live)
+
+
+def show(chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
+    """Make hidden chunk texts found by searches."""
+    changed = [row["id"] for row in run("show_chunk_texts", _of(chatbot) | {"ids": chunk_ids})] if chunk_ids else []
+    if changed:
+        store = engines.vector_store()
+        store.set_live(engine_connection(), chatbot=chatbot, chunk_ids=sorted(changed), is_live=True)
+
+
+def drop_versions(chatbot: ChatbotRef, version_ids: Sequence[UUID]) -> None:
+    """Delete versions, their places, and every chunk text that stands nowhere else. Needs the lock alone."""
+    if not version_ids:
+        return
+    parameters = {"versions": list(version_ids)}
+    forget_unplaced(chatbot, {row["chunk_id"] for row in run("take_versions", parameters)})
+    run("delete_versions", parameters)
+
+
+def forget_unplaced(chatbot: ChatbotRef, chunk_ids: Iterable[UUID]) -> None:
+    """Of chunk texts that lost a place: delete those without any, hide those without one in a current version. Needs the lock alone."""
+    candidates = sorted(set(chunk_ids))
+    if not candidates:
+        return
+    rows = run("released_chunks", _of(chatbot) | {"ids": candidates})
+    gone = [row["id"] for row in rows if not row["anywhere"]]
+    hidden = [row["id"] for row in rows if row["anywhere"] and row["is_live"]]
+    store = engines.vector_store()
+    if gone:
+        store.delete(engine_connection(), chatbot=chatbot, chunk_ids=gone)
+        run("delete_chunk_texts", _of(chatbot) | {"ids": gone})
+    if hidden:
+        run("hide_chunk_texts", _of(chatbot) | {"ids": hidden})
+        store.set_live(engine_connection(), chatbot=chatbot, chunk_ids=hidden, is_live=False)
+
+
+def changed(chatbot: ChatbotRef) -> None:
+    """Say that answers may be different now. The last statement of a transaction, as all writers of the chatbot queue up here."""
+    run("raise_knowledge_version", _of(chatbot))
+
+
+def _write_texts(
+    chatbot: ChatbotRef, by_hash: dict[bytes, Chunk], language: str, *, is_live: bool
+) -> dict[bytes, UUID]:
+    chunks = list(by_hash.values())
+    columns = {
+        "ids": [new_id() for _ in chunks],
+        "hashes": list(by_hash),
+        "contexts": [chunk.context for chunk in chunks],
+        "texts": [chunk.text for chunk in chunks],
+        "token_counts": [chunk.token_count for chunk in chunks],
+        "kinds": [str(chunk.kind) for chunk in chunks],
+    }
+    rows = run("add_chunk_texts", _of(chatbot) | columns | {"language": language, "is_live": is_live})
+    return {bytes(row["content_hash"]): row["id"] for row in rows}
+
+
+def _copy_placements(chatbot: ChatbotRef, version_id: UUID, placed: Sequence[tuple[UUID, Chunk]]) -> None:
+    now = timezone.now()
+    with connection.wrap_database_errors, Cursor(engine_connection()) as cursor, cursor.copy(_COPY) as copy:
+        copy.set_types(_COPY_TYPES)
+        for chunk_id, chunk in placed:
+            copy.write_row(
+                (
+                    new_id(),
+                    chatbot.workspace_id,
+                    chatbot.chatbot_id,
+                    version_id,
+                    chunk_id,
+                    chunk.ordinal,
+                    chunk.char_start,
+                    chunk.char_end,
+                    chunk.page,
+                    list(chunk.heading_path),
+                    now,
+                )
+            )
+
+
+def _hash(chunk: Chunk) -> bytes:
+    return hashlib.sha256(f"{chunk.context}\x00{chunk.text}".encode()).digest()
+
+
+def _of(chatbot: ChatbotRef) -> dict[str, object]:
+    return {"workspace": chatbot.workspace_id, "chatbot": chatbot.chatbot_id}

@@ -1,0 +1,82 @@
+"""What a source gives to read: its documents, one at a time, as bytes or as a file on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.files.storage import Storage
+
+from chatsphere.apps.training.models import TrainingSource
+from chatsphere.apps.training.questions import question_document
+from chatsphere.services.content.extract import extract
+from chatsphere.services.errors import BrokenDocument
+from chatsphere.services.types import ExtractedDocument
+
+_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """One document to be read. ``digest`` is SHA-256 of its bytes; ``key`` tells the documents of a source apart."""
+
+    key: str
+    name: str
+    uri: str
+    digest: bytes
+    size: int
+    content: bytes | Path | Mapping[str, Any]  # text, a file, or pairs of questions and answers
+
+    def read(self) -> ExtractedDocument:
+        """The structured text. Files are read in a limited child process. Raises a ContentError with a sentence for the owner."""
+        if isinstance(self.content, Path):
+            return extract(self.content, name=self.name)
+        if isinstance(self.content, bytes):
+            return extract(self.content, name=self.name, media_type_hint="text/markdown")
+        return question_document(self.content["pairs"])
+
+
+@contextmanager
+def open_material(source: TrainingSource) -> Iterator[Material]:
+    """What to read of a source of one document; a file that lies in a remote storage is on this machine while the block runs."""
+    if source.source_type == TrainingSource.Type.FILE:
+        with _local_file(source) as path:
+            yield _material(source, path, _digest(path), path.stat().st_size)
+    elif source.source_type == TrainingSource.Type.QA:
+        raw = repr([(pair["question"], pair["answer"]) for pair in source.options["pairs"]]).encode()
+        yield _material(source, source.options, hashlib.sha256(raw).digest(), len(raw))
+    else:
+        raw = str(source.options["content"]).encode()
+        yield _material(source, raw, hashlib.sha256(raw).digest(), len(raw))
+
+
+def _material(source: TrainingSource, content: bytes | Path | Mapping[str, Any], digest: bytes, size: int) -> Material:
+    return Material(key="", name=source.name, uri=source.uri, digest=digest, size=size, content=content)
+
+
+@contextmanager
+def _local_file(source: TrainingSource) -> Iterator[Path]:
+    storage: Storage = source.file.storage
+    name = str(source.file.name)
+    try:
+        yield Path(storage.path(name))
+    except NotImplementedError:
+        with tempfile.NamedTemporaryFile(prefix="chatsphere-") as copy:
+            with storage.open(name) as original:
+                shutil.copyfileobj(original, copy, _BLOCK)
+            copy.flush()
+            yield Path(copy.name)
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except FileNotFoundError:
+        raise BrokenDocument("The uploaded file is not in the storage any more. Upload it again.") from None

@@ -1,0 +1,135 @@
+"""How a run ends, in its own row, at its source, in events and in the ledger. All of it in the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from chatsphere.apps.training import knowledge
+from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
+from chatsphere.apps.training.refresh import next_refresh
+from chatsphere.apps.users.ledger import Kind, Usage, record_usage
+from chatsphere.apps.webhooks.actions import announce
+from chatsphere.core import durable
+from chatsphere.services.vector_store.base import ChatbotRef
+
+Status = TrainingSource.Status
+
+
+def succeeded(run: Run, source: TrainingSource, version: DocumentVersion, *, digest: bytes, size: int) -> None:
+    """The source is ready, or partly so, and counts what answers now. Raises LostLease."""
+    durable.succeed(run)
+    counts = sql("source_counts", {"source": source.pk})[0]
+    now = timezone.now()
+    source.status = Status.PARTIAL if version.is_partial else Status.READY
+    changes: dict[str, Any] = {
+        "status": source.status,
+        "searchable": TrainingSource.Searchable.FULL,
+        "documents_count": counts["documents"],
+        "chunks_count": counts["chunks"],
+        "tokens": counts["tokens"],
+        "bytes": size,
+        "content_hash": digest,
+        "media_type": version.report.get("media_type", ""),
+        "warnings": version.warnings,
+        "progress_done": run.progress_done,
+        "progress_total": run.progress_total,
+        "error_type": "",
+        "error_message": "",
+        "last_synced_at": now,
+        "next_refresh_at": next_refresh(source.refresh, now),
+        "updated_at": now,
+    }
+    TrainingSource.objects.filter(pk=source.pk).update(**changes)
+    details = {"documents_count": counts["documents"], "chunks_count": counts["chunks"]}
+    _announce("source.ready", run, source, details)
+    _book(run)
+
+
+def failed(run: Run, *, error_type: str, message: str) -> None:
+    """The run has failed for good; what answered before goes on answering. Raises LostLease."""
+    with transaction.atomic():
+        durable.fail(run, error_type=error_type, message=message)
+        _book(run)
+        _tell_source(run, Status.FAILED, error_type, message)
+        _announce("source.failed", run, run.source, {"error": {"type": error_type, "message": message}})
+
+
+def retried(run: Run, *, error_type: str, message: str, after: float | None) -> None:
+    """The run waits for another attempt, or has failed when it had enough of them. Raises LostLease."""
+    with transaction.atomic():
+        if durable.retry_later(run, error_type=error_type, message=message, after=after):
+            _tell_source(run, Status.QUEUED, error_type, message)
+        else:
+            _book(run)
+            _tell_source(run, Status.FAILED, error_type, message)
+            _announce("source.failed", run, run.source, {"error": {"type": error_type, "message": message}})
+
+
+def made_room(run: Run) -> None:
+    """The run goes back to the queue, and goes on from where it is. Raises LostLease."""
+    durable.release(run)
+
+
+def cancelled(run: Run) -> None:
+    """An open run ends where it is. What it had begun is taken back; what answered before goes on. Needs the run locked."""
+    chatbot = ChatbotRef(run.workspace_id, run.chatbot_id)
+    durable.cancel(run)
+    _book(run)
+    knowledge.lock(chatbot, alone=True)
+    versions = DocumentVersion.objects.filter(document__source=run.source)
+    unfinished = versions.exclude(pk__in=_answering(run.source))
+    knowledge.drop_versions(chatbot, list(unfinished.values_list("pk", flat=True)))
+    run.source.documents.filter(current_version=None).delete()
+    answers = run.source.searchable if run.source.last_synced_at else TrainingSource.Searchable.NONE
+    TrainingSource.objects.filter(pk=run.source_id).update(
+        status=Status.CANCELLED, searchable=answers, updated_at=timezone.now()
+    )
+    knowledge.changed(chatbot)
+
+
+def _answering(source: TrainingSource) -> list[Any]:
+    """Versions that a finished run brought: before the first one has finished, nothing counts as finished."""
+    if source.last_synced_at is None:
+        return []
+    return [pk for pk in source.documents.values_list("current_version", flat=True) if pk]
+
+
+def _book(run: Run) -> None:
+    """What the run embedded goes to the ledger once, however the run ended."""
+    if run.tokens:
+        usage = Usage(
+            workspace_id=run.workspace_id,
+            kind=Kind.TRAINING,
+            request_key=f"run:{run.pk}",
+            chatbot_id=run.chatbot_id,
+            model=run.chatbot.embedding_model,
+            embedding_tokens=run.tokens,
+        )
+        record_usage(usage)
+
+
+def _tell_source(run: Run, status: str, error_type: str, message: str) -> None:
+    TrainingSource.objects.filter(pk=run.source_id).update(
+        status=status, error_type=error_type, error_message=message, updated_at=timezone.now()
+    )
+
+
+def _announce(kind: str, run: Run, source: TrainingSource, details: dict[str, Any]) -> None:
+    announce(
+        workspace_id=run.workspace_id,
+        type=kind,
+        payload={
+            "id": str(source.pk),
+            "chatbot": str(run.chatbot_id),
+            "name": source.name,
+            "status": source.status if kind == "source.ready" else Status.FAILED.value,
+            "run": str(run.pk),
+            **details,
+        },
+        chatbot_id=run.chatbot_id,
+        object_id=source.pk,
+    )

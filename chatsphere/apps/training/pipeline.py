@@ -1,0 +1,323 @@
+"""A training run, from a claimed row to knowledge that answers.
+
+    read → chunk → store texts → embed → store vectors → finish
+
+Every step can be repeated and every write proves first that the run is still ours (``durable.hold``): a worker may die anywhere, and a
+deleted source or a cancelled run stops the work at its next write. A first version answers by text as soon as its chunks are stored and
+by meaning as vectors come. A later version stays hidden until the last transaction puts it in the old one's place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from threading import Event
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from chatsphere.apps.chatbots.models import Chatbot
+from chatsphere.apps.training import knowledge, outcomes
+from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.material import Material, open_material
+from chatsphere.apps.training.models import Document, DocumentVersion, Run, TrainingSource
+from chatsphere.apps.training.questions import MEDIA_TYPE, question_chunks
+from chatsphere.apps.training.steps import Steps
+from chatsphere.core import durable, engines
+from chatsphere.services.ai.base import Embedder
+from chatsphere.services.content.chunking import ChunkSettings, chunk_document
+from chatsphere.services.content.markup import search_text
+from chatsphere.services.errors import EmptyDocument
+from chatsphere.services.types import Chunk, ExtractedDocument, Vector
+from chatsphere.services.vector_store.base import ChatbotRef
+
+logger = logging.getLogger("chatsphere.training")
+
+# Raise it when reading or chunking gives other results for the same bytes: the next run of a source then makes a new version.
+RECIPE: Final = 1
+CHUNKS_A_TRANSACTION: Final = 256
+TEXTS_A_CALL: Final = 128  # at first; then 32 to 512, by how fast the embedder is
+SLICE_SECONDS: Final = 300.0  # a long run makes room for others, and goes on where it stopped
+
+Status = TrainingSource.Status
+Searchable = TrainingSource.Searchable
+
+
+class MakeRoom(Exception):
+    """The run has had its slice of time and goes back to the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The version that the run brings in, or completes."""
+
+    document: Document
+    version: DocumentVersion
+    is_first: bool  # nothing of the document answers yet
+    digest: bytes
+    size: int
+
+    @property
+    def is_switch(self) -> bool:
+        return self.document.current_version_id != self.version.pk
+
+
+def train(run: Run, lost: Event) -> None:
+    """Do the claimed run. Raises LostLease, MakeRoom, or what reading, embedding and the database raise. ``lost``: see kept_alive."""
+    _Training(run, lost).work()
+
+
+class _Training:
+    def __init__(self, run: Run, lost: Event) -> None:
+        self.run = run
+        self.source: TrainingSource = run.source
+        self.chatbot = ChatbotRef(run.workspace_id, run.chatbot_id)
+        self.steps = Steps(run.steps)
+        self.lost = lost
+        self.ends_at = time.monotonic() + SLICE_SECONDS
+
+    def work(self) -> None:
+        self.embedder = _embedder_of(self.run.chatbot)
+        with open_material(self.source) as material:
+            target = self._target(material)
+        vectors = self._embed(target)
+        self._finish(target, vectors)
+
+    # --- read, chunk, store ---
+
+    def _target(self, material: Material) -> _Target:
+        recipe = self._recipe(material)
+        document = Document.objects.filter(source=self.source, key=material.key).first()
+        versions = list(document.versions.defer("text").order_by("-number")) if document else []
+        usable = next((each for each in versions if bytes(each.content_hash) == recipe and each.is_complete), None)
+        if document is not None and usable is not None and not self._must_read_again(document, usable):
+            is_first = document.current_version_id == usable.pk
+            return _Target(document, usable, is_first, material.digest, material.size)
+        return self._new_version(material, recipe, versions[0].number + 1 if versions else 1)
+
+    def _must_read_again(self, document: Document, usable: DocumentVersion) -> bool:
+        # A version that this very run has made is what was asked for; an older one is read again when the run is forced.
+        return self.run.is_forced and usable.created_at < self.run.created_at
+
+    def _recipe(self, material: Material) -> bytes:
+        parts = (RECIPE, self.embedder.model.id, material.name, self.source.source_type, material.digest.hex())
+        return hashlib.sha256(repr(parts).encode()).digest()
+
+    def _new_version(self, material: Material, recipe: bytes, number: int) -> _Target:
+        with self.steps.timed("read"):
+            extracted = material.read()
+        self.steps.add("read", items=1, bytes=material.size)
+        title = (extracted.title or material.name)[:500]
+        batches = _batches(self._chunks(extracted, title), CHUNKS_A_TRANSACTION)
+        batch, following = next(batches, None), next(batches, None)
+        if batch is None:
+            raise EmptyDocument
+        with self.steps.timed("store"), transaction.atomic():
+            durable.hold(self.run)
+            document, version = self._open_version(material, extracted, title, recipe, number)
+            target = _Target(document, version, document.current_version_id is None, material.digest, material.size)
+            self._add_chunks(target, extracted, batch, is_last=following is None)
+        while following is not None:
+            batch, following = following, next(batches, None)
+            with self.steps.timed("store"), transaction.atomic():
+                durable.hold(self.run)
+                self._add_chunks(target, extracted, batch, is_last=following is None)
+        return target
+
+    def _chunks(self, extracted: ExtractedDocument, title: str) -> Iterator[Chunk]:
+        count = self.embedder.count_tokens
+        if extracted.media_type == MEDIA_TYPE:
+            chunks = question_chunks(extracted, title=title, count_tokens=count)
+        else:
+            limit = min(ChunkSettings().max_tokens, self.embedder.model.max_tokens)
+            chunks = chunk_document(
+                extracted, title=title, count_tokens=count, settings=ChunkSettings(max_tokens=limit)
+            )
+        while True:
+            with self.steps.timed("chunk"):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
+
+    def _open_version(
+        self, material: Material, extracted: ExtractedDocument, title: str, recipe: bytes, number: int
+    ) -> tuple[Document, DocumentVersion]:
+        common = {"workspace_id": self.run.workspace_id, "chatbot_id": self.run.chatbot_id}
+        document, is_new = Document.objects.get_or_create(
+            source=self.source,
+            key=material.key,
+            defaults=common | {"title": title, "uri": material.uri, "media_type": extracted.media_type},
+        )
+        if not is_new:
+            self._drop_unfinished(document)
+        version = DocumentVersion.objects.create(
+            document=document,
+            number=number,
+            content_hash=recipe,
+            text=extracted.text,
+            language=extracted.language,
+            page_starts=list(extracted.page_starts),
+            links=[{"text": link.text, "url": link.url} for link in extracted.links],
+            warnings=list(extracted.warnings),
+            is_partial=extracted.is_partial,
+            report=dict(extracted.report) | {"title": title, "media_type": extracted.media_type},
+            **common,
+        )
+        return document, version
+
+    def _drop_unfinished(self, document: Document) -> None:
+        """What an earlier attempt left: versions that do not answer, and a first one that stopped in the middle."""
+        current: Any = document.current_version_id
+        left = document.versions.exclude(pk=current, is_complete=True)
+        ids = list(left.order_by("pk").values_list("pk", flat=True))
+        if ids:
+            knowledge.lock(self.chatbot, alone=True)
+            knowledge.drop_versions(self.chatbot, ids)
+            document.refresh_from_db(fields=["current_version"])
+
+    def _add_chunks(
+        self, target: _Target, extracted: ExtractedDocument, batch: Sequence[Chunk], *, is_last: bool
+    ) -> None:
+        knowledge.lock(self.chatbot, alone=False)
+        added = knowledge.add_chunks(
+            chatbot=self.chatbot,
+            version_id=target.version.pk,
+            chunks=batch,
+            language=extracted.language,
+            is_live=target.is_first,
+        )
+        self.steps.add("chunk", items=len(batch))
+        self.steps.add("store", items=added.new, reused=added.reused)
+        self.run.chunks_reused += added.reused
+        self.run.progress_total += len(batch)
+        if is_last:
+            DocumentVersion.objects.filter(pk=target.version.pk).update(is_complete=True)
+        if target.is_first:
+            Document.objects.filter(pk=target.document.pk).update(current_version=target.version)
+            target.document.current_version_id = target.version.pk
+        self._tell(
+            status=Status.EMBEDDING if is_last else Status.CHUNKING,
+            **({"searchable": Searchable.TEXT} if target.is_first else {}),
+        )
+        if target.is_first:
+            knowledge.changed(self.chatbot)
+
+    # --- embed ---
+
+    def _embed(self, target: _Target) -> list[tuple[UUID, Vector]]:
+        """Vectors of all chunks that have none yet are stored batch by batch; the last batch is returned, for ``_finish``."""
+        counts = sql("count_vectors", {"version": target.version.pk, "model": self.embedder.model.id})[0]
+        self.run.progress_done, self.run.progress_total = counts["embedded"], counts["chunks"]
+        vectors: list[tuple[UUID, Vector]] = []
+        for rows in self._missing(target.version):
+            if vectors:
+                self._store_vectors(vectors)
+            vectors = self._vectors_of(rows)
+            self.run.progress_done += len(vectors)
+        return vectors
+
+    def _missing(self, version: DocumentVersion) -> Iterator[list[dict[str, Any]]]:
+        """Batches of chunks without a vector, sized so that a batch takes one to three seconds: progress is seen, calls are few."""
+        limit, after = TEXTS_A_CALL, -1
+        while True:
+            begun = time.monotonic()
+            parameters = {"version": version.pk, "model": self.embedder.model.id, "after": after, "limit": limit}
+            rows = sql("missing_vectors", parameters)
+            if rows:
+                yield list({row["id"]: row for row in rows}.values())
+            if len(rows) < limit:
+                return
+            after = rows[-1]["ordinal"]
+            limit = _next_limit(limit, time.monotonic() - begun)
+
+    def _vectors_of(self, rows: Sequence[dict[str, Any]]) -> list[tuple[UUID, Vector]]:
+        with self.steps.timed("embed"):
+            vectors = self.embedder.embed_passages([search_text(row["context"], row["text"]) for row in rows])
+        tokens = sum(row["token_count"] for row in rows)
+        self.steps.add("embed", items=len(rows), tokens=tokens)
+        self.run.chunks_embedded += len(rows)
+        self.run.tokens += tokens
+        return [(row["id"], vector) for row, vector in zip(rows, vectors, strict=True)]
+
+    def _store_vectors(self, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+        with self.steps.timed("store"), transaction.atomic():
+            durable.hold(self.run)
+            knowledge.lock(self.chatbot, alone=False)
+            knowledge.add_vectors(chatbot=self.chatbot, model=self.embedder.model, vectors=vectors)
+            durable.heartbeat(self.run, progress=True)
+            self._tell(status=Status.EMBEDDING)
+        if self.lost.is_set():
+            raise durable.LostLease
+        if time.monotonic() > self.ends_at:
+            raise MakeRoom
+
+    # --- finish ---
+
+    def _finish(self, target: _Target, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+        begun = time.perf_counter()
+        with transaction.atomic():
+            durable.hold(self.run)
+            knowledge.lock(self.chatbot, alone=target.is_switch)
+            knowledge.add_vectors(chatbot=self.chatbot, model=self.embedder.model, vectors=vectors)
+            if target.is_switch:
+                self._switch(target)
+            self.steps.add("store", seconds=time.perf_counter() - begun)
+            self._write_report()
+            outcomes.succeeded(self.run, self.source, target.version, digest=target.digest, size=target.size)
+            knowledge.changed(self.chatbot)
+
+    def _switch(self, target: _Target) -> None:
+        """Put the new version in the old one's place: searches see the one or the other, never both, never neither."""
+        report = target.version.report
+        Document.objects.filter(pk=target.document.pk).update(
+            current_version=target.version,
+            title=report["title"],
+            media_type=report["media_type"],
+            updated_at=timezone.now(),
+        )
+        placed = [row["chunk_id"] for row in sql("chunks_of_version", {"version": target.version.pk})]
+        knowledge.show(self.chatbot, placed)
+        old = DocumentVersion.objects.filter(document=target.document).exclude(pk=target.version.pk)
+        knowledge.drop_versions(self.chatbot, list(old.values_list("pk", flat=True)))
+
+    # --- reports ---
+
+    def _tell(self, **changes: Any) -> None:
+        """Show how far it is. Belongs into a transaction that holds the run."""
+        self._write_report()
+        progress = {name: getattr(self.run, name) for name in ("progress_done", "progress_total", "progress_unit")}
+        TrainingSource.objects.filter(pk=self.source.pk).update(updated_at=timezone.now(), **progress, **changes)
+
+    def _write_report(self) -> None:
+        self.run.steps = self.steps.as_json()
+        self.run.save(
+            update_fields=["progress_done", "progress_total", "chunks_embedded", "chunks_reused", "tokens", "steps"]
+        )
+
+
+def _embedder_of(chatbot: Chatbot) -> Embedder:
+    """The embedder whose vectors answer for this chatbot; its first training decides which that is."""
+    if not chatbot.embedding_model:
+        default = engines.embedder().model.id
+        Chatbot.objects.filter(pk=chatbot.pk, embedding_model="").update(embedding_model=default)
+        chatbot.refresh_from_db(fields=["embedding_model"])
+    return engines.embedder(chatbot.embedding_model)
+
+
+def _next_limit(limit: int, seconds: float) -> int:
+    if seconds < 1.0:
+        return min(limit * 2, 512)
+    return max(limit // 2, 32) if seconds > 3.0 else limit
+
+
+def _batches(chunks: Iterable[Chunk], size: int) -> Iterator[list[Chunk]]:
+    iterator = iter(chunks)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,197 @@
+-- Statements of the ingest pipeline. Run with `database.rows` on Django's connection, inside the caller's transaction.
+
+-- name: claim_next
+-- The next run by fairness: urgent before patient (waiting five minutes makes urgent), then the workspace that was served longest
+-- ago. Several candidates a workspace, so that workers who ask at the same time do not all find the same row locked.
+WITH RECURSIVE workspaces AS (
+    (SELECT workspace_id FROM training_run WHERE state = 'queued' ORDER BY workspace_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT run.workspace_id
+              FROM training_run AS run
+             WHERE run.state = 'queued' AND run.workspace_id > workspaces.workspace_id
+             ORDER BY run.workspace_id
+             LIMIT 1)
+      FROM workspaces
+     WHERE workspaces.workspace_id IS NOT NULL
+),
+candidates AS (
+    SELECT waiting.id,
+           row_number() OVER (PARTITION BY workspaces.workspace_id ORDER BY waiting.priority, waiting.id) AS place,
+           CASE WHEN waiting.available_at < now() - interval '5 minutes' THEN 0 ELSE waiting.priority END AS urgency,
+           (SELECT max(served.started_at) FROM training_run AS served
+             WHERE served.workspace_id = workspaces.workspace_id) AS served_at
+      FROM workspaces
+     CROSS JOIN LATERAL (
+           SELECT run.id, run.priority, run.available_at
+             FROM training_run AS run
+            WHERE run.workspace_id = workspaces.workspace_id AND run.state = 'queued' AND run.available_at <= now()
+            ORDER BY run.priority, run.id
+            LIMIT 8) AS waiting
+     WHERE workspaces.workspace_id IS NOT NULL
+),
+chosen AS (
+    SELECT run.id
+      FROM training_run AS run
+      JOIN candidates ON candidates.id = run.id
+     WHERE run.state = 'queued'
+     ORDER BY candidates.urgency, candidates.place, candidates.served_at NULLS FIRST, run.id
+     LIMIT 1
+       FOR UPDATE OF run SKIP LOCKED
+),
+claimed AS (
+    UPDATE training_run AS run
+       SET state = 'running', attempt = run.attempt + 1, fence = run.fence + 1, started_at = coalesce(run.started_at, now()),
+           lease_until = now() + %(lease)s::interval
+      FROM chosen
+     WHERE run.id = chosen.id
+    RETURNING run.id, run.source_id, run.attempt
+),
+told AS (
+    UPDATE training_trainingsource AS source
+       SET status = CASE WHEN source.source_type IN ('text', 'file', 'qa') THEN 'parsing' ELSE 'fetching' END,
+           attempt = claimed.attempt, error_type = '', error_message = '', updated_at = now()
+      FROM claimed
+     WHERE source.id = claimed.source_id
+)
+SELECT id FROM claimed;
+
+-- name: requeue_crashed
+-- Runs whose worker is gone go back to the queue, with a crash noted; those that crashed too often are left for `crashed_too_often`.
+UPDATE training_run
+   SET state = 'queued', crashes = crashes + 1, lease_until = NULL
+ WHERE id IN (SELECT id FROM training_run
+               WHERE state = 'running' AND lease_until < now() AND crashes + 1 < %(most)s
+               ORDER BY id
+                 FOR UPDATE SKIP LOCKED)
+RETURNING id;
+
+-- name: knowledge_lock_shared
+-- Held by everyone who adds chunks to a chatbot: adders do not wait for each other.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0));
+
+-- name: knowledge_lock
+-- Held by everyone who takes chunks away from a chatbot, or switches them: alone.
+SELECT pg_advisory_xact_lock(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0));
+
+-- name: add_chunk_texts
+-- New chunk texts of a chatbot, in the order of their hashes, so that two adders never wait for each other crosswise.
+INSERT INTO training_chunktext (id, workspace_id, created_at, chatbot_id, content_hash, context, text, token_count, language,
+                                kind, is_live)
+SELECT id, %(workspace)s::uuid, now(), %(chatbot)s::uuid, content_hash, context, text, token_count, %(language)s::text, kind,
+       %(is_live)s::bool
+  FROM unnest(%(ids)s::uuid[], %(hashes)s::bytea[], %(contexts)s::text[], %(texts)s::text[], %(token_counts)s::int4[],
+              %(kinds)s::text[]) AS new(id, content_hash, context, text, token_count, kind)
+ ORDER BY content_hash
+    ON CONFLICT (chatbot_id, content_hash) DO NOTHING
+RETURNING id, content_hash;
+
+-- name: find_chunk_texts
+-- Chunk texts that a chatbot has already.
+SELECT id, content_hash, is_live
+  FROM training_chunktext
+ WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND content_hash = ANY (%(hashes)s::bytea[]);
+
+-- name: show_chunk_texts
+-- Make hidden chunk texts live, locked in the order of their ids. Returns those that changed.
+WITH hidden AS (
+    SELECT id
+      FROM training_chunktext
+     WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s::uuid AND NOT is_live
+     ORDER BY id
+       FOR NO KEY UPDATE
+)
+UPDATE training_chunktext AS chunk SET is_live = true FROM hidden WHERE chunk.id = hidden.id
+RETURNING chunk.id;
+
+-- name: hide_chunk_texts
+-- Make chunk texts invisible that stand in no current version any more.
+UPDATE training_chunktext SET is_live = false WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s::uuid AND is_live;
+
+-- name: delete_chunk_texts
+-- Forget chunk texts; their words and vectors are gone already.
+DELETE FROM training_chunktext WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s::uuid;
+
+-- name: lock_chunk_texts
+-- Which chunk texts are live; nobody changes that until the transaction ends.
+SELECT id, is_live
+  FROM training_chunktext
+ WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s::uuid
+ ORDER BY id
+   FOR SHARE;
+
+-- name: missing_vectors
+-- The next chunks of a version that have no vector of a model yet, in the order of the text.
+SELECT placement.ordinal, chunk.id, chunk.context, chunk.text, chunk.token_count
+  FROM training_placement AS placement
+  JOIN training_chunktext AS chunk ON chunk.id = placement.chunk_id
+ WHERE placement.document_version_id = %(version)s::uuid AND placement.ordinal > %(after)s
+   AND NOT EXISTS (SELECT 1 FROM training_embedding AS embedding
+                    WHERE embedding.chunk_id = chunk.id AND embedding.model = %(model)s)
+ ORDER BY placement.ordinal
+ LIMIT %(limit)s;
+
+-- name: count_vectors
+-- Distinct chunks of a version, and how many of them have a vector of a model.
+SELECT count(*) AS chunks, count(embedding.chunk_id) AS embedded
+  FROM (SELECT DISTINCT chunk_id FROM training_placement WHERE document_version_id = %(version)s::uuid) AS placed
+  LEFT JOIN training_embedding AS embedding ON embedding.chunk_id = placed.chunk_id AND embedding.model = %(model)s;
+
+-- name: chunks_of_version
+-- The chunk texts of a version.
+SELECT DISTINCT chunk_id FROM training_placement WHERE document_version_id = %(version)s::uuid;
+
+-- name: take_versions
+-- Delete the placements of versions; returns the chunk texts that stood there.
+DELETE FROM training_placement WHERE document_version_id = ANY (%(versions)s::uuid[]) RETURNING chunk_id;
+
+-- name: delete_versions
+-- Forget versions whose placements are gone.
+DELETE FROM training_documentversion WHERE id = ANY (%(versions)s::uuid[]);
+
+-- name: take_sources
+-- Delete all placements of sources; returns the chunk texts that stood there.
+DELETE FROM training_placement AS placement
+ USING training_documentversion AS version, training_document AS document
+ WHERE placement.document_version_id = version.id AND version.document_id = document.id
+   AND document.source_id = ANY (%(sources)s::uuid[])
+RETURNING placement.chunk_id;
+
+-- name: released_chunks
+-- Of chunk texts that lost a place: those that have none any more, and those that have none in a current version.
+SELECT chunk.id, placed.anywhere, chunk.is_live
+  FROM training_chunktext AS chunk
+ CROSS JOIN LATERAL (
+       SELECT count(*) > 0 AS anywhere, coalesce(bool_or(document.id IS NOT NULL), false) AS currently
+         FROM training_placement AS placement
+         JOIN training_documentversion AS version ON version.id = placement.document_version_id
+         LEFT JOIN training_document AS document
+           ON document.id = version.document_id AND document.current_version_id = version.id
+        WHERE placement.chunk_id = chunk.id) AS placed
+ WHERE chunk.id = ANY (%(ids)s::uuid[]) AND chunk.chatbot_id = %(chatbot)s::uuid AND NOT placed.currently;
+
+-- name: source_counts
+-- What of a source answers now.
+SELECT count(DISTINCT document.id) AS documents, count(placement.id) AS chunks, coalesce(sum(chunk.token_count), 0) AS tokens
+  FROM training_document AS document
+  LEFT JOIN training_placement AS placement ON placement.document_version_id = document.current_version_id
+  LEFT JOIN training_chunktext AS chunk ON chunk.id = placement.chunk_id
+ WHERE document.source_id = %(source)s::uuid AND document.current_version_id IS NOT NULL;
+
+-- name: raise_knowledge_version
+-- What can be found has changed. The last statement of its transaction: every writer of the chatbot waits here.
+UPDATE chatbots_chatbot SET knowledge_version = knowledge_version + 1 WHERE id = %(chatbot)s::uuid;
+
+-- name: delete_sources
+-- Forget sources whose placements are gone, with their runs, documents and versions (by the keys of the database).
+DELETE FROM training_trainingsource WHERE id = ANY (%(sources)s::uuid[]);
+
+-- name: show_source
+-- A source as the API shows it, for whoever follows its progress.
+SELECT source.id, source.workspace_id, source.chatbot_id, source.source_type, source.name, source.uri, source.media_type,
+       source.access_tags, source.refresh, source.status, source.searchable, source.progress_done, source.progress_total,
+       source.progress_unit, source.error_type, source.error_message, source.warnings, source.attempt, source.documents_count,
+       source.chunks_count, source.bytes, source.tokens, source.created_at, source.updated_at, source.last_synced_at
+  FROM training_trainingsource AS source
+  JOIN chatbots_chatbot AS chatbot ON chatbot.id = source.chatbot_id
+ WHERE source.id = %(source)s AND source.workspace_id = %(workspace)s AND chatbot.deleted_at IS NULL
+   AND (%(chatbots)s::uuid[] IS NULL OR source.chatbot_id = ANY (%(chatbots)s::uuid[]));

@@ -1,0 +1,291 @@
+"""What sources, documents, chunks and runs look like over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field, inline_serializer
+from rest_framework import serializers
+
+from chatsphere.apps.training.models import Document, Run, TrainingSource
+from chatsphere.core.durable import DurableState
+from chatsphere.core.query import SparseFields
+from chatsphere.core.serializers import StrictSerializer
+
+MOST_SOURCES_A_CALL: Final = 100
+MOST_PAIRS: Final = 1_000
+UNAVAILABLE_TYPES: Final = (TrainingSource.Type.URL, TrainingSource.Type.SITEMAP, TrainingSource.Type.CRAWL)
+_PROGRESS = inline_serializer(
+    "Progress",
+    {"done": serializers.IntegerField(), "total": serializers.IntegerField(), "unit": serializers.CharField()},
+)
+
+
+class ErrorField(serializers.Serializer[Any]):
+    """Why it failed, and what to do."""
+
+    type = serializers.CharField(help_text="A stable word to branch on.")
+    message = serializers.CharField(help_text="A sentence for people.")
+
+
+def error_of(row: TrainingSource | Run) -> dict[str, str] | None:
+    """The error of a row, None while all is well."""
+    return {"type": row.error_type, "message": row.error_message} if row.error_type else None
+
+
+class SourceSerializer(SparseFields):
+    """A training source. Counts describe what answers now."""
+
+    id = serializers.UUIDField()
+    chatbot = serializers.UUIDField(source="chatbot_id")
+    source_type = serializers.ChoiceField(TrainingSource.Type.choices)
+    name = serializers.CharField()
+    uri = serializers.CharField()
+    status = serializers.ChoiceField(TrainingSource.Status.choices)
+    processed = serializers.BooleanField(help_text='The status is "ready".')
+    progress = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+    warnings = serializers.ListField(child=serializers.CharField(), help_text="What was left out, as sentences.")
+    attempt = serializers.IntegerField()
+    searchable = serializers.ChoiceField(
+        TrainingSource.Searchable.choices, help_text="Found by nothing, by words, or by words and meaning."
+    )
+    documents_count = serializers.IntegerField()
+    chunks_count = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    tokens = serializers.IntegerField()
+    media_type = serializers.CharField()
+    access_tags = serializers.ListField(child=serializers.CharField())
+    refresh = serializers.ChoiceField(TrainingSource.Refresh.choices)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    last_synced_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field(_PROGRESS)
+    def get_progress(self, source: TrainingSource) -> dict[str, Any]:
+        return {"done": source.progress_done, "total": source.progress_total, "unit": source.progress_unit}
+
+    @extend_schema_field(ErrorField(allow_null=True))
+    def get_error(self, source: TrainingSource) -> dict[str, str] | None:
+        return error_of(source)
+
+
+class PairInput(StrictSerializer):
+    """A question and its answer."""
+
+    question = serializers.CharField(max_length=1_000)
+    answer = serializers.CharField(max_length=10_000)
+
+
+class SourceDetailSerializer(SourceSerializer):
+    """A source with what can be edited of it."""
+
+    content = serializers.SerializerMethodField(help_text="Of a text.")
+    pairs = serializers.SerializerMethodField(help_text="Of questions and answers.")
+
+    def get_content(self, source: TrainingSource) -> str | None:
+        content: str | None = source.options.get("content")
+        return content
+
+    @extend_schema_field(PairInput(many=True, allow_null=True))
+    def get_pairs(self, source: TrainingSource) -> list[dict[str, str]] | None:
+        pairs: list[dict[str, str]] | None = source.options.get("pairs")
+        return pairs
+
+
+class _Editable(StrictSerializer):
+    """What a person may say about a source; which fields a call must have is decided below."""
+
+    name = serializers.CharField(max_length=300)
+    access_tags = serializers.ListField(
+        child=serializers.CharField(max_length=100), max_length=50, help_text="Empty: open to all."
+    )
+    refresh = serializers.ChoiceField(TrainingSource.Refresh.choices)
+    content = serializers.CharField(trim_whitespace=False, help_text="Markdown or plain text.")
+    pairs = PairInput(many=True, allow_empty=False, max_length=MOST_PAIRS)  # type: ignore[call-arg]  # of the list
+
+    def validate_access_tags(self, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(value))
+
+
+class SourcePatch(_Editable):
+    """What can be changed. New content replaces the old one as soon as it is trained."""
+
+
+class SourceInput(_Editable):
+    """A new source: `text` with `content`, `qa` with `pairs`; files are sent as multipart."""
+
+    source_type = serializers.ChoiceField(TrainingSource.Type.choices)
+    url = serializers.CharField(max_length=2_000)
+    max_pages = serializers.IntegerField(min_value=1, max_value=10_000)
+    max_depth = serializers.IntegerField(min_value=0, max_value=20)
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for name, field in fields.items():
+            field.required = name == "source_type"
+        return fields
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        kind = attrs["source_type"]
+        if kind in UNAVAILABLE_TYPES:
+            raise serializers.ValidationError(
+                {"source_type": _("Web pages cannot be read yet. Save the page and upload it as a file.")}
+            )
+        if kind == TrainingSource.Type.FILE:
+            raise serializers.ValidationError({"file": _("Send files as multipart/form-data, in parts named `file`.")})
+        own = "content" if kind == TrainingSource.Type.TEXT else "pairs"
+        foreign = {"content", "pairs", "url", "max_pages", "max_depth"} & attrs.keys() - {own}
+        if foreign:
+            raise serializers.ValidationError(
+                {name: _("A source of this type does not have this.") for name in foreign}
+            )
+        if own not in attrs:
+            raise serializers.ValidationError({own: _("This field is required.")})
+        return attrs
+
+
+class UploadInput(StrictSerializer):
+    """Files, each of which becomes a source."""
+
+    source_type = serializers.ChoiceField([TrainingSource.Type.FILE.value], default=TrainingSource.Type.FILE.value)
+    file = serializers.ListField(child=serializers.FileField(allow_empty_file=False, max_length=300), allow_empty=False)
+    name = serializers.CharField(max_length=300, required=False, help_text="Of one file; else its file name is taken.")
+    access_tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=50, required=False)
+
+    def validate_file(self, value: list[Any]) -> list[Any]:
+        if len(value) > settings.MAX_UPLOAD_FILES:
+            raise serializers.ValidationError(
+                _("Send at most %(most)s files at once.") % {"most": settings.MAX_UPLOAD_FILES}
+            )
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "name" in attrs and len(attrs["file"]) > 1:
+            raise serializers.ValidationError({"name": _("A name can be given to one file only.")})
+        return attrs
+
+
+class BatchInput(StrictSerializer):
+    """Up to 100 new sources."""
+
+    sources = SourceInput(many=True, allow_empty=False, max_length=MOST_SOURCES_A_CALL)  # type: ignore[call-arg]  # of the list
+
+
+class BatchDeleteInput(StrictSerializer):
+    """Up to 100 sources of this chatbot."""
+
+    ids = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=MOST_SOURCES_A_CALL)
+
+
+class BatchDeleteAnswer(serializers.Serializer[Any]):
+    """Which were deleted, and which were not there."""
+
+    deleted = serializers.ListField(child=serializers.UUIDField())
+    not_found = serializers.ListField(child=serializers.UUIDField())
+
+
+class SourceFilters(serializers.Serializer[Any]):
+    """Filters of the list."""
+
+    status = serializers.ChoiceField(TrainingSource.Status.choices, required=False)
+    source_type = serializers.ChoiceField(TrainingSource.Type.choices, required=False)
+
+
+class SyncFilters(serializers.Serializer[Any]):
+    """Options of a sync."""
+
+    dry_run = serializers.BooleanField(required=False, help_text="Only say what would change.")
+
+
+class DryRunAnswer(serializers.Serializer[Any]):
+    """What a sync would do."""
+
+    would_change = serializers.BooleanField()
+    added = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    removed = serializers.IntegerField()
+
+
+class DocumentSerializer(SparseFields):
+    """A document of a source: one file or page."""
+
+    id = serializers.UUIDField()
+    source = serializers.UUIDField(source="source_id")  # type: ignore[assignment]  # a field, taken off the class
+    chatbot = serializers.UUIDField(source="chatbot_id")
+    title = serializers.CharField()
+    uri = serializers.CharField()
+    media_type = serializers.CharField()
+    language = serializers.CharField(source="current_version.language", default="")
+    version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
+    pages_count = serializers.SerializerMethodField()
+    warnings = serializers.ListField(source="current_version.warnings", child=serializers.CharField(), default=list)
+    report = serializers.DictField(source="current_version.report", default=dict, help_text="Ingest quality figures.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def get_pages_count(self, document: Document) -> int:
+        return len(document.current_version.page_starts) if document.current_version else 0
+
+
+class DocumentDetailSerializer(DocumentSerializer):
+    """A document with its text; `char_start` and `char_end` of chunks and citations count its characters."""
+
+    text = serializers.CharField(source="current_version.text", default="")
+    page_starts = serializers.ListField(
+        source="current_version.page_starts", child=serializers.IntegerField(), default=list
+    )
+    links = serializers.ListField(
+        source="current_version.links", child=serializers.DictField(child=serializers.CharField()), default=list
+    )
+
+
+class ChunkSerializer(SparseFields):
+    """A chunk where it stands in a document."""
+
+    id = serializers.UUIDField(source="chunk_id")
+    document = serializers.UUIDField(source="document_version.document_id")
+    ordinal = serializers.IntegerField()
+    text = serializers.CharField(source="chunk.text")
+    context = serializers.CharField(  # type: ignore[assignment]  # a field, taken off the class
+        source="chunk.context", help_text="Title and headings, searched with the text."
+    )
+    heading_path = serializers.ListField(child=serializers.CharField())
+    page = serializers.IntegerField(allow_null=True)
+    char_start = serializers.IntegerField()
+    char_end = serializers.IntegerField()
+    token_count = serializers.IntegerField(source="chunk.token_count")
+    kind = serializers.CharField(source="chunk.kind")
+    language = serializers.CharField(source="chunk.language")
+
+
+class RunSerializer(SparseFields):
+    """A training run. `steps` tells items and seconds of each step."""
+
+    id = serializers.UUIDField()
+    source = serializers.UUIDField(source="source_id")  # type: ignore[assignment]  # a field, taken off the class
+    chatbot = serializers.UUIDField(source="chatbot_id")
+    kind = serializers.ChoiceField(Run.Kind.choices)
+    state = serializers.ChoiceField(DurableState.choices)
+    attempt = serializers.IntegerField()
+    error = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField()
+    chunks_embedded = serializers.IntegerField()
+    chunks_reused = serializers.IntegerField()
+    tokens = serializers.IntegerField()
+    cost_micros = serializers.IntegerField()
+    steps = serializers.DictField(child=serializers.DictField())
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field(ErrorField(allow_null=True))
+    def get_error(self, run: Run) -> dict[str, str] | None:
+        return error_of(run)
+
+    @extend_schema_field(_PROGRESS)
+    def get_progress(self, run: Run) -> dict[str, Any]:
+        return {"done": run.progress_done, "total": run.progress_total, "unit": run.progress_unit}

@@ -1,0 +1,46 @@
+"""Doors for Celery. What they do can be repeated, and any of them may be killed at any moment."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+from uuid import UUID
+
+from celery import shared_task
+
+from chatsphere.apps.training import files, sweep, worker
+from chatsphere.apps.training.hints import RUN_TRAINING, send_hint
+
+DRAIN_SECONDS: Final = 5.0
+
+
+@shared_task(name=RUN_TRAINING)
+def run_training(run_id: str = "") -> None:
+    """A hint that runs are due; ``run_id`` is the one that caused it. The run done is the next one by fairness, and then the next.
+
+    Working on until nothing is due makes lost hints harmless and saves the queue's round trip for each document. After a few
+    seconds the rest is left to another hint, so that a worker that shall stop stops soon.
+    """
+    ends_at = time.monotonic() + DRAIN_SECONDS
+    while worker.do_next_run():
+        if time.monotonic() > ends_at:
+            send_hint(RUN_TRAINING, run_id)
+            return
+
+
+@shared_task(name="chatsphere.apps.training.tasks.refresh_statistics")
+def refresh_statistics(chatbot_id: str) -> None:
+    """Count a chatbot's terms after something was taken away."""
+    worker.refresh_statistics(UUID(chatbot_id))
+
+
+@shared_task(name="chatsphere.apps.training.tasks.sweep_training")
+def sweep_training() -> None:
+    """Each ten seconds: find crashed runs, wake workers for due ones, queue refreshes, count statistics that were left."""
+    sweep.sweep()
+
+
+@shared_task(name="chatsphere.apps.training.tasks.remove_orphan_files")
+def remove_orphan_files() -> None:
+    """Each hour: uploads that no source knows."""
+    files.remove_orphans()
