@@ -39,6 +39,7 @@ class Document:
     title: str
     text: str
     scope: str
+    language: str = "en"
 
     @property
     def id(self) -> UUID:
@@ -47,7 +48,8 @@ class Document:
 
 def load_documents(name: str) -> list[Document]:
     return [
-        Document(row["doc_id"], row["title"], row["text"], row.get("scope", "")) for row in _rows(name, "docs.jsonl")
+        Document(row["doc_id"], row.get("title", ""), row["text"], _scope(row), row.get("lang", "en"))
+        for row in _rows(name, "docs.jsonl")
     ]
 
 
@@ -114,7 +116,7 @@ class Knowledge:
         rows = self._embedder.embed([f"{document.title}\n{document.text}" for document in documents])
         for document in documents:
             self._store.place(document.id, PlacedChunk(document.id, document.id, document.title))
-        records = [ChunkRecord(document.id, document.title, document.text, "en") for document in documents]
+        records = [ChunkRecord(document.id, document.title, document.text, document.language) for document in documents]
         self._store.add_texts(None, chatbot=ref, records=records, is_live=True)
         pairs = [(document.id, row) for document, row in zip(documents, rows, strict=True)]
         self._store.add_vectors(None, chatbot=ref, model=self._embedder.model, vectors=pairs, is_live=True)
@@ -130,13 +132,17 @@ def _rows(name: str, file: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
+def _scope(row: dict[str, Any]) -> str:
+    return str(row.get("scope") or row.get("lang") or "")
+
+
 def _question(row: dict[str, Any]) -> Question:
     return Question(
         text=row["text"],
         answers=tuple(row["answers"]),
         gold=tuple(row["gold_doc_ids"]),
         answerable=row["answerable"],
-        scope=row.get("scope", ""),
+        scope=_scope(row),
         intent=row.get("intent", ""),
         has_history=bool(row.get("history")),
     )

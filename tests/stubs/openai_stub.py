@@ -87,6 +87,7 @@ class OpenAIStub:
         self.requests: deque[dict[str, Any]] = deque(maxlen=1000)
         self._server: asyncio.Server | None = None
         self._streams: list[_Stream] = []
+        self._stopped = asyncio.Event()
         self._clients: set[asyncio.StreamWriter] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -98,12 +99,13 @@ class OpenAIStub:
         return f"http://{host}:{self._server.sockets[0].getsockname()[1]}/v1"
 
     async def stop(self) -> None:
+        self._stopped.set()
         if self._ticker:
             self._ticker.cancel()
         if self._server:
             self._server.close()
         for writer in list(self._clients):
-            writer.close()
+            writer.transport.abort()
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -162,7 +164,7 @@ class OpenAIStub:
     async def _stream(self, request: dict[str, Any], fault: str, writer: asyncio.StreamWriter) -> None:
         writer.write(_STREAM_HEAD)
         if fault == "stall":
-            await asyncio.Event().wait()
+            await self._stopped.wait()
         loop = asyncio.get_running_loop()
         start = loop.time() + self.settings.first_token_seconds
         frames = _frames(request, self.settings.tokens, fault)
@@ -171,7 +173,7 @@ class OpenAIStub:
         self._wake.set()
         await stream.done
         if fault == "stall_midway":
-            await asyncio.Event().wait()
+            await self._stopped.wait()
         if fault == "cut":
             await writer.drain()
             raise ConnectionResetError
@@ -306,9 +308,7 @@ async def _make(settings: Settings | None) -> OpenAIStub:
 async def _end(stub: OpenAIStub) -> None:
     await stub.stop()
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait(tasks, timeout=2) if tasks else None
 
 
 async def _run(options: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ TWO_SENTENCES_GAIN = 0.2  # a quote of two sentences must support this much more
 
 _NUMBERS = r"\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*"
 _MARKER = re.compile(rf"[ \t]?(?:\[\s*({_NUMBERS})\s*\]|【\s*({_NUMBERS})[^】\n]{{0,40}}】)")
-_HELD_BACK = re.compile(r"[ \t]?(?:\[[\d\s,;–-]{0,30}|【[^】\n]{0,50})?$|[ \t]?`{1,2}$")
+_HELD_BACK = re.compile(r"[ \t]?(?:\[[\d\s,;–-]{0,30}|【[^】\n]{0,50})?$")
 _RANGE = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"(?<=[^\W\d_]\s)[A-Z][^\W\d_]{2,}")
@@ -73,8 +73,7 @@ class CitationScanner:
     def feed(self, delta: str) -> tuple[str, list[Citation]]:
         """What may be shown now, and the citations that appeared for the first time. Holds back what may become a marker."""
         pending = self._held + delta
-        held = _HELD_BACK.search(pending)
-        cut = held.start() if held else len(pending)
+        cut = _safe_end(pending)
         self._held = pending[cut:]
         return self._let_through(pending[:cut])
 
@@ -163,6 +162,15 @@ def find_quote(statement: str, number: int, passage: SearchHit, language: str = 
     )
     share, span = double if double[0] >= single[0] + TWO_SENTENCES_GAIN else single
     return _citation(number, passage, *span, share if _has_facts(statement, passage) else 0.0)
+
+
+def _safe_end(pending: str) -> int:
+    """Up to where no marker and no code fence can have begun that the next delta completes."""
+    backticks = len(pending) - len(pending.rstrip("`"))
+    if backticks % 3:
+        return len(pending) - backticks % 3
+    held = _HELD_BACK.search(pending)
+    return held.start() if held else len(pending)
 
 
 def _first(pair: tuple[float, tuple[int, int]]) -> float:

@@ -1,6 +1,6 @@
 """Answers without a language model: the sentences of the passages that answer best, quoted character for character.
 
-Two steps. ``preselect`` ranks all sentences by words and passage rank and keeps at most 16, because embedding is what costs time.
+Two steps. ``preselect`` ranks all sentences by words and passage rank and keeps at most 10, because embedding is what costs time.
 ``pick_sentences`` scores those by ``cosine(question, sentence) + IDF coverage − 0.1 · passage rank`` and keeps the best one and up to
 two others that come near it. docs/algorithms/extractive_answers.md has the figures.
 """
@@ -28,10 +28,10 @@ from chatsphere.services.types import (
 )
 from chatsphere.services.vector_store.analysis import count_terms
 
-MAX_CANDIDATES = 16
+MAX_CANDIDATES = 10
 MAX_SENTENCES = 3
 RANK_COST = 0.1
-NEAR_BEST = 0.35  # a further sentence may score this much less than the best
+NEAR_BEST = 0.25  # a further sentence may score this much less than the best
 LEAST_SCORE = 0.25  # below, nothing in the passages supports an answer
 
 

@@ -44,7 +44,7 @@ def pause_before_retry(error: EngineError, attempt: int) -> float | None:
         return None
     if error.retry_after is not None:
         return error.retry_after if error.retry_after <= LONGEST_PAUSE else None
-    backoff = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
+    backoff = min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE)
     return backoff * (0.5 + random.random() / 2)  # noqa: S311 - jitter, no secret
 
 

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from chatsphere.services.ai.extractive import (
+    ExtractiveChatModel,
+    PickedSentence,
+    TextEmbedder,
+    answer_text,
+    pick_sentences,
+    preselect,
+)
+from chatsphere.services.errors import UpstreamUnavailable
+from chatsphere.services.types import ChatDone, ChatPrompt, FinishReason, SearchHit, TextDelta, Vectors
+
+Passage = Callable[..., SearchHit]
+
+REFUNDS = "Orders ship in two days. Refunds are paid within 14 days of the return. Shipping is free."
+HOURS = "Our office is in Vienna. It is open from 9 to 17 on weekdays."
+
+
+class Away:
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        raise UpstreamUnavailable
+
+
+class Nearest:
+    """Every sentence with the given word points where the question points; the others elsewhere."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.asked: list[str] = []
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        self.asked = list(texts)
+        near = [index == 0 or self.word in text for index, text in enumerate(texts)]
+        return np.array([[1, 0] if is_near else [0, 1] for is_near in near], np.float32)
+
+
+async def answer(embedder: TextEmbedder | None, question: str, passages: Sequence[SearchHit]) -> tuple[str, ChatDone]:
+    events = [
+        event async for event in ExtractiveChatModel(embedder).stream(ChatPrompt(question, passages, language="en"))
+    ]
+    done = events.pop()
+    assert isinstance(done, ChatDone)
+    return "".join(event.text for event in events if isinstance(event, TextDelta)), done
+
+
+async def test_quotes_the_sentence_with_its_number(passage: Passage) -> None:
+    text, done = await answer(None, "When are refunds paid?", [passage(HOURS), passage(REFUNDS, number=2)])
+    assert text == "Refunds are paid within 14 days of the return. [2]"
+    assert done.finish_reason is FinishReason.STOP
+    assert done.usage.completion_tokens > 0
+    assert done.model == "extractive"
+
+
+async def test_meaning_decides_where_words_do_not(passage: Passage) -> None:
+    text, _ = await answer(Nearest("weekdays"), "When can I visit?", [passage(REFUNDS), passage(HOURS, number=2)])
+    assert text == "It is open from 9 to 17 on weekdays. [2]"
+
+
+async def test_declines_when_nothing_supports_an_answer(passage: Passage) -> None:
+    text, done = await answer(Nearest("nothing has this"), "Who won the cup?", [passage(REFUNDS)])
+    assert (text, done.finish_reason) == ("", FinishReason.REFUSED_NO_CONTEXT)
+
+
+async def test_declines_without_passages() -> None:
+    text, done = await answer(None, "When are refunds paid?", [])
+    assert (text, done.finish_reason) == ("", FinishReason.REFUSED_NO_CONTEXT)
+
+
+async def test_answers_by_words_while_the_embedder_is_away(passage: Passage) -> None:
+    text, _ = await answer(Away(), "When are refunds paid?", [passage(REFUNDS)])
+    assert text == "Refunds are paid within 14 days of the return. [1]"
+
+
+async def test_a_table_row_is_quoted_under_its_header(passage: Passage) -> None:
+    table = "Prices:\n\n| Plan | Price |\n|---|---|\n| Basic | 5 euros |\n| Pro | 9 euros |"
+    text, _ = await answer(None, "What is the price of the Pro plan?", [passage(table)])
+    assert text.startswith("| Plan | Price |\n|---|---|\n| Pro | 9 euros |\n\n[1]")
+
+
+async def test_embeds_at_most_ten_sentences(passage: Passage) -> None:
+    embedder = Nearest("refund")
+    await answer(embedder, "When are refunds paid?", [passage("A refund sentence here. " * 3 + REFUNDS * 20)] * 4)
+    many = [
+        passage(" ".join(f"Refund rule {n} of part {number}." for n in range(9)), number=number) for number in range(8)
+    ]
+    await answer(embedder, "refund rules?", many)
+    assert len(embedder.asked) == 1 + 10
+
+
+def test_quotes_are_slices_of_their_passage(passage: Passage) -> None:
+    passages = [passage(REFUNDS), passage(HOURS), passage("- **Refunds** [apply](https://example.org) to *all* orders")]
+    candidates = preselect("When are refunds paid for orders?", passages, language="en")
+    for picked in pick_sentences(candidates, [0.5] * len(candidates)):
+        assert passages[picked.passage_index].text[picked.start : picked.end] == picked.text
+
+
+def test_a_sentence_found_twice_is_quoted_once_from_the_better_passage(passage: Passage) -> None:
+    candidates = preselect("refunds paid", [passage(REFUNDS), passage(REFUNDS, number=2)], language="en")
+    assert {candidate.passage_index for candidate in candidates} == {0}
+
+
+def test_at_most_three_and_only_near_the_best(passage: Passage) -> None:
+    text = "Refunds are paid. Refunds are due. Refunds are late. Refunds are early. The sky is blue."
+    candidates = preselect("refunds", [passage(text)], language="en")
+    picked = pick_sentences(candidates, [0.5] * len(candidates))
+    assert len(picked) == 3
+    assert all("Refunds" in sentence.text for sentence in picked)
+
+
+def test_pieces_join_to_one_text() -> None:
+    pieces = answer_text([PickedSentence(0, 0, 4, "One.", 1.0), PickedSentence(2, 0, 4, "Two.", 0.9)])
+    assert "".join(pieces) == "One. [1] Two. [3]"
