@@ -168,14 +168,19 @@ def _split(rows: list[Row], depth: int) -> Iterator[list[Row]]:
 
 
 def _columns(band: list[Row], gutter: float, depth: int) -> Iterator[list[Row]]:
-    left = [Row(part) for row in band if (part := [s for s in row.segments if s.right <= gutter + 1])]
-    right = [Row(part) for row in band if (part := [s for s in row.segments if s.right > gutter + 1])]
+    left, right = _sides(band, gutter)
     if left and right and not _reads_as_columns(left, right):
         yield band
         return
     for side in (left, right):
         if side:
             yield from _split(side, depth + 1)
+
+
+def _sides(rows: Sequence[Row], gutter: float) -> tuple[list[Row], list[Row]]:
+    left = [Row(part) for row in rows if (part := [s for s in row.segments if s.right <= gutter + 1])]
+    right = [Row(part) for row in rows if (part := [s for s in row.segments if s.right > gutter + 1])]
+    return left, right
 
 
 def _reads_as_columns(left: list[Row], right: list[Row]) -> bool:
@@ -196,8 +201,7 @@ def _gutter(rows: list[Row]) -> float | None:
     for x in _frequent_lefts(segments, page_left + 0.15 * (page_right - page_left)):
         gutter = x - 3
         apart = [row for row in rows if not _crosses(row, gutter)]
-        left = [Row([s]) for row in apart for s in row.segments if s.right <= gutter + 1]
-        right = [Row([s]) for row in apart for s in row.segments if s.right > gutter + 1]
+        left, right = _sides(apart, gutter)
         both = min(len(left), len(right))
         is_better = both >= _MIN_COLUMN_ROWS and both > best_rows and len(apart) > len(rows) * 0.35
         if is_better and _is_running_text(left) and _is_running_text(right):
@@ -217,10 +221,10 @@ def _frequent_lefts(segments: list[Segment], beyond: float) -> list[float]:
 
 
 def _is_running_text(rows: list[Row]) -> bool:
-    """Lines of several words that fill their column, and few numbers: text, not the cells of a table."""
-    segments = [segment for row in rows for segment in row.segments]
-    width = max(s.right for s in segments) - min(s.left for s in segments)
-    words = median(len(segment.words) for segment in segments)
-    filled = median(segment.right - segment.left for segment in segments) / max(width, 1)
-    numbers = sum(segment.is_number for segment in segments) / len(segments)
-    return words >= 3.5 and filled > 0.55 and numbers < 0.25
+    """Lines of several words that fill their column, without wide gaps and with few numbers: text, not the cells of a table."""
+    width = max(row.right for row in rows) - min(row.left for row in rows)
+    words = [word.text for row in rows for segment in row.segments for word in segment.words]
+    numbers = sum(bool(_NUMBER_LIKE.match(word)) for word in words) / len(words)
+    filled = median(row.right - row.left for row in rows) / max(width, 1)
+    inked = median(sum(s.right - s.left for s in row.segments) / max(row.right - row.left, 1) for row in rows)
+    return len(words) / len(rows) >= 3.5 and filled > 0.55 and inked > 0.8 and numbers < 0.25

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 
 from chatsphere.services.content.extract.page_layout import Row, Segment
@@ -52,17 +53,19 @@ def _table_end(rows: Sequence[Row], begin: int) -> int:
     if len(_joined_signs(rows[begin].segments)) < 2 or _is_list_row(rows[begin]):
         return begin
     end, several, last_several = begin, 0, begin
+    width = max(row.right for row in rows) - min(row.left for row in rows)
     while end < len(rows):
         if end > begin and rows[end].top - rows[end - 1].bottom > _MAX_GAP * rows[end].height:
             break
         if len(_joined_signs(rows[end].segments)) >= 2 and not _is_list_row(rows[end]):
             several += 1
             last_several = end
-        elif end - last_several > _MAX_LABELS or _is_prose(rows[end]):
+        elif end - last_several > _MAX_LABELS or _is_prose(rows[end], width):
             break
         end += 1
     end = last_several + 1
-    return end if several >= 2 and _is_aligned(rows[begin:end]) else begin
+    is_table = several >= 2 and _is_spaced(rows[begin:end]) and _is_aligned(rows[begin:end])
+    return end if is_table else begin
 
 
 def _is_list_row(row: Row) -> bool:
@@ -71,8 +74,18 @@ def _is_list_row(row: Row) -> bool:
     return len(row.segments) == 2 and bool(re.fullmatch(r"[•◦▪●○■–\-*·]|\(?[0-9a-zA-Z]{1,3}[.)]", first))
 
 
-def _is_prose(row: Row) -> bool:
-    return len(row.text) > 60 and row.text.rstrip().endswith((".", ";"))
+def _is_prose(row: Row, width: float) -> bool:
+    """A line over the whole width, or one that ends a sentence: no label of a table."""
+    text = row.text.rstrip()
+    return row.right - row.left > 0.85 * width or (len(text) > 60 and text.endswith((".", ";")))
+
+
+def _is_spaced(rows: Sequence[Row]) -> bool:
+    """Whether cells stand further apart than the words of justified text do, or are mostly numbers."""
+    gaps = [(b.left - a.right) / row.height for row in rows for a, b in pairwise(row.segments)]
+    cells = [segment for row in rows for segment in row.segments[1:]]
+    numbers = sum(segment.is_number for segment in cells)
+    return median(gaps) > 1.3 or numbers > 0.4 * len(cells)
 
 
 def _is_aligned(rows: Sequence[Row]) -> bool:

@@ -31,6 +31,7 @@ _NUMBERED = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]\s+(?=\S)")
 _PAGE_NUMBER = re.compile(
     r"(?:page|seite|página|p\.)?\s*[-–|]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*[-–|]?(?:\s*(?:of|/|von|de)\s*\d{1,4})?\Z", re.I
 )
+_LEADERS = re.compile(r"[._·…]{5,}")  # dots that lead to a page number, lines to write on
 _MIN_HEIGHT = 1.5  # points: smaller text cannot be read
 _EDGE_ROWS = 3  # rows at the top and bottom of a page that may be running headers or footers
 
@@ -114,9 +115,9 @@ def _read_page(pdf: pdfium.PdfDocument, index: int) -> _Page:
     except pdfium.PdfiumError:
         return _Page([], 0.0, is_scan=True)
     try:
-        words = _words(page)
-        rows = [list(zone.rows) for zone in zones(words)] if words else []
-        is_scan = sum(len(word.text) for word in words) < 20 and _has_picture(page)
+        groups = _words(page)
+        rows = [list(zone.rows) for words in groups for zone in zones(words)]
+        is_scan = sum(len(word.text) for words in groups for word in words) < 20 and _has_picture(page)
         return _Page(rows, page.get_height(), is_scan)
     finally:
         page.close()
@@ -126,7 +127,7 @@ def _has_picture(page: pdfium.PdfPage) -> bool:
     return any(True for _ in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE], max_depth=3))
 
 
-def _words(page: pdfium.PdfPage) -> list[Word]:
+def _words(page: pdfium.PdfPage) -> list[list[Word]]:
     try:
         text_page = page.get_textpage()
     except pdfium.PdfiumError:
@@ -146,15 +147,15 @@ class _PageReader:
         self._rect = pdfium_c.FS_RECTF()
         self._reference = ctypes.byref(self._rect)
 
-    def words(self) -> list[Word]:
-        spans = list(self._word_spans())
-        turn = self._turn([start for _, start, _ in spans])
-        found = []
-        for text, start, end in spans:
+    def words(self) -> list[list[Word]]:
+        """The page's words, those that stand upright together, then those turned otherwise (stamps, axes)."""
+        by_turn: dict[int, list[Word]] = {}
+        for text, start, end in self._word_spans():
+            turn = round(pdfium_c.FPDFText_GetCharAngle(self._raw, start) / 1.5708) % 4
             word = self._word(text, start, end, turn)
             if word is not None:
-                found.append(word)
-        return found
+                by_turn.setdefault(turn, []).append(word)
+        return sorted(by_turn.values(), key=len, reverse=True)
 
     def _word_spans(self) -> Iterator[tuple[str, int, int]]:
         get = pdfium_c.FPDFText_GetUnicode
@@ -177,14 +178,9 @@ class _PageReader:
         if letters:
             yield "".join(letters), start, pdfium_c.FPDFText_CountChars(raw) - 1
 
-    def _turn(self, starts: list[int]) -> int:
-        """By how many quarter turns most of the text is rotated."""
-        sample = starts[:: max(len(starts) // 20, 1)]
-        turns = Counter(round(pdfium_c.FPDFText_GetCharAngle(self._raw, index) / 1.5708) % 4 for index in sample)
-        return turns.most_common(1)[0][0] if turns else 0
-
     def _word(self, text: str, start: int, end: int, turn: int) -> Word | None:
-        first = self._place(start)
+        text = _LEADERS.sub("", text)
+        first = self._place(start) if text else None
         last = self._place(end) if end > start else first
         if first is None or last is None:
             return None
@@ -234,7 +230,7 @@ def _remove_running_lines(pages: Sequence[_Page]) -> None:
     counts = Counter(key for rows in edges for key in {_running_key(row) for row in rows})
     needed = max(3, len(pages) // 5)
     for page, rows in zip(pages, edges, strict=True):
-        doomed = {id(row) for row in rows if counts[_running_key(row)] >= needed or _is_page_number(row, page)}
+        doomed = {id(row) for row in rows if counts[_running_key(row)] >= needed or _PAGE_NUMBER.match(row.text)}
         page.rows_by_zone = [
             kept for zone in page.rows_by_zone if (kept := [row for row in zone if id(row) not in doomed])
         ]
@@ -242,16 +238,12 @@ def _remove_running_lines(pages: Sequence[_Page]) -> None:
 
 def _edge_rows(page: _Page) -> list[Row]:
     rows = sorted((row for zone in page.rows_by_zone for row in zone), key=lambda row: row.top)
-    return rows[:_EDGE_ROWS] + rows[_EDGE_ROWS:][-_EDGE_ROWS:]
+    at_edge = rows[:_EDGE_ROWS] + rows[_EDGE_ROWS:][-_EDGE_ROWS:]
+    return [row for row in at_edge if row.bottom < page.height * 0.15 or row.top > page.height * 0.85]
 
 
 def _running_key(row: Row) -> str:
     return re.sub(r"\d+", "#", row.text.lower())
-
-
-def _is_page_number(row: Row, page: _Page) -> bool:
-    is_at_edge = row.bottom < page.height * 0.12 or row.top > page.height * 0.88
-    return is_at_edge and bool(_PAGE_NUMBER.match(row.text))
 
 
 # --- sizes ---
