@@ -4,7 +4,8 @@
     ├── RetryableError            may succeed when tried again (retry_after tells when, in seconds)
     │   ├── UpstreamUnavailable   no connection, 5xx, broken stream
     │   ├── UpstreamTimeout       connect, first token or between tokens
-    │   └── UpstreamRateLimited   429
+    │   ├── UpstreamRateLimited   429
+    │   └── FetchFailed           a web server that cannot be reached, is too slow or breaks the protocol
     └── PermanentError            will fail again the same way
         ├── UpstreamRejected      4xx: key, model or request is wrong
         ├── UpstreamInvalid       an answer that breaks the protocol
@@ -61,6 +62,12 @@ class UpstreamRateLimited(RetryableError):
     """The model provider asks to slow down."""
 
     type: ClassVar[str] = "upstream_rate_limited"
+
+
+class FetchFailed(RetryableError):
+    """The server at this address could not be reached."""
+
+    type: ClassVar[str] = "fetch_failed"
 
 
 class PermanentError(EngineError):
