@@ -171,6 +171,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "chatsphere.core",
+    "chatsphere.config.apps.PlatformConfig",
     "chatsphere.apps.users",
     "chatsphere.apps.webhooks",
     "chatsphere.apps.chatbots",
@@ -297,7 +298,12 @@ CELERY_TASK_ROUTES = {"chatsphere.apps.training.tasks.run_training": {"queue": "
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_TASK_SOFT_TIME_LIMIT = 3540
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 7200, "socket_timeout": 10, "socket_connect_timeout": 5}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 7200,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 2,
+    "max_retries": 0,  # of a publisher: a request does not wait for Redis, the sweep finds its work
+}
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 # A sweep that could not start in time is left out: the next one does the same.
 CELERY_BEAT_SCHEDULE = {
