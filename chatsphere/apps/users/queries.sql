@@ -114,3 +114,39 @@ INSERT INTO users_usagerecord (
     %(embedding_tokens)s, %(cost_micros)s, %(currency)s, %(latency_ms)s, %(first_token_ms)s, %(finish_reason)s
 ) ON CONFLICT (workspace_id, request_key) DO NOTHING
 RETURNING id
+
+-- name: admit_attempt
+-- A leaky bucket in one statement: a row comes back when there was room and nobody is locked out.
+INSERT INTO users_attemptlimit AS a (key, free_at, failures, updated_at)
+VALUES (%(key)s, statement_timestamp() + %(step)s * interval '1 microsecond', 0, statement_timestamp())
+ON CONFLICT (key) DO UPDATE
+SET free_at = GREATEST(a.free_at, statement_timestamp()) + %(step)s * interval '1 microsecond', updated_at = statement_timestamp()
+WHERE a.free_at <= statement_timestamp() + (%(window)s - %(step)s) * interval '1 microsecond'
+RETURNING key
+
+-- name: wait_for_attempt
+-- Seconds until the bucket has room.
+SELECT GREATEST(0, EXTRACT(EPOCH FROM free_at - statement_timestamp()) - (%(window)s - %(step)s) / 1000000.0)::float AS seconds
+FROM users_attemptlimit WHERE key = %(key)s
+
+-- name: seconds_locked
+-- Seconds for which a pair of account and address is still locked out.
+SELECT EXTRACT(EPOCH FROM locked_until - statement_timestamp())::float AS seconds
+FROM users_attemptlimit WHERE key = %(key)s AND locked_until > statement_timestamp()
+
+-- name: note_failure
+-- One more wrong password in a row; from the tenth on each locks for twice as long as the one before, an hour at most.
+INSERT INTO users_attemptlimit AS a (key, free_at, failures, updated_at)
+VALUES (%(key)s, statement_timestamp(), 1, statement_timestamp())
+ON CONFLICT (key) DO UPDATE
+SET failures = CASE WHEN a.updated_at < statement_timestamp() - interval '1 day' THEN 1 ELSE a.failures + 1 END,
+    locked_until = CASE WHEN a.updated_at >= statement_timestamp() - interval '1 day' AND a.failures + 1 >= %(most)s
+        THEN statement_timestamp() + LEAST(60, 2 ^ LEAST(a.failures + 1 - %(most)s, 10)) * interval '1 minute' END,
+    updated_at = statement_timestamp()
+RETURNING failures
+
+-- name: forget_failures
+DELETE FROM users_attemptlimit WHERE key = %(key)s
+
+-- name: forget_old_attempts
+DELETE FROM users_attemptlimit WHERE updated_at < statement_timestamp() - interval '2 days'

@@ -12,8 +12,11 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
+from chatsphere.apps.users import attempts, audit
 from chatsphere.apps.users.actions.sessions import SessionTokens, open_session
+from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.models import User, Workspace
+from chatsphere.core.addresses import limited_as
 from chatsphere.core.exceptions import Invalid, Unauthenticated
 
 
@@ -27,30 +30,56 @@ class Registration:
 
 
 def register(
-    *, email: str, password: str, company_name: str = "", name: str = "", user_agent: str = "", ip_address: str = ""
+    *,
+    email: str,
+    password: str,
+    company_name: str = "",
+    name: str = "",
+    user_agent: str = "",
+    actor: Actor = SYSTEM,
 ) -> Registration:
-    """A person with a workspace, signed in. Raises Invalid for a taken address or a weak password."""
+    """A person with a workspace, signed in. Raises Invalid for a taken address or a weak password, Throttled for too many."""
+    attempts.admit("registration", limited_as(actor.ip_address))
     check_password_strength(password, User(email=email, name=name))
-    if person_of(email) is not None:
+    if person_with(email) is not None:
         raise _taken()
     try:
         with transaction.atomic():
             user = User.objects.create_user(email=email, password=password, name=name, company_name=company_name)
-            session = open_session(user=user, user_agent=user_agent, ip_address=ip_address)
+            workspace = user.home_workspace
+            audit.record(
+                audit.as_person(actor, user),
+                "user.registered",
+                workspace_id=workspace.pk,
+                object_type="user",
+                object_id=user.pk,
+            )
+            session = open_session(user=user, user_agent=user_agent, actor=actor)
     except IntegrityError as error:
         raise _taken() from error
-    return Registration(user=user, workspace=user.home_workspace, tokens=session)
+    return Registration(user=user, workspace=workspace, tokens=session)
 
 
-def sign_in(*, email: str, password: str, user_agent: str = "", ip_address: str = "") -> SessionTokens:
-    """Tokens for an address and its password. Raises Unauthenticated with one answer, after the same work, whatever was wrong."""
-    user = person_of(email)
+def sign_in(*, email: str, password: str, user_agent: str = "", actor: Actor = SYSTEM) -> SessionTokens:
+    """Tokens for an address and its password.
+
+    Raises Unauthenticated with one answer, after the same work, whatever was wrong; Throttled after too many attempts.
+    """
+    attempts.admit_sign_in(email, actor.ip_address)
+    user = _checked(email, password)
     if user is None:
-        make_password(password)
-        raise _wrong()
-    if not user.check_password(password) or not user.is_active:
-        raise _wrong()
-    return open_session(user=user, user_agent=user_agent, ip_address=ip_address)
+        attempts.note_failure(email, actor.ip_address)
+        raise Unauthenticated(_("The e-mail address or the password is not right."), type="invalid_credentials")
+    attempts.note_success(email, actor.ip_address)
+    return open_session(user=user, user_agent=user_agent, actor=actor)
+
+
+def _checked(email: str, password: str) -> User | None:
+    user = person_with(email)
+    if user is None:
+        make_password(password)  # as long as checking one takes
+        return None
+    return user if user.check_password(password) and user.is_active else None
 
 
 def change_profile(*, user_id: UUID, name: str) -> None:
@@ -58,22 +87,18 @@ def change_profile(*, user_id: UUID, name: str) -> None:
     User.objects.filter(pk=user_id).update(name=name)
 
 
-def person_of(email: str) -> User | None:
+def person_with(email: str) -> User | None:
     """The person with this address, in whatever case it is written."""
     return User.objects.alias(lower_email=Lower("email")).filter(lower_email=email.lower()).first()
 
 
-def check_password_strength(password: str, user: User) -> None:
+def check_password_strength(password: str, user: User, *, field: str = "password") -> None:
     """Raise Invalid, with every reason, for a password that is short, common or too like the person's own data."""
     try:
         validate_password(password, user=user)
     except ValidationError as error:
-        raise Invalid(fields={"password": list(error.messages)}) from error
+        raise Invalid(fields={field: list(error.messages)}) from error
 
 
 def _taken() -> Invalid:
     return Invalid(fields={"email": [_("An account with this address exists already. Sign in instead.")]})
-
-
-def _wrong() -> Unauthenticated:
-    return Unauthenticated(_("The e-mail address or the password is not right."), type="invalid_credentials")

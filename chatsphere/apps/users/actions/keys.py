@@ -11,7 +11,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chatsphere.apps.users import tokens
+from chatsphere.apps.users import audit, tokens
+from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.models import APIKey, APIKeyChatbot
 from chatsphere.core.exceptions import Conflict, Invalid, NotFound
 
@@ -36,6 +37,7 @@ def create_key(
     kind: str = APIKey.Kind.SECRET,
     chatbot_ids: Collection[UUID] | None = None,
     expires_at: datetime | None = None,
+    actor: Actor = SYSTEM,
 ) -> NewKey:
     """Make a key. ``chatbot_ids`` None lets it reach every chatbot of the workspace, also later ones.
 
@@ -54,17 +56,19 @@ def create_key(
         last_four=secret[-4:],
     )
     _bind(key, chatbot_ids or ())
+    _audit(actor, "api_key.created", key, scopes=key.scopes, kind=key.kind)
     return NewKey(key=key, secret=f"{tokens.key_prefix(kind, key.pk)}_{secret}")
 
 
 @transaction.atomic
-def rotate_key(*, key: APIKey, overlap: timedelta) -> NewKey:
+def rotate_key(*, key: APIKey, overlap: timedelta, actor: Actor = SYSTEM) -> NewKey:
     """A successor with the same name, scopes and chatbots; the old key goes on for ``overlap``. Raises Conflict for a dead key."""
     ends_at = timezone.now() + overlap
     alive = APIKey.objects.filter(pk=key.pk, revoked_at=None).exclude(expires_at__lte=timezone.now())
     if not alive.exists():
         raise Conflict(_("This key was revoked or has expired. Make a new one."))
     alive.exclude(expires_at__lt=ends_at).update(expires_at=ends_at)
+    _audit(actor, "api_key.rotated", key, ends_at=ends_at.isoformat())
     links = None if key.all_chatbots else [link.chatbot_id for link in key.chatbot_links.all()]
     return create_key(
         workspace_id=key.workspace_id,
@@ -74,14 +78,28 @@ def rotate_key(*, key: APIKey, overlap: timedelta) -> NewKey:
         kind=key.kind,
         chatbot_ids=links,
         expires_at=key.expires_at,
+        actor=actor,
     )
 
 
-def revoke_key(*, workspace_id: UUID, key_id: UUID) -> None:
+@transaction.atomic
+def revoke_key(*, workspace_id: UUID, key_id: UUID, actor: Actor = SYSTEM) -> None:
     """End a key at once, on every process. Raises NotFound for another workspace's or one that was revoked already."""
     alive = APIKey.objects.in_workspace(workspace_id).filter(pk=key_id, revoked_at=None)
     if not alive.update(revoked_at=timezone.now()):
         raise NotFound
+    _audit(actor, "api_key.revoked", APIKey.objects.in_workspace(workspace_id).get(pk=key_id))
+
+
+def _audit(actor: Actor, action: str, key: APIKey, **details: object) -> None:
+    audit.record(
+        actor,
+        action,
+        workspace_id=key.workspace_id,
+        object_type="api_key",
+        object_id=key.pk,
+        details={"name": key.name, **details},
+    )
 
 
 def _bind(key: APIKey, chatbot_ids: Collection[UUID]) -> None:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chatsphere.apps.users import actions
+from chatsphere.apps.users.audit import actor_of
 from chatsphere.apps.users.models import Session
 from chatsphere.apps.users.selectors import membership_of, workspaces_of
 from chatsphere.apps.users.serializers import (
@@ -23,7 +24,6 @@ from chatsphere.apps.users.serializers import (
     SignInSerializer,
     TokenPairSerializer,
 )
-from chatsphere.core.addresses import client_address
 from chatsphere.core.permissions import IsPerson, person_of
 
 TAGS = ["Accounts"]
@@ -38,7 +38,7 @@ def validated(serializer: Any) -> dict[str, Any]:
 
 def _from_where(request: Request) -> dict[str, Any]:
     agent = request.headers.get("User-Agent", "").replace("\x00", "")
-    return {"user_agent": agent, "ip_address": client_address(request)}
+    return {"user_agent": agent, "actor": actor_of(request)}
 
 
 class RegisterView(APIView):
@@ -77,7 +77,7 @@ class RefreshView(APIView):
     def post(self, request: Request) -> Response:
         """Exchange a refresh token for a new pair. A token that was exchanged before ends its session."""
         data = validated(RefreshSerializer(data=request.data))
-        return Response(TokenPairSerializer(actions.refresh_session(**data)).data)
+        return Response(TokenPairSerializer(actions.refresh_session(**data, actor=actor_of(request))).data)
 
 
 class LogoutView(APIView):
@@ -86,7 +86,7 @@ class LogoutView(APIView):
     @extend_schema(tags=TAGS, request=RefreshSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
         """End the session of a refresh token; its access tokens are bad from that moment."""
-        actions.sign_out(**validated(RefreshSerializer(data=request.data)))
+        actions.sign_out(**validated(RefreshSerializer(data=request.data)), actor=actor_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -109,5 +109,5 @@ class SessionDetail(APIView):
     @extend_schema(tags=TAGS, responses={204: None})
     def delete(self, request: Request, session_id: Any) -> Response:
         """End one of my sessions."""
-        actions.end_session(user_id=person_of(request), session_id=session_id)
+        actions.end_session(user_id=person_of(request), session_id=session_id, actor=actor_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

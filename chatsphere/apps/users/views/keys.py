@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from chatsphere.apps.users import actions
 from chatsphere.apps.users.actions import NewKey
+from chatsphere.apps.users.audit import actor_of
 from chatsphere.apps.users.models import APIKey
 from chatsphere.apps.users.serializers import (
     APIKeySerializer,
@@ -57,6 +58,7 @@ class KeyList(ListAPIView[APIKey]):
             workspace_id=principal_of(request).workspace_id,
             created_by=person_of(request),
             chatbot_ids=None if chatbots is None else sorted(set(chatbots)),
+            actor=actor_of(request),
             **data,
         )
         return Response(_shown_once(new), status=status.HTTP_201_CREATED)
@@ -73,7 +75,7 @@ class KeyDetail(APIView):
     @extend_schema(tags=TAGS, responses={204: None})
     def delete(self, request: Request, key_id: Any) -> Response:
         """Revoke a key; it is refused from this moment, everywhere."""
-        actions.revoke_key(workspace_id=principal_of(request).workspace_id, key_id=key_id)
+        actions.revoke_key(workspace_id=principal_of(request).workspace_id, key_id=key_id, actor=actor_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -85,7 +87,7 @@ class KeyRotation(APIView):
         """A successor with the same rights; the old key goes on for `overlap_seconds`."""
         key = _one(request, key_id)
         data = validated(RotateAPIKeySerializer(data=request.data))
-        new = actions.rotate_key(key=key, overlap=timedelta(seconds=data["overlap_seconds"]))
+        new = actions.rotate_key(key=key, overlap=timedelta(seconds=data["overlap_seconds"]), actor=actor_of(request))
         return Response(_shown_once(new), status=status.HTTP_201_CREATED)
 
 

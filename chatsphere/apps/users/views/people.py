@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chatsphere.apps.users import actions
+from chatsphere.apps.users.audit import actor_of
 from chatsphere.apps.users.models import Membership, Workspace
 from chatsphere.apps.users.selectors import membership_of, workspaces_of
 from chatsphere.apps.users.serializers import MemberSerializer, ProfileSerializer, WorkspaceSerializer
@@ -35,7 +36,7 @@ class MeView(APIView):
         data = validated(ProfileSerializer(membership, data=request.data, partial=True))
         if "workspace" in data:
             require_role(membership.role, "admin")
-            actions.change_workspace(workspace=membership.workspace, changes=data["workspace"])
+            actions.change_workspace(workspace=membership.workspace, changes=data["workspace"], actor=actor_of(request))
         if "user" in data:
             actions.change_profile(user_id=membership.user_id, **data["user"])
         return Response(ProfileSerializer(_my_membership(request)).data)
@@ -78,7 +79,7 @@ class WorkspaceList(ListAPIView[Workspace]):
     def post(self, request: Request) -> Response:
         """Another workspace of my own, on the default plan."""
         data = validated(WorkspaceSerializer(data=request.data))
-        made = actions.create_workspace(owner_id=person_of(request), **data)
+        made = actions.create_workspace(owner_id=person_of(request), actor=actor_of(request), **data)
         workspace = workspaces_of(person_of(request)).get(pk=made.pk)
         return Response(WorkspaceSerializer(workspace).data, status=status.HTTP_201_CREATED)
 
@@ -97,7 +98,11 @@ class WorkspaceDetail(APIView):
         workspace = my_workspace(request, workspace_id)
         require_role(workspace.role, "admin")
         data = validated(WorkspaceSerializer(workspace, data=request.data, partial=True))
-        return Response(WorkspaceSerializer(actions.change_workspace(workspace=workspace, changes=data)).data)
+        return Response(
+            WorkspaceSerializer(
+                actions.change_workspace(workspace=workspace, changes=data, actor=actor_of(request))
+            ).data
+        )
 
 
 def my_workspace(request: Request, workspace_id: Any) -> Any:
