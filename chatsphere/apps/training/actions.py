@@ -129,7 +129,7 @@ def delete_sources(*, workspace_id: UUID, chatbot_id: UUID, source_ids: Iterable
             chatbot_id=chatbot_id, pk__in=list(source_ids)
         )
         list(Run.objects.select_for_update(of=("self",)).filter(source__in=wanted).order_by("pk").values_list("pk"))
-        knowledge.lock(chatbot, alone=True)
+        knowledge.lock(chatbot)
         sources = list(wanted.select_for_update(of=("self",)).order_by("pk").defer("options"))
         ids = [source.pk for source in sources]
         if ids:

@@ -2,7 +2,7 @@
 
 Writers of one chatbot meet here. Everybody locks in this order, so that nobody waits crosswise:
 
-    runs (``durable.hold``) → the chatbot's knowledge lock → chunk texts by id → documents, source → the chatbot's row
+    runs → the chatbot's knowledge lock → chunk texts by id → documents, source → the chatbot's row
 
 Adders hold the knowledge lock together, whoever takes chunks away or switches versions holds it alone. A chunk text that an adder
 found therefore stays until the adder has committed its place. Every function here belongs into the caller's transaction.
@@ -20,8 +20,11 @@ from django.db import connection
 from django.utils import timezone
 from psycopg import Cursor
 
-from chatsphere.apps.training.database import engine_connection, run
+from chatsphere.apps.training.database import engine_connection
+from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.models import Run
 from chatsphere.core import engines
+from chatsphere.core.durable import LostLease
 from chatsphere.core.identifiers import new_id
 from chatsphere.services.types import Chunk, EmbeddingModel, Vector
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
@@ -41,9 +44,19 @@ class Added:
     reused: int
 
 
-def lock(chatbot: ChatbotRef, *, alone: bool) -> None:
-    """Take the chatbot's knowledge lock until the transaction ends; ``alone`` to take chunks away or to switch versions."""
-    run("knowledge_lock" if alone else "knowledge_lock_shared", {"chatbot": chatbot.chatbot_id})
+def hold(run: Run, *, alone: bool) -> None:
+    """Lock the run, prove that it is still ours, and take its chatbot's knowledge lock until the transaction ends.
+
+    ``alone`` is for taking chunks away and for switching versions. Raises LostLease. One round trip.
+    """
+    parameters = {"run": run.pk, "fence": run.fence, "chatbot": run.chatbot_id}
+    if not sql("hold_alone" if alone else "hold_and_add", parameters):
+        raise LostLease
+
+
+def lock(chatbot: ChatbotRef) -> None:
+    """Take the chatbot's knowledge lock for oneself, without a run."""
+    sql("knowledge_lock", {"chatbot": chatbot.chatbot_id})
 
 
 def add_chunks(
@@ -59,7 +72,7 @@ def add_chunks(
     ids, hidden = dict(new), []
     old_hashes = [key for key in by_hash if key not in new]
     if old_hashes:
-        known = run("find_chunk_texts", _of(chatbot) | {"hashes": old_hashes})
+        known = sql("find_chunk_texts", _of(chatbot) | {"hashes": old_hashes})
         ids |= {bytes(row["content_hash"]): row["id"] for row in known}
         hidden = [row["id"] for row in known if not row["is_live"]]
     _copy_placements(chatbot, version_id, [(ids[_hash(chunk)], chunk) for chunk in chunks])
@@ -74,7 +87,7 @@ def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence
     """Store vectors of chunk texts, shown where their text is shown. Needs the lock."""
     if not vectors:
         return
-    rows = run("lock_chunk_texts", _of(chatbot) | {"ids": [chunk_id for chunk_id, _ in vectors]})
+    rows = sql("lock_chunk_texts", _of(chatbot) | {"ids": [chunk_id for chunk_id, _ in vectors]})
     live = {row["id"]: row["is_live"] for row in rows}
     for is_live in (True, False):
         part = sorted((pair for pair in vectors if live.get(pair[0]) is is_live), key=lambda pair: pair[0])
@@ -85,7 +98,7 @@ def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence
 
 def show(chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
     """Make hidden chunk texts found by searches."""
-    changed = [row["id"] for row in run("show_chunk_texts", _of(chatbot) | {"ids": chunk_ids})] if chunk_ids else []
+    changed = [row["id"] for row in sql("show_chunk_texts", _of(chatbot) | {"ids": chunk_ids})] if chunk_ids else []
     if changed:
         store = engines.vector_store()
         store.set_live(engine_connection(), chatbot=chatbot, chunk_ids=sorted(changed), is_live=True)
@@ -96,8 +109,8 @@ def drop_versions(chatbot: ChatbotRef, version_ids: Sequence[UUID]) -> None:
     if not version_ids:
         return
     parameters = {"versions": list(version_ids)}
-    forget_unplaced(chatbot, {row["chunk_id"] for row in run("take_versions", parameters)})
-    run("delete_versions", parameters)
+    forget_unplaced(chatbot, {row["chunk_id"] for row in sql("take_versions", parameters)})
+    sql("delete_versions", parameters)
 
 
 def forget_unplaced(chatbot: ChatbotRef, chunk_ids: Iterable[UUID]) -> None:
@@ -105,21 +118,21 @@ def forget_unplaced(chatbot: ChatbotRef, chunk_ids: Iterable[UUID]) -> None:
     candidates = sorted(set(chunk_ids))
     if not candidates:
         return
-    rows = run("released_chunks", _of(chatbot) | {"ids": candidates})
+    rows = sql("released_chunks", _of(chatbot) | {"ids": candidates})
     gone = [row["id"] for row in rows if not row["anywhere"]]
     hidden = [row["id"] for row in rows if row["anywhere"] and row["is_live"]]
     store = engines.vector_store()
     if gone:
         store.delete(engine_connection(), chatbot=chatbot, chunk_ids=gone)
-        run("delete_chunk_texts", _of(chatbot) | {"ids": gone})
+        sql("delete_chunk_texts", _of(chatbot) | {"ids": gone})
     if hidden:
-        run("hide_chunk_texts", _of(chatbot) | {"ids": hidden})
+        sql("hide_chunk_texts", _of(chatbot) | {"ids": hidden})
         store.set_live(engine_connection(), chatbot=chatbot, chunk_ids=hidden, is_live=False)
 
 
 def changed(chatbot: ChatbotRef) -> None:
     """Say that answers may be different now. The last statement of a transaction, as all writers of the chatbot queue up here."""
-    run("raise_knowledge_version", _of(chatbot))
+    sql("raise_knowledge_version", _of(chatbot))
 
 
 def _write_texts(
@@ -134,7 +147,7 @@ def _write_texts(
         "token_counts": [chunk.token_count for chunk in chunks],
         "kinds": [str(chunk.kind) for chunk in chunks],
     }
-    rows = run("add_chunk_texts", _of(chatbot) | columns | {"language": language, "is_live": is_live})
+    rows = sql("add_chunk_texts", _of(chatbot) | columns | {"language": language, "is_live": is_live})
     return {bytes(row["content_hash"]): row["id"] for row in rows}
 
 

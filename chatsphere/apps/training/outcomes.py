@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from chatsphere.apps.training import knowledge
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
-from chatsphere.apps.training.refresh import next_refresh
+from chatsphere.apps.training.refresh import refresh_after
 from chatsphere.apps.users.ledger import Kind, Usage, record_usage
 from chatsphere.apps.webhooks.actions import announce
 from chatsphere.core import durable
@@ -19,33 +21,24 @@ from chatsphere.services.vector_store.base import ChatbotRef
 Status = TrainingSource.Status
 
 
-def succeeded(run: Run, source: TrainingSource, version: DocumentVersion, *, digest: bytes, size: int) -> None:
-    """The source is ready, or partly so, and counts what answers now. Raises LostLease."""
-    durable.succeed(run)
-    counts = sql("source_counts", {"source": source.pk})[0]
-    now = timezone.now()
+def succeeded(
+    run: Run, source: TrainingSource, version: DocumentVersion, *, digest: bytes, size: int, report: Mapping[str, Any]
+) -> None:
+    """The source is ready, or partly so, and counts what answers now. ``report``: see ``pipeline``. Needs the run held."""
     source.status = Status.PARTIAL if version.is_partial else Status.READY
-    changes: dict[str, Any] = {
-        "status": source.status,
-        "searchable": TrainingSource.Searchable.FULL,
-        "documents_count": counts["documents"],
-        "chunks_count": counts["chunks"],
-        "tokens": counts["tokens"],
-        "bytes": size,
-        "content_hash": digest,
-        "media_type": version.report.get("media_type", ""),
-        "warnings": version.warnings,
-        "progress_done": run.progress_done,
-        "progress_total": run.progress_total,
-        "error_type": "",
-        "error_message": "",
-        "last_synced_at": now,
-        "next_refresh_at": next_refresh(source.refresh, now),
-        "updated_at": now,
-    }
-    TrainingSource.objects.filter(pk=source.pk).update(**changes)
-    details = {"documents_count": counts["documents"], "chunks_count": counts["chunks"]}
-    _announce("source.ready", run, source, details)
+    [counts] = sql(
+        "succeed",
+        {
+            **report,
+            "status": source.status,
+            "warnings": Jsonb(version.warnings),
+            "bytes": size,
+            "digest": digest,
+            "media_type": version.report.get("media_type", ""),
+            "refresh_after": refresh_after(source.refresh),
+        },
+    )
+    _announce("source.ready", run, source, counts)
     _book(run)
 
 
@@ -79,7 +72,7 @@ def cancelled(run: Run) -> None:
     chatbot = ChatbotRef(run.workspace_id, run.chatbot_id)
     durable.cancel(run)
     _book(run)
-    knowledge.lock(chatbot, alone=True)
+    knowledge.lock(chatbot)
     versions = DocumentVersion.objects.filter(document__source=run.source)
     unfinished = versions.exclude(pk__in=_answering(run.source))
     knowledge.drop_versions(chatbot, list(unfinished.values_list("pk", flat=True)))

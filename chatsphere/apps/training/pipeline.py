@@ -21,6 +21,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import knowledge, outcomes
@@ -99,7 +100,7 @@ class _Training:
         if document is not None and usable is not None and not self._must_read_again(document, usable):
             is_first = document.current_version_id == usable.pk
             return _Target(document, usable, is_first, material.digest, material.size)
-        return self._new_version(material, recipe, versions[0].number + 1 if versions else 1)
+        return self._new_version(material, recipe, document, versions)
 
     def _must_read_again(self, document: Document, usable: DocumentVersion) -> bool:
         # A version that this very run has made is what was asked for; an older one is read again when the run is forced.
@@ -109,7 +110,9 @@ class _Training:
         parts = (RECIPE, self.embedder.model.id, material.name, self.source.source_type, material.digest.hex())
         return hashlib.sha256(repr(parts).encode()).digest()
 
-    def _new_version(self, material: Material, recipe: bytes, number: int) -> _Target:
+    def _new_version(
+        self, material: Material, recipe: bytes, document: Document | None, versions: Sequence[DocumentVersion]
+    ) -> _Target:
         with self.steps.timed("read"):
             extracted = material.read()
         self.steps.add("read", items=1, bytes=material.size)
@@ -118,16 +121,25 @@ class _Training:
         batch, following = next(batches, None), next(batches, None)
         if batch is None:
             raise EmptyDocument
+        left = [
+            each for each in versions if document and not (each.is_complete and each.pk == document.current_version_id)
+        ]
         with self.steps.timed("store"), transaction.atomic():
-            durable.hold(self.run)
-            document, version = self._open_version(material, extracted, title, recipe, number)
-            target = _Target(document, version, document.current_version_id is None, material.digest, material.size)
-            self._add_chunks(target, extracted, batch, is_last=following is None)
+            knowledge.hold(self.run, alone=bool(left))
+            if document is not None and left:
+                # What an earlier attempt left: versions that do not answer, and a first one that stopped in the middle.
+                knowledge.drop_versions(self.chatbot, [each.pk for each in left])
+                document.refresh_from_db(fields=["current_version"])
+            version = self._version(extracted, title, recipe, number=versions[0].number + 1 if versions else 1)
+            target = self._open(material, document, version, is_whole=following is None)
+            self._add_chunks(target, batch, is_last=following is None)
         while following is not None:
             batch, following = following, next(batches, None)
             with self.steps.timed("store"), transaction.atomic():
-                durable.hold(self.run)
-                self._add_chunks(target, extracted, batch, is_last=following is None)
+                knowledge.hold(self.run, alone=False)
+                self._add_chunks(target, batch, is_last=following is None)
+                if following is None:
+                    DocumentVersion.objects.filter(pk=version.pk).update(is_complete=True)
         return target
 
     def _chunks(self, extracted: ExtractedDocument, title: str) -> Iterator[Chunk]:
@@ -146,19 +158,10 @@ class _Training:
                 return
             yield chunk
 
-    def _open_version(
-        self, material: Material, extracted: ExtractedDocument, title: str, recipe: bytes, number: int
-    ) -> tuple[Document, DocumentVersion]:
-        common = {"workspace_id": self.run.workspace_id, "chatbot_id": self.run.chatbot_id}
-        document, is_new = Document.objects.get_or_create(
-            source=self.source,
-            key=material.key,
-            defaults=common | {"title": title, "uri": material.uri, "media_type": extracted.media_type},
-        )
-        if not is_new:
-            self._drop_unfinished(document)
-        version = DocumentVersion.objects.create(
-            document=document,
+    def _version(self, extracted: ExtractedDocument, title: str, recipe: bytes, *, number: int) -> DocumentVersion:
+        return DocumentVersion(
+            workspace_id=self.run.workspace_id,
+            chatbot_id=self.run.chatbot_id,
             number=number,
             content_hash=recipe,
             text=extracted.text,
@@ -168,43 +171,45 @@ class _Training:
             warnings=list(extracted.warnings),
             is_partial=extracted.is_partial,
             report=dict(extracted.report) | {"title": title, "media_type": extracted.media_type},
-            **common,
         )
-        return document, version
 
-    def _drop_unfinished(self, document: Document) -> None:
-        """What an earlier attempt left: versions that do not answer, and a first one that stopped in the middle."""
-        current: Any = document.current_version_id
-        left = document.versions.exclude(pk=current, is_complete=True)
-        ids = list(left.order_by("pk").values_list("pk", flat=True))
-        if ids:
-            knowledge.lock(self.chatbot, alone=True)
-            knowledge.drop_versions(self.chatbot, ids)
-            document.refresh_from_db(fields=["current_version"])
+    def _open(
+        self, material: Material, document: Document | None, version: DocumentVersion, *, is_whole: bool
+    ) -> _Target:
+        """Write the version, and its document when it is new. The keys are checked at the commit, so either may come first."""
+        is_first = document is None or document.current_version_id is None
+        if document is None:
+            document = Document.objects.create(
+                workspace_id=self.run.workspace_id,
+                chatbot_id=self.run.chatbot_id,
+                source=self.source,
+                key=material.key,
+                title=version.report["title"],
+                uri=material.uri,
+                media_type=version.report["media_type"],
+                current_version=version,
+            )
+        elif is_first:
+            Document.objects.filter(pk=document.pk).update(current_version=version)
+            document.current_version = version
+        version.document, version.is_complete = document, is_whole
+        version.save(force_insert=True)
+        return _Target(document, version, is_first, material.digest, material.size)
 
-    def _add_chunks(
-        self, target: _Target, extracted: ExtractedDocument, batch: Sequence[Chunk], *, is_last: bool
-    ) -> None:
-        knowledge.lock(self.chatbot, alone=False)
+    def _add_chunks(self, target: _Target, batch: Sequence[Chunk], *, is_last: bool) -> None:
         added = knowledge.add_chunks(
             chatbot=self.chatbot,
             version_id=target.version.pk,
             chunks=batch,
-            language=extracted.language,
+            language=target.version.language,
             is_live=target.is_first,
         )
         self.steps.add("chunk", items=len(batch))
         self.steps.add("store", items=added.new, reused=added.reused)
         self.run.chunks_reused += added.reused
         self.run.progress_total += len(batch)
-        if is_last:
-            DocumentVersion.objects.filter(pk=target.version.pk).update(is_complete=True)
-        if target.is_first:
-            Document.objects.filter(pk=target.document.pk).update(current_version=target.version)
-            target.document.current_version_id = target.version.pk
         self._tell(
-            status=Status.EMBEDDING if is_last else Status.CHUNKING,
-            **({"searchable": Searchable.TEXT} if target.is_first else {}),
+            Status.EMBEDDING if is_last else Status.CHUNKING, searchable=Searchable.TEXT if target.is_first else None
         )
         if target.is_first:
             knowledge.changed(self.chatbot)
@@ -213,9 +218,8 @@ class _Training:
 
     def _embed(self, target: _Target) -> list[tuple[UUID, Vector]]:
         """Vectors of all chunks that have none yet are stored batch by batch; the last batch is returned, for ``_finish``."""
-        counts = sql("count_vectors", {"version": target.version.pk, "model": self.embedder.model.id})[0]
-        self.run.progress_done, self.run.progress_total = counts["embedded"], counts["chunks"]
         vectors: list[tuple[UUID, Vector]] = []
+        self.run.progress_done = self.run.progress_total
         for rows in self._missing(target.version):
             if vectors:
                 self._store_vectors(vectors)
@@ -230,12 +234,19 @@ class _Training:
             begun = time.monotonic()
             parameters = {"version": version.pk, "model": self.embedder.model.id, "after": after, "limit": limit}
             rows = sql("missing_vectors", parameters)
+            if after < 0 and len(rows) == limit:
+                self._count_progress(version)
             if rows:
                 yield list({row["id"]: row for row in rows}.values())
             if len(rows) < limit:
                 return
             after = rows[-1]["ordinal"]
             limit = _next_limit(limit, time.monotonic() - begun)
+
+    def _count_progress(self, version: DocumentVersion) -> None:
+        """A large document: worth a query to show how far it is."""
+        counts = sql("count_vectors", {"version": version.pk, "model": self.embedder.model.id})[0]
+        self.run.progress_done, self.run.progress_total = counts["embedded"], counts["chunks"]
 
     def _vectors_of(self, rows: Sequence[dict[str, Any]]) -> list[tuple[UUID, Vector]]:
         with self.steps.timed("embed"):
@@ -248,11 +259,9 @@ class _Training:
 
     def _store_vectors(self, vectors: Sequence[tuple[UUID, Vector]]) -> None:
         with self.steps.timed("store"), transaction.atomic():
-            durable.hold(self.run)
-            knowledge.lock(self.chatbot, alone=False)
+            knowledge.hold(self.run, alone=False)
             knowledge.add_vectors(chatbot=self.chatbot, model=self.embedder.model, vectors=vectors)
-            durable.heartbeat(self.run, progress=True)
-            self._tell(status=Status.EMBEDDING)
+            self._tell(Status.EMBEDDING)
         if self.lost.is_set():
             raise durable.LostLease
         if time.monotonic() > self.ends_at:
@@ -263,14 +272,15 @@ class _Training:
     def _finish(self, target: _Target, vectors: Sequence[tuple[UUID, Vector]]) -> None:
         begun = time.perf_counter()
         with transaction.atomic():
-            durable.hold(self.run)
-            knowledge.lock(self.chatbot, alone=target.is_switch)
+            knowledge.hold(self.run, alone=target.is_switch)
             knowledge.add_vectors(chatbot=self.chatbot, model=self.embedder.model, vectors=vectors)
             if target.is_switch:
                 self._switch(target)
+            self.run.progress_done = self.run.progress_total
             self.steps.add("store", seconds=time.perf_counter() - begun)
-            self._write_report()
-            outcomes.succeeded(self.run, self.source, target.version, digest=target.digest, size=target.size)
+            outcomes.succeeded(
+                self.run, self.source, target.version, digest=target.digest, size=target.size, report=self._report()
+            )
             knowledge.changed(self.chatbot)
 
     def _switch(self, target: _Target) -> None:
@@ -289,17 +299,22 @@ class _Training:
 
     # --- reports ---
 
-    def _tell(self, **changes: Any) -> None:
+    def _tell(self, status: str, *, searchable: str | None = None) -> None:
         """Show how far it is. Belongs into a transaction that holds the run."""
-        self._write_report()
-        progress = {name: getattr(self.run, name) for name in ("progress_done", "progress_total", "progress_unit")}
-        TrainingSource.objects.filter(pk=self.source.pk).update(updated_at=timezone.now(), **progress, **changes)
+        sql("tell", self._report() | {"status": status, "searchable": searchable, "lease": durable.LEASE})
 
-    def _write_report(self) -> None:
-        self.run.steps = self.steps.as_json()
-        self.run.save(
-            update_fields=["progress_done", "progress_total", "chunks_embedded", "chunks_reused", "tokens", "steps"]
-        )
+    def _report(self) -> dict[str, Any]:
+        run = self.run
+        return {
+            "run": run.pk,
+            "source": run.source_id,
+            "done": run.progress_done,
+            "total": run.progress_total,
+            "embedded": run.chunks_embedded,
+            "reused": run.chunks_reused,
+            "tokens": run.tokens,
+            "steps": Jsonb(self.steps.as_json()),
+        }
 
 
 def _embedder_of(chatbot: Chatbot) -> Embedder:

@@ -65,13 +65,63 @@ UPDATE training_run
                  FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
--- name: knowledge_lock_shared
--- Held by everyone who adds chunks to a chatbot: adders do not wait for each other.
-SELECT pg_advisory_xact_lock_shared(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0));
+-- name: hold_and_add
+-- Lock a run, prove that it is still ours, and take the chatbot's knowledge lock together with other adders: they do not wait
+-- for each other. No row: the run is not ours any more.
+WITH held AS MATERIALIZED (
+    SELECT id FROM training_run WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' FOR UPDATE
+)
+SELECT pg_advisory_xact_lock_shared(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0)) FROM held;
+
+-- name: hold_alone
+-- The same, with the knowledge lock for oneself.
+WITH held AS MATERIALIZED (
+    SELECT id FROM training_run WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' FOR UPDATE
+)
+SELECT pg_advisory_xact_lock(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0)) FROM held;
 
 -- name: knowledge_lock
 -- Held by everyone who takes chunks away from a chatbot, or switches them: alone.
 SELECT pg_advisory_xact_lock(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0));
+
+-- name: tell
+-- How far a run is, in its own row and at its source; it counts as progress, so that earlier errors and crashes are forgotten.
+WITH told AS (
+    UPDATE training_run
+       SET progress_done = %(done)s, progress_total = %(total)s, chunks_embedded = %(embedded)s, chunks_reused = %(reused)s,
+           tokens = %(tokens)s, steps = %(steps)s, errors = 0, crashes = 0, lease_until = now() + %(lease)s::interval
+     WHERE id = %(run)s
+)
+UPDATE training_trainingsource
+   SET status = %(status)s, searchable = coalesce(%(searchable)s, searchable), progress_done = %(done)s,
+       progress_total = %(total)s, updated_at = now()
+ WHERE id = %(source)s;
+
+-- name: succeed
+-- End a run well: its report, and what of its source answers now.
+WITH ended AS (
+    UPDATE training_run
+       SET state = 'succeeded', error_type = '', error_message = '', lease_until = NULL, finished_at = now(),
+           progress_done = %(done)s, progress_total = %(total)s, chunks_embedded = %(embedded)s, chunks_reused = %(reused)s,
+           tokens = %(tokens)s, steps = %(steps)s
+     WHERE id = %(run)s
+),
+counts AS (
+    SELECT count(DISTINCT document.id) AS documents, count(placement.id) AS chunks,
+           coalesce(sum(chunk.token_count), 0) AS tokens
+      FROM training_document AS document
+      LEFT JOIN training_placement AS placement ON placement.document_version_id = document.current_version_id
+      LEFT JOIN training_chunktext AS chunk ON chunk.id = placement.chunk_id
+     WHERE document.source_id = %(source)s AND document.current_version_id IS NOT NULL
+)
+UPDATE training_trainingsource AS source
+   SET status = %(status)s, searchable = 'full', error_type = '', error_message = '', warnings = %(warnings)s,
+       progress_done = %(done)s, progress_total = %(total)s, documents_count = counts.documents, chunks_count = counts.chunks,
+       tokens = counts.tokens, bytes = %(bytes)s, content_hash = %(digest)s, media_type = %(media_type)s,
+       last_synced_at = now(), next_refresh_at = now() + %(refresh_after)s::interval, updated_at = now()
+  FROM counts
+ WHERE source.id = %(source)s
+RETURNING source.documents_count, source.chunks_count;
 
 -- name: add_chunk_texts
 -- New chunk texts of a chatbot, in the order of their hashes, so that two adders never wait for each other crosswise.
@@ -168,14 +218,6 @@ SELECT chunk.id, placed.anywhere, chunk.is_live
            ON document.id = version.document_id AND document.current_version_id = version.id
         WHERE placement.chunk_id = chunk.id) AS placed
  WHERE chunk.id = ANY (%(ids)s::uuid[]) AND chunk.chatbot_id = %(chatbot)s::uuid AND NOT placed.currently;
-
--- name: source_counts
--- What of a source answers now.
-SELECT count(DISTINCT document.id) AS documents, count(placement.id) AS chunks, coalesce(sum(chunk.token_count), 0) AS tokens
-  FROM training_document AS document
-  LEFT JOIN training_placement AS placement ON placement.document_version_id = document.current_version_id
-  LEFT JOIN training_chunktext AS chunk ON chunk.id = placement.chunk_id
- WHERE document.source_id = %(source)s::uuid AND document.current_version_id IS NOT NULL;
 
 -- name: raise_knowledge_version
 -- What can be found has changed. The last statement of its transaction: every writer of the chatbot waits here.

@@ -13,6 +13,11 @@ _EVERY = {
 }
 
 
+def refresh_after(refresh: str) -> timedelta | None:
+    """How long knowledge of this refresh stays fresh; None for ``never``."""
+    return _EVERY.get(refresh)
+
+
 def next_refresh(refresh: str, since: datetime) -> datetime | None:
     """The next time after ``since``; None for ``never``."""
     every = _EVERY.get(refresh)

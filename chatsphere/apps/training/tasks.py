@@ -21,11 +21,8 @@ def run_training(run_id: str = "") -> None:
     Working on until nothing is due makes lost hints harmless and saves the queue's round trip for each document. After a few
     seconds the rest is left to another hint, so that a worker that shall stop stops soon.
     """
-    ends_at = time.monotonic() + DRAIN_SECONDS
-    while worker.do_next_run():
-        if time.monotonic() > ends_at:
-            send_hint(RUN_TRAINING, run_id)
-            return
+    if worker.work_until(time.monotonic() + DRAIN_SECONDS):
+        send_hint(RUN_TRAINING, run_id)
 
 
 @shared_task(name="chatsphere.apps.training.tasks.refresh_statistics")

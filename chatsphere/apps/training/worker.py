@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from threading import Event
 from uuid import UUID
 
 import psycopg
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import outcomes, pipeline
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
-from chatsphere.apps.training.models import KnowledgeStatistics, Run
+from chatsphere.apps.training.models import Run
 from chatsphere.core import durable, engines
 from chatsphere.services.errors import PermanentError, RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -26,19 +26,27 @@ STALE_SECONDS = 0.5  # statistics younger than this are not counted again while 
 _AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
-def do_next_run() -> bool:
-    """Claim the next due run by fairness and do it; False when nothing is due. Raises only what leaves the lease to run out."""
-    run = _claim()
-    if run is None:
+def work_until(ends_at: float) -> bool:
+    """Do due runs, by fairness, until none is left (False) or until this moment of ``time.monotonic`` has passed (True)."""
+    statistics = Statistics()
+    try:
+        while (run := _claim()) is not None:
+            do(run)
+            statistics.changed(run.chatbot_id)
+            if time.monotonic() > ends_at:
+                return True
         return False
+    finally:
+        statistics.finish()
+
+
+def do(run: Run) -> None:
+    """Do a claimed run. Raises only what leaves it to its lease."""
     try:
         with durable.kept_alive(run) as lost:
             _attempt(run, lost)
     except durable.LostLease:
         logger.info("Run %s was taken over, cancelled or deleted.", run.pk)
-    else:
-        _refresh_soon(run)
-    return True
 
 
 def _claim() -> Run | None:
@@ -68,7 +76,7 @@ def _attempt(run: Run, lost: Event) -> None:
         _retry_after_outage(run)
     except Exception:  # a bug must not leave the run to the leases, which would repeat it ten times
         logger.exception("Run %s failed unexpectedly.", run.pk)
-        _retry(run, error_type="internal_error", message=_("Something went wrong on our side. It is tried again."))
+        _retry(run, error_type="internal_error", message=_("Something went wrong on our side."))
 
 
 def _cancel(run: Run) -> None:
@@ -85,7 +93,7 @@ def _retry_after_outage(run: Run) -> None:
     """PostgreSQL restarted, or two writers met badly: once more on a new connection, else the lease runs out."""
     connection.close()
     try:
-        _retry(run, error_type="database_unavailable", message=_("The database was not available. It is tried again."))
+        _retry(run, error_type="database_unavailable", message=_("The database was not available."))
     except (Error, psycopg.Error):
         logger.warning("Run %s is left to its lease.", run.pk)
 
@@ -100,10 +108,29 @@ def refresh_statistics(chatbot_id: UUID) -> None:
         engines.vector_store().refresh_statistics(engine_connection(), chatbot=reference)
 
 
-def _refresh_soon(run: Run) -> None:
-    """At most twice a second and chatbot while documents come in; the last one of a burst always counts."""
-    counted_at = KnowledgeStatistics.objects.filter(pk=run.chatbot_id).values_list("updated_at", flat=True).first()
-    is_fresh = counted_at is not None and (timezone.now() - counted_at).total_seconds() < STALE_SECONDS
-    if is_fresh and Run.objects.filter(chatbot_id=run.chatbot_id, state__in=durable.OPEN_STATES).exists():
-        return
-    refresh_statistics(run.chatbot_id)
+class Statistics:
+    """Counts chatbots' terms at most twice a second while documents come in, and once more at the end of the burst.
+
+    What a killed worker has not counted is found by the sweep.
+    """
+
+    def __init__(self) -> None:
+        self._counted_at: dict[UUID, float] = {}
+        self._waiting: set[UUID] = set()
+
+    def changed(self, chatbot_id: UUID) -> None:
+        """Something was added to the chatbot or taken from it."""
+        if time.monotonic() - self._counted_at.get(chatbot_id, 0.0) < STALE_SECONDS:
+            self._waiting.add(chatbot_id)
+        else:
+            self._count(chatbot_id)
+
+    def finish(self) -> None:
+        """Count what still waits."""
+        for chatbot_id in sorted(self._waiting):
+            self._count(chatbot_id)
+
+    def _count(self, chatbot_id: UUID) -> None:
+        refresh_statistics(chatbot_id)
+        self._counted_at[chatbot_id] = time.monotonic()
+        self._waiting.discard(chatbot_id)
