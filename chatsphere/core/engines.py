@@ -6,6 +6,7 @@ Engines are imported when they are first asked for: a process that talks to an A
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -70,13 +71,14 @@ def _hashing_embedder(model: str) -> Any:
 
 
 def _openai_embedder(model: str) -> Any:
+    """``openai:<model>``, or ``openai:<model>@<dimensions>`` as the embedder itself is called when it shortens its vectors."""
     make = import_string("chatsphere.services.ai.openai.OpenAIEmbedder")
-    return make(model=model, dimensions=settings.EMBEDDING_DIMENSIONS, **_provider())
+    name, _, size = model.rpartition("@") if _SHORTENED.search(model) else (model, "", "")
+    return make(name, _provider(), dimensions=int(size or settings.EMBEDDING_DIMENSIONS) or None)
 
 
 def _openai_chat_model(model: str) -> Any:
-    make = import_string("chatsphere.services.ai.openai.OpenAIChatModel")
-    return make(model=model, **_provider())
+    return import_string("chatsphere.services.ai.openai.OpenAIChatModel")(model, _provider())
 
 
 def _extractive_chat_model(_model: str) -> Any:
@@ -91,10 +93,18 @@ def _pgvector_store(_model: str) -> Any:
     return make(conninfo(settings.DATABASES["default"], statement_timeout_ms=timeout_ms), pool=limits)
 
 
-def _provider() -> dict[str, Any]:
-    return {"api_key": settings.OPENAI_API_KEY, "base_url": settings.OPENAI_BASE_URL}
+def _provider() -> Any:
+    timeouts = import_string("chatsphere.services.ai.openai.Timeouts")(
+        connect=settings.MODEL_CONNECT_TIMEOUT,
+        first_token=settings.MODEL_FIRST_TOKEN_TIMEOUT,
+        between_tokens=settings.MODEL_IDLE_TIMEOUT,
+        total=settings.MODEL_TOTAL_TIMEOUT,
+    )
+    make = import_string("chatsphere.services.ai.openai.Connection")
+    return make(api_key=settings.OPENAI_API_KEY, base_url=settings.OPENAI_BASE_URL, timeouts=timeouts)
 
 
+_SHORTENED = re.compile(r"@\d+\Z")
 _EMBEDDERS: Mapping[str, Maker] = {
     "local": _local_embedder,
     "openai": _openai_embedder,

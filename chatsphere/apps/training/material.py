@@ -16,6 +16,7 @@ from django.core.files.storage import Storage
 from chatsphere.apps.training.models import TrainingSource
 from chatsphere.apps.training.questions import question_document
 from chatsphere.services.content.extract import extract
+from chatsphere.services.content.extract.sandbox import extract_in_child
 from chatsphere.services.errors import BrokenDocument
 from chatsphere.services.types import ExtractedDocument
 
@@ -36,7 +37,7 @@ class Material:
     def read(self) -> ExtractedDocument:
         """The structured text. Files are read in a limited child process. Raises a ContentError with a sentence for the owner."""
         if isinstance(self.content, Path):
-            return extract(self.content, name=self.name)
+            return extract_in_child(self.content, name=self.name)
         if isinstance(self.content, bytes):
             return extract(self.content, name=self.name, media_type_hint="text/markdown")
         return question_document(self.content["pairs"])
