@@ -152,7 +152,7 @@ def test_a_token_made_like_ours_is_good(alice: Any, api_client: Any) -> None:
         {"key": "", "algorithm": "none"},
         {"algorithm": "HS512"},
     ],
-    ids=str,
+    ids=range(17),
 )
 def test_a_token_that_differs_in_anything_is_401(alice: Any, api_client: Any, changes: dict[str, Any]) -> None:
     assert _me(api_client, _forged(alice, **changes)).status_code == 401
