@@ -1,4 +1,4 @@
-"""Async views without DRF: the same credentials, rights, errors and documentation as its views, at a fraction of the cost.
+"""Async views without DRF: the same credentials, rights, limits, errors and documentation as its views, at a fraction of the cost.
 
     @async_view("POST", authenticate=authenticate_async, scope="chat", role="viewer", schema=extend_schema(...))
     async def chat(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> HttpResponseBase: ...
@@ -25,6 +25,7 @@ from chatsphere.core.middleware.errors import error_response
 from chatsphere.core.parsers import parse_json
 from chatsphere.core.permissions import require
 from chatsphere.core.principal import Principal
+from chatsphere.core.throttling import admit_async, charges_for
 
 logger = logging.getLogger("chatsphere.errors")
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
@@ -44,16 +45,19 @@ def async_view(
     scope: str,
     role: str,
     schema: Callable[[Any], Any],
+    rate: str = "default",
     answer_error: ErrorAnswer = error_response,
 ) -> Callable[[View], View]:
-    """Makes a view of a coroutine for one method; the principal is checked and passed in, errors become answers by ``answer_error``."""
+    """Makes a view of a coroutine for one method. The principal is checked, charged to ``rate`` and passed in; errors become answers
+    by ``answer_error``."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         async def run(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
-                principal = await _admit(request, method, authenticate)
+                principal = await _identify(request, method, authenticate)
                 require(principal, scope=scope, role=role)
+                await admit_async(request, charges_for(request, principal, rate))
                 return await view(request, principal, *args, **kwargs)
             except Exception as exception:  # noqa: BLE001 - the one place that turns any error into an answer
                 return _failed(request, exception, answer_error)
@@ -65,11 +69,12 @@ def async_view(
     return decorate
 
 
-async def _admit(request: HttpRequest, method: str, authenticate: Authenticate) -> Principal:
+async def _identify(request: HttpRequest, method: str, authenticate: Authenticate) -> Principal:
     if request.method != method:
         raise MethodNotAllowed
     principal = await authenticate(request.headers.get("Authorization"), workspace=request.headers.get("X-Workspace"))
     if principal is None:
+        await admit_async(request, charges_for(request, None))
         raise Unauthenticated
     request.user = principal  # type: ignore[assignment]  # as DRF's views do
     return principal

@@ -6,26 +6,20 @@ goes on and two minutes longer. Without Redis a run is not disturbed: readers of
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
-from django.conf import settings
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from chatsphere.core.redis_clients import async_client
 from chatsphere.core.sse import split_frames
 
 logger = logging.getLogger("chatsphere.conversations")
 RUNNING_SECONDS = 900
 ENDED_SECONDS = 120
-TIMEOUT_SECONDS = 2.0
-
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,7 @@ class Batch:
 
 async def write(batches: Iterable[Batch]) -> bool:
     """Append all batches in one round trip; False when Redis is away. A batch that stands there already is passed over."""
-    pipe = client().pipeline(transaction=False)
+    pipe = async_client().pipeline(transaction=False)
     for batch in batches:
         key = _key(batch.message_id)
         pipe.xadd(key, {b"f": batch.frames}, id=f"{batch.last}-0")
@@ -61,7 +55,7 @@ async def read(positions: Mapping[UUID, int], *, wait_ms: int | None = None) -> 
     if not positions:
         return {}
     streams: dict[Any, Any] = {_key(message_id): f"{last}-0" for message_id, last in positions.items()}
-    answer = await client().xread(streams, block=wait_ms)
+    answer = await async_client().xread(streams, block=wait_ms)
     found: dict[UUID, list[bytes]] = {}
     for key, entries in _pairs(answer):
         joined = b"".join(fields[b"f"] for _id, fields in entries)
@@ -77,21 +71,3 @@ def _pairs(answer: object) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, by
 
 def _key(message_id: UUID) -> str:
     return f"chatsphere:run:{message_id}"
-
-
-def client() -> Redis:
-    """The running loop's client."""
-    loop = asyncio.get_running_loop()
-    existing = _clients.get(loop)
-    if existing is None:
-        existing = _clients[loop] = Redis.from_url(
-            settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
-        )
-    return existing
-
-
-async def close() -> None:
-    """Close the running loop's client, for tests and for the end of a process."""
-    existing = _clients.pop(asyncio.get_running_loop(), None)
-    if existing is not None:
-        await existing.aclose()

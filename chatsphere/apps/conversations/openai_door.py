@@ -46,10 +46,16 @@ def error_answer(error: ApiError) -> HttpResponse:
     return response
 
 
-def openai_view(method: str, schema: Callable[[Any], Any]) -> Callable[[View], View]:
+def openai_view(method: str, schema: Callable[[Any], Any], *, rate: str = "default") -> Callable[[View], View]:
     """An async view whose errors have OpenAI's shape."""
     return async_view(
-        method, authenticate=authenticate_async, scope="chat", role="viewer", schema=schema, answer_error=error_answer
+        method,
+        authenticate=authenticate_async,
+        scope="chat",
+        role="viewer",
+        schema=schema,
+        rate=rate,
+        answer_error=error_answer,
     )
 
 
@@ -68,7 +74,7 @@ async def model(_request: HttpRequest, principal: Principal, name: str) -> HttpR
     raise _no_model(name)
 
 
-@openai_view("POST", schemas.COMPLETIONS)
+@openai_view("POST", schemas.COMPLETIONS, rate="ask")
 async def completions(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Answer as a chat completion, streamed or whole."""
     wanted = read_request(parse_json(request.body))

@@ -106,7 +106,7 @@ SELECT id FROM message;
 SELECT m.id, m.chatbot_id, m.conversation_id, m.parent_id, m.state, m.content, m.finish_reason, m.grounded, m.model, m.version,
        m.prompt_tokens, m.completion_tokens, m.cost_micros, m.currency, m.latency_ms, m.created_at, m.error_type, m.error_message,
        m.last_event,
-       (SELECT jsonb_agg(jsonb_build_object('index', c.index, 'source_id', c.source_id, 'document_id', c.document_id,
+       (SELECT json_agg(json_build_object('index', c.index, 'source_id', c.source_id, 'document_id', c.document_id,
                 'chunk_id', c.chunk_id, 'title', c.title, 'url', c.url, 'page', c.page, 'quote', c.quote,
                 'char_start', c.char_start, 'char_end', c.char_end) ORDER BY c.index)
         FROM conversations_citation c WHERE c.message_id = m.id) AS citations

@@ -82,6 +82,9 @@ class Run:
         try:
             await self._answering
         except asyncio.CancelledError:
+            if not self._reason:  # not the answer but this life is cancelled: the loop ends, the sweep will close the row
+                self._answering.cancel()
+                raise
             self._interrupted()
         except Exception as exception:  # noqa: BLE001 - whatever happens, the client gets one terminal event
             self._failed(exception)

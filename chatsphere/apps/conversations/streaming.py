@@ -22,22 +22,26 @@ from chatsphere.apps.conversations.retrieval import Lookup, search
 from chatsphere.apps.conversations.runs import Run, keeper
 from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
+from chatsphere.core.addresses import client_address, limited_as
 from chatsphere.core.async_database import pool
 from chatsphere.core.async_views import json_response, read_body
 from chatsphere.core.exceptions import NotFound
 from chatsphere.core.principal import Principal, PrincipalKind
+from chatsphere.core.rates import Charge, rate
 from chatsphere.core.sse import EventLog, EventStreamResponse, last_event_id
+from chatsphere.core.throttling import admit_async
 from chatsphere.services.types import SearchFilters
 
 CANCEL_WAIT_SECONDS = 3.0
 CANCEL_POLL_SECONDS = 0.1
 
 
-@door("POST", scope="chat", schema=schemas.CHAT)
+@door("POST", scope="chat", schema=schemas.CHAT, rate="ask")
 async def chat(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> HttpResponseBase:
     """Answer a message, streamed or whole."""
     body = read_body(request, ChatSerializer)
     visitor = VisitorClaim(**body["visitor"]) if body["visitor"] else None
+    await _admit_visitor(request, principal, visitor)
     question = Question(
         principal=principal,
         text=body["message"],
@@ -51,7 +55,7 @@ async def chat(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> 
     return await _answer(run, is_streamed=body["stream"])
 
 
-@door("POST", scope="chat", schema=schemas.REGENERATE)
+@door("POST", scope="chat", schema=schemas.REGENERATE, rate="ask")
 async def regenerate(request: HttpRequest, principal: Principal, message_id: UUID) -> HttpResponseBase:
     """Answer the same question once more, as a branch beside the first answer."""
     body = read_body(request, RegenerateSerializer)
@@ -97,7 +101,7 @@ async def cancel(_request: HttpRequest, principal: Principal, message_id: UUID) 
     return json_response(answer_object(row), status=202 if row["state"] == "pending" else 200)
 
 
-@door("POST", scope="chat", schema=schemas.SEARCH)
+@door("POST", scope="chat", schema=schemas.SEARCH, rate="ask")
 async def find(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> HttpResponseBase:
     """Hybrid search in a chatbot's knowledge."""
     began = time.perf_counter()
@@ -113,6 +117,17 @@ async def find(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> 
     outcome = await search(lookup, body["query"], limit=body["k"], filters=_filters(body["filters"], principal))
     results = [search_result(rank, hit) for rank, hit in enumerate(outcome.hits, start=1)]
     return json_response({"results": results, "took_ms": round((time.perf_counter() - began) * 1000, 1)})
+
+
+async def _admit_visitor(request: HttpRequest, principal: Principal, visitor: VisitorClaim | None) -> None:
+    """A visitor has a limit too; who does not say who they are is counted by their address, when a browser's key is used."""
+    if visitor is not None:
+        subject = f"{principal.workspace_id.hex}:{visitor.external_id}"
+    elif principal.kind is PrincipalKind.PUBLISHABLE_KEY:
+        subject = f"{principal.workspace_id.hex}:address:{limited_as(client_address(request))}"
+    else:
+        return
+    await admit_async(request, [Charge(rate("visitor"), subject)])
 
 
 # --- answering -----------------------------------------------------------------------------------------------------

@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 from django.test import AsyncClient
 
 from chatsphere.apps.chatbots.models import Chatbot
-from chatsphere.apps.conversations import event_store, followers, runs
+from chatsphere.apps.conversations import followers, runs
 from chatsphere.apps.training.models import ChunkText, Document, DocumentVersion, Placement, TrainingSource
 from chatsphere.core import engines
 from chatsphere.core.async_database import close_pool
+from chatsphere.core.redis_clients import close_async_client
 from chatsphere.core.sse import read_frame, split_frames
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.types import ChatDone, ChatEvent, ChatPrompt, FinishReason, TextDelta, TokenUsage
@@ -138,8 +140,9 @@ async def close_process() -> None:
     loop = asyncio.get_running_loop()
     if loop in runs._keepers:
         await runs._keepers.pop(loop).close(grace_seconds=0.1)
-    followers._followers.pop(loop, None)
-    await event_store.close()
+    if loop in followers._followers and (task := followers._followers.pop(loop)._task):
+        task.cancel()
+    await close_async_client()
     store = engines._made.get(next((key for key in engines._made if key[1] == "vector_store"), None))
     if store is not None:
         await store.aclose()
@@ -166,7 +169,18 @@ async def read_until(stream: AsyncIterator[bytes], event: str) -> bytes:
 
 
 async def wait_until(check: Callable[[], Any], *, seconds: float = 5.0) -> Any:
-    async with asyncio.timeout(seconds):
-        while not (result := check()):
-            await asyncio.sleep(0.02)
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not (result := check()):
+        assert asyncio.get_running_loop().time() < deadline, "it never happened"
+        await asyncio.sleep(0.02)
     return result
+
+
+async def rows(model: Any, **filters: Any) -> list[Any]:
+    """Rows of a model, from an async test."""
+    return await sync_to_async(lambda: list(model.objects.filter(**filters).order_by("pk")))()
+
+
+async def change(row: Any, **columns: Any) -> None:
+    """Change columns of a row, from an async test."""
+    await sync_to_async(type(row).objects.filter(pk=row.pk).update)(**columns)

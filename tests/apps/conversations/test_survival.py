@@ -1,0 +1,166 @@
+"""What a run outlives: a client that walks away, a process that dies, a row that somebody else has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from asgiref.sync import sync_to_async
+from django.core.asgi import get_asgi_application
+from django.utils import timezone
+
+from chatsphere.apps.conversations import runs
+from chatsphere.apps.conversations.models import Message
+from chatsphere.apps.conversations.runs import keeper
+from chatsphere.apps.conversations.sweep import close_abandoned
+from chatsphere.apps.conversations.tasks import sweep_answers
+from chatsphere.apps.users.models import QuotaCounter, UsageRecord
+from tests.apps.conversations.world import Caller, ScriptedModel, change, parse, read_all, read_until, rows, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_a_client_that_walks_away_does_not_stop_the_answer(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    model.gate = asyncio.Semaphore(1)
+    gone, sent = asyncio.Event(), []
+    body = orjson.dumps({"message": "Where are the spare chargers kept?", "stream": True})
+    incoming = iter([{"type": "http.request", "body": body}])
+
+    async def receive() -> Any:
+        for event in incoming:
+            return event
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    path = f"/api/v1/chatbots/{chatbot.pk}/chat/"
+    headers = [
+        (b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
+        (b"authorization", f"Bearer {caller.token}".encode()),
+    ]  # fmt: skip
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers,
+        "client": ("127.0.0.1", 1), "server": ("localhost", 80), "scheme": "http", "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+    connection = asyncio.create_task(get_asgi_application()(scope, receive, send))
+    await wait_until(lambda: any(b"message.delta" in event.get("body", b"") for event in sent))
+    gone.set()
+    await connection
+    assert not any(b"message.completed" in event.get("body", b"") for event in sent)
+    model.release(10)
+    [run] = keeper().runs.values()
+    await run.ended()
+    [stored] = await rows(Message, role="assistant")
+    assert (stored.state, stored.content) == ("complete", "Spare chargers are kept in locker B-17 [1].")
+
+
+async def test_partial_text_and_lease_are_written_every_second(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    model.gate = asyncio.Semaphore(1)
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    await read_until(stream, "message.delta")
+    began = time.monotonic()
+    while True:
+        [row] = await rows(Message, role="assistant")
+        if row.content or time.monotonic() - began > 3:
+            break
+        await asyncio.sleep(0.05)
+    assert row.content == "Spare chargers are kept"
+    assert time.monotonic() - began < 1.5
+    assert row.lease_until > timezone.now() + timedelta(seconds=15)
+    assert row.state == "pending"
+
+
+async def test_what_a_dead_process_left_is_closed_by_the_sweep(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    model.gate = asyncio.Semaphore(1)
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    start = await read_until(stream, "message.delta")
+    message_id = parse(start)[0][2]["message_id"]
+    die()
+    [row] = await rows(Message, role="assistant")
+    await change(
+        row, content="Spare chargers are kept", last_event=3, lease_until=timezone.now() - timedelta(seconds=1)
+    )
+    coming_back = asyncio.create_task(read_events(caller, message_id, after=3))
+    await asyncio.sleep(0.1)
+    assert await sync_to_async(close_abandoned)() == 1
+    await sync_to_async(sweep_answers)()
+    [row] = await rows(Message, role="assistant")
+    assert (row.state, row.error_type, row.content) == ("failed", "interrupted", "Spare chargers are kept")
+    events = parse(await asyncio.wait_for(coming_back, 10))
+    assert [name for _, name, _ in events] == ["error"]
+    assert events[0][2]["type"] == "interrupted"
+    again = await caller.get(f"/api/v1/messages/{message_id}/events/", **{"Last-Event-ID": str(events[0][0])})
+    assert again.status_code == 204
+    assert len(await rows(UsageRecord)) == 1
+    assert {(counter.used, counter.reserved) for counter in await rows(QuotaCounter)} == {(1, 0)}
+
+
+def die() -> None:
+    """What kill -9 leaves of the runs of this process."""
+    assert keeper()._task is not None
+    keeper()._task.cancel()
+    for run in keeper().runs.values():
+        run._life.cancel()
+    runs._keepers.clear()
+
+
+async def read_events(caller: Caller, message_id: str, *, after: int) -> bytes:
+    return await read_all(await caller.get(f"/api/v1/messages/{message_id}/events/", **{"Last-Event-ID": str(after)}))
+
+
+async def test_a_run_whose_row_was_ended_meanwhile_tells_the_rows_end(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    model.gate = asyncio.Semaphore(1)
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    start = await read_until(stream, "message.delta")
+    [row] = await rows(Message, role="assistant")
+    await change(row, lease_until=timezone.now() - timedelta(seconds=1))
+    assert await sync_to_async(close_abandoned)() == 1
+    model.release(10)
+    events = parse(start + b"".join([piece async for piece in stream]))
+    assert [name for _, name, _ in events if name in ("error", "message.completed")] == ["error"]
+    assert events[-1][2]["type"] == "interrupted"
+    assert len(await rows(UsageRecord)) == 0  # nothing had been stored when it was closed, so nothing is booked
+
+
+async def test_the_sweep_leaves_the_living_alone(caller: Caller, chatbot: Any, model: ScriptedModel) -> None:
+    model.gate = asyncio.Semaphore(1)
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    await read_until(stream, "message.delta")
+    assert await sync_to_async(close_abandoned)() == 0
+
+
+async def test_a_process_that_ends_lets_its_runs_finish(caller: Caller, chatbot: Any, model: ScriptedModel) -> None:
+    model.gate = asyncio.Semaphore(1)
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    start = await read_until(stream, "message.delta")
+    asyncio.get_running_loop().call_later(0.2, model.release, 10)
+    await keeper().close(grace_seconds=5)
+    events = parse(start + b"".join([piece async for piece in stream]))
+    assert events[-1][2]["message"]["finish_reason"] == "stop"
+
+
+async def test_a_process_that_ends_closes_what_takes_too_long(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    model.gate = asyncio.Semaphore(1)
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    start = await read_until(stream, "message.delta")
+    await keeper().close(grace_seconds=0.1)
+    events = parse(start + b"".join([piece async for piece in stream]))
+    assert (events[-1][1], events[-1][2]["type"]) == ("error", "interrupted")
+    [row] = await rows(Message, role="assistant")
+    assert (row.state, row.content) == ("failed", "Spare chargers are kept ")
