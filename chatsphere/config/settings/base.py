@@ -317,6 +317,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "release-expired-quota": {
+        "task": "chatsphere.apps.users.tasks.release_expired_quota",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "forget-old-rows": {
+        "task": "chatsphere.apps.users.tasks.forget_old_rows",
+        "schedule": 21_600.0,
+        "options": {"expires": 21_600},
+    },
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False

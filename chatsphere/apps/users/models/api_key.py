@@ -11,7 +11,7 @@ from django.db import models
 from chatsphere.core.tenancy import SameWorkspace, TenantChild, TenantModel, WorkspaceQuerySet, parent_key, tenant_key
 
 
-class APIKey(TenantModel):  # type: ignore[django-manager-missing]  # the manager's type comes from an abstract parent
+class APIKey(TenantModel):
     """``cs_sk_<id>_<secret>`` (servers) or ``cs_pk_<id>_<secret>`` (browsers, one chatbot, chat only)."""
 
     class Kind(models.TextChoices):

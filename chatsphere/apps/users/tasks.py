@@ -1,0 +1,33 @@
+"""Doors for beat. Each task may run anywhere, any number of times, also twice at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from chatsphere.apps.users import quota
+from chatsphere.apps.users.models import QuotaCounter, Session
+from chatsphere.apps.users.named_sql import execute
+
+KEEP_DAYS_OF_CHATBOTS = timedelta(days=40)
+KEEP_ENDED_SESSIONS = timedelta(days=90)
+
+
+@shared_task
+def release_expired_quota() -> None:
+    """Free what requests held that never came to an end."""
+    while quota.release_expired():
+        pass
+
+
+@shared_task
+def forget_old_rows() -> None:
+    """Drop attempts of the day before yesterday, counters of past days of chatbots, sessions that ended long ago."""
+    execute("forget_old_attempts", {})
+    now = timezone.now()
+    past_days = QuotaCounter.objects.filter(metric__startswith="chatbot:")
+    past_days.filter(period__lt=(now - KEEP_DAYS_OF_CHATBOTS).date(), reserved=0).delete()
+    Session.objects.filter(ended_at__lt=now - KEEP_ENDED_SESSIONS).delete()
+    Session.objects.filter(expires_at__lt=now - KEEP_ENDED_SESSIONS).delete()

@@ -1,0 +1,70 @@
+"""The operators' admin shows people, plans and trails, and never a hash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+
+from chatsphere.apps.users import actions
+from chatsphere.apps.users.models import APIKey, AuditEvent, User, Workspace
+from chatsphere.apps.users.tasks import forget_old_rows, release_expired_quota
+
+pytestmark = pytest.mark.django_db
+MODELS = [model for model in admin.site._registry if model._meta.app_label == "users"]
+
+
+@pytest.fixture
+def operator(alice: Any) -> Client:
+    root = User.objects.create_superuser(email="root@example.com", password="root-Pass-42")
+    actions.create_key(workspace_id=alice.default_workspace.pk, created_by=alice.pk, name="k", scopes=["chat"])
+    actions.open_session(user=alice)
+    client = Client()
+    client.force_login(root)
+    return client
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_list_and_page_opens(operator: Client, model: Any) -> None:
+    base = f"/admin/users/{model._meta.model_name}/"
+    assert operator.get(base).status_code == 200
+    row = model._base_manager.first()
+    if row is not None:
+        assert operator.get(f"{base}{row.pk}/change/").status_code == 200
+
+
+def test_a_keys_hash_is_not_shown(operator: Client) -> None:
+    key = APIKey.objects.get()
+
+    page = operator.get(f"/admin/users/apikey/{key.pk}/change/").content.decode()
+
+    assert "secret_hash" not in page
+    assert bytes(key.secret_hash).hex() not in page
+
+
+def test_the_trail_cannot_be_changed_here(operator: Client) -> None:
+    event = AuditEvent.objects.first()
+    assert event is not None
+
+    assert operator.post(f"/admin/users/auditevent/{event.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_an_operator_suspends_a_workspace(operator: Client, alice: Any, client_of: Any) -> None:
+    url = f"/admin/users/workspace/{alice.default_workspace.pk}/change/"
+    inlines = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+    body = {"name": "A", "plan": "pro", "usage_limit": "", "time_zone": "UTC", "is_suspended": "on", **inlines}
+
+    answer = operator.post(url, {**body, "deleted_at_0": "", "deleted_at_1": ""})
+
+    assert answer.status_code == 302
+    assert Workspace.objects.get(pk=alice.default_workspace.pk).plan_id == "pro"
+    assert client_of(alice).get("/api/v1/users/me/").status_code == 403
+
+
+def test_the_tidying_tasks_run_on_an_empty_and_on_a_full_database(operator: Client) -> None:
+    release_expired_quota()
+    forget_old_rows()
+
+    assert actions.open_session(user=User.objects.get(email="alice@example.com"))
