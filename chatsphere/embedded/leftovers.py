@@ -44,6 +44,11 @@ def write_records(file: Path, stack_id: str, records: Sequence[ChildRecord]) -> 
     new.replace(file)
 
 
+def read_records(file: Path) -> list[ChildRecord]:
+    """The children that were alive when the file was last written; none when there is no such file."""
+    return _read(file)[1]
+
+
 def end_leftovers(file: Path, patience: float = 15.0) -> list[str]:
     """End every recorded child that still lives, with all of its session, and return their names.
 

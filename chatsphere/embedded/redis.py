@@ -28,7 +28,8 @@ unixsocket {socket}
 unixsocketperm 700
 dir {folder}
 dbfilename snapshot.rdb
-save 900 1 60 10000
+save 900 1
+save 60 10000
 appendonly no
 stop-writes-on-bgsave-error no
 maxmemory 256mb

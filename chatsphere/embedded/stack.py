@@ -14,7 +14,9 @@ from typing import Self
 
 from chatsphere.embedded import processes
 from chatsphere.embedded.children_environment import local_url
+from chatsphere.embedded.data_folder import DataFolder
 from chatsphere.embedded.errors import StackError
+from chatsphere.embedded.leftovers import read_records
 
 READY = "ready"
 # More than the patiences of all ranks together: web 8, worker and beat 8, embedder 3, Redis 4, PostgreSQL 10.
@@ -54,6 +56,10 @@ class Stack:
     def pid(self) -> int | None:
         """The supervisor's process id; None when the stack was not started."""
         return self._process.pid if self._process else None
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of the living children by name: postgres, redis, embedder, web, worker, beat."""
+        return {record.name: record.pid for record in read_records(DataFolder(self._data_dir).children_file)}
 
     def __enter__(self) -> Self:
         self.start()

@@ -120,7 +120,7 @@ class Supervisor:
     def run(self) -> None:
         """Run the loop until a stop is requested; raises StopRequested then, StackError when a child is given up."""
         while True:
-            self._turn(1.0)
+            self._turn(60.0)
 
     def stop(self) -> None:
         """End all children, rank by rank, in bounded time; a second request to stop shortens the patience to half a second."""
