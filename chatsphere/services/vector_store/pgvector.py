@@ -68,6 +68,7 @@ class PgVectorStore:
     ) -> None:
         cursor = wire.binary_cursor(connection)
         for batch in _batches(records):
+            batch.sort(key=lambda record: record.chunk_id)  # one order for all writers: they wait, they do not deadlock
             self._add_text_batch(cursor, chatbot, batch, is_live=is_live)
 
     def _add_text_batch(
@@ -100,6 +101,7 @@ class PgVectorStore:
         cursor = wire.binary_cursor(connection)
         oid = self._oid(connection, "halfvec")
         for batch in _batches(vectors):
+            batch.sort(key=lambda pair: pair[0])
             rows = checked_rows([vector for _, vector in batch], model)
             parameters = {
                 "chunk_ids": wire.uuid_array([chunk_id for chunk_id, _ in batch]),
