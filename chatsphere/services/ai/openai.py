@@ -288,7 +288,13 @@ class OpenAIEmbedder:
             await asyncio.sleep(pause)
 
     def _request(self, texts: Sequence[str]) -> bytes:
-        body = embedding_body(self._name, texts, dimensions=self._shortened, is_base64=self._knows_base64)
+        body = embedding_body(
+            self._name,
+            texts,
+            dimensions=self._shortened,
+            is_base64=self._knows_base64,
+            max_tokens=self.model.max_tokens,
+        )
         return orjson.dumps(body)
 
     def _read(self, content: bytes, count: int) -> Vectors:

@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from chatsphere.services.ai.prompts import Message
-from chatsphere.services.ai.tokens import estimate_message_tokens, estimate_tokens
+from chatsphere.services.ai.tokens import cut_to_tokens, estimate_message_tokens, estimate_tokens
 from chatsphere.services.errors import EngineError, UpstreamInvalid, UpstreamRejected, UpstreamUnavailable
 from chatsphere.services.types import ChatDone, ChatPrompt, FinishReason, TokenUsage, Vectors
 
@@ -42,12 +42,17 @@ def chat_body(model: str, messages: Sequence[Message], prompt: ChatPrompt, *, is
     limit = "max_completion_tokens" if is_official else "max_tokens"
     return {
         "model": model,
-        "messages": messages,
+        "messages": [Message(role=message["role"], content=well_formed(message["content"])) for message in messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         "temperature": prompt.temperature,
         limit: prompt.max_output_tokens,
     }
+
+
+def well_formed(text: str) -> str:
+    """Without lone surrogates, which no JSON can carry; they become "?"."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def adapt_body(body: dict[str, Any], complaint: str) -> dict[str, Any] | None:
@@ -176,9 +181,14 @@ def _error_in_stream(error: Any) -> EngineError:
 # --- embeddings ----------------------------------------------------------------------------------------------------
 
 
-def embedding_body(model: str, texts: Sequence[str], *, dimensions: int | None, is_base64: bool) -> dict[str, Any]:
+def embedding_body(
+    model: str, texts: Sequence[str], *, dimensions: int | None, is_base64: bool, max_tokens: int
+) -> dict[str, Any]:
     """base64 is a quarter of the bytes and a tenth of the parsing; ``dimensions`` only where the model's own are shortened."""
-    body: dict[str, Any] = {"model": model, "input": [text or " " for text in texts]}
+    body: dict[str, Any] = {
+        "model": model,
+        "input": [well_formed(cut_to_tokens(text, max_tokens)) or " " for text in texts],
+    }
     if dimensions:
         body["dimensions"] = dimensions
     if is_base64:

@@ -26,3 +26,10 @@ def estimate_tokens(text: str) -> int:
 def estimate_message_tokens(texts: Iterable[str]) -> int:
     """Tokens of a prompt made of these messages."""
     return sum(estimate_tokens(text) + TOKENS_PER_MESSAGE for text in texts)
+
+
+def cut_to_tokens(text: str, limit: int) -> str:
+    """The beginning of the text whose estimate is within the limit; the whole text where it fits."""
+    while (estimate := estimate_tokens(text)) > limit:
+        text = text[: min(len(text) - 1, len(text) * limit // estimate)]
+    return text

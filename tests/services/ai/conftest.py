@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from chatsphere.services.types import SearchHit
+from tests.stubs.embedder_process import running_embedder
 from tests.stubs.openai_stub import OpenAIStub, running_stub
 
 
@@ -45,25 +42,7 @@ def provider() -> Iterator[tuple[OpenAIStub, str]]:
         yield stub
 
 
-def start_embedder(path: Path) -> subprocess.Popen[str]:
-    """The server as users start it, ready to be asked."""
-    command = [sys.executable, "-m", "chatsphere.services.ai.embedder_server", "--socket", str(path), "--threads", "2"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def stop_embedder(process: subprocess.Popen[str]) -> int:
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
-    return process.returncode
-
-
 @pytest.fixture(scope="session")
 def embedder_socket() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "embedder.sock"
-        process = start_embedder(path)
+    with running_embedder() as path:
         yield path
-        assert stop_embedder(process) == 0

@@ -1,0 +1,114 @@
+"""How good the answers without a language model are: ``python -m benchmarks.quality_answers``.
+
+On squad2_a, with the in-memory twin of the vector store and eight passages a question:
+
+- share of answerable questions whose extractive answer contains an accepted answer, and whose cited passages contain one;
+- share of unanswerable questions that the refusal declines, far-off ones (clinc_oos_a) and near misses (squad2_a's own), and share of
+  answerable ones that it wrongly declines. Only questions that the calibration did not see are counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.answer_data import MODEL_ID, CachedModel, Knowledge, Question, load_documents, load_questions
+from benchmarks.calibrate_refusal import is_held_out
+from chatsphere.services.ai.citations import scan_answer
+from chatsphere.services.ai.extractive import ExtractiveChatModel
+from chatsphere.services.ai.refusal import decide
+from chatsphere.services.types import ChatDone, ChatPrompt, FinishReason, SearchHit, TextDelta
+
+
+@dataclass(slots=True)
+class AnswerFigures:
+    """Counts over answerable questions."""
+
+    questions: int = 0
+    answer_contains: int = 0
+    cited_contains: int = 0
+    refused: int = 0
+    sentences: int = 0
+    grounded: int = 0
+
+    def add(self, question: Question, answer: str, passages: Sequence[SearchHit], *, is_refused: bool) -> None:
+        self.questions += 1
+        self.refused += is_refused
+        text, report = scan_answer(answer, passages, language="en")
+        self.grounded += report.grounded
+        self.sentences += text.count("[")
+        self.answer_contains += contains_any(text, question.answers)
+        self.cited_contains += any(contains_any(cited.passage.text, question.answers) for cited in report.citations)
+
+    def lines(self) -> list[str]:
+        share = self.questions / 100
+        return [
+            f"{self.questions} answerable questions of squad2_a",
+            f"  answer contained in the extractive answer  {self.answer_contains / share:5.1f} %",
+            f"  answer contained in a cited passage        {self.cited_contains / share:5.1f} %",
+            f"  every citation supported                   {self.grounded / share:5.1f} %",
+            f"  declined by the extractive model itself    {self.refused / share:5.1f} %",
+            f"  citations an answer                        {self.sentences / self.questions:5.2f}",
+        ]
+
+
+def contains_any(text: str, answers: Sequence[str]) -> bool:
+    folded = " ".join(text.casefold().split())
+    return any(" ".join(answer.casefold().split()) in folded for answer in answers)
+
+
+async def measure_answers(knowledge: Knowledge, embedder: CachedModel, questions: Sequence[Question]) -> AnswerFigures:
+    """Searches and answers each question."""
+    model, figures = ExtractiveChatModel(embedder), AnswerFigures()
+    for question in questions:
+        passages = (await knowledge.search(question.text)).hits
+        events = [event async for event in model.stream(ChatPrompt(question.text, passages, language="en"))]
+        answer = "".join(event.text for event in events if isinstance(event, TextDelta))
+        done = events[-1]
+        is_refused = isinstance(done, ChatDone) and done.finish_reason is FinishReason.REFUSED_NO_CONTEXT
+        figures.add(question, answer, passages, is_refused=is_refused)
+    return figures
+
+
+async def declined_share(knowledge: Knowledge, questions: Sequence[Question], *, text_only: bool = False) -> float:
+    """Share of the questions that the refusal declines at the default cut."""
+    model_id = None if text_only else MODEL_ID
+    declined = 0
+    for question in questions:
+        outcome = await knowledge.search(question.text, text_only=text_only)
+        declined += not decide(question.text, outcome, model_id=model_id).answer
+    return declined / len(questions)
+
+
+async def report(embedder: CachedModel, limit: int) -> list[str]:
+    """The figures as lines of text."""
+    knowledge = Knowledge(embedder, load_documents("squad2_a"))
+    questions = load_questions("squad2_a")
+    answerable = [question for question in questions if question.answerable][:limit]
+    near = [question for question in questions if question.answerable is False][:limit]
+    far = load_questions("clinc_oos_a")[:limit]
+    lines = (await measure_answers(knowledge, embedder, answerable)).lines()
+    for text_only in (False, True):
+        lines.append(f"declined, held-out half{', by text alone' if text_only else ''}")
+        for name, group in (("far-off", far), ("near misses", near), ("answerable (wrongly)", answerable)):
+            held_out = [question for question in group if is_held_out(question.text)]
+            share = await declined_share(knowledge, held_out, text_only=text_only)
+            lines.append(f"  {name:22} {share * 100:5.1f} %  of {len(held_out)}")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Quality of extractive answers and of refusals on squad2_a.")
+    parser.add_argument("--limit", type=int, default=100_000, help="questions a group")
+    parser.add_argument("--cache", type=Path, help="file that keeps the vectors for the next run (.npz)")
+    options = parser.parse_args()
+    embedder = CachedModel(options.cache)
+    print("\n".join(asyncio.run(report(embedder, options.limit))))
+    embedder.save()
+
+
+if __name__ == "__main__":
+    main()
