@@ -40,7 +40,7 @@ def reachable_programs(account: Account | None, runtime: RuntimeFolder) -> Path:
     programs = installed_programs()
     if account is None or _can_run(programs, account):
         return programs
-    copy = runtime.folder_for(account, "programs")
+    copy = runtime.folder_for(None, "programs")
     _copy_installation(programs.parents[2], copy)
     programs = copy / PACKAGE / "pginstall18" / "bin"
     if not _can_run(programs, account):

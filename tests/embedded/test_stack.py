@@ -126,8 +126,8 @@ def test_a_killed_child_comes_back(name: str, folder: Path, make_stack: MakeStac
     killed = stack.pids()[name]
     os.kill(killed, signal.SIGKILL)
     wait_for(lambda: stack.pids().get(name, killed) != killed, 20, f"{name} did not come back")
-    wait_for(lambda: is_answering(stack), 30, "the stack did not recover")
-    assert register(stack, "after@example.com") == 201
+    # /readyz keeps its answer for a moment, and a database that recovers is a 503: what counts is that work goes on.
+    wait_for(lambda: is_answering(stack) and register(stack, "after@example.com") == 201, 40, "no recovery")
     stack.stop()
     assert f"{name} ended (killed by SIGKILL)" in stack.log_file.read_text()
 
