@@ -6,10 +6,15 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.utils.http import parse_etags
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chatsphere.core.exceptions import PreconditionFailed
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The ETag that you read; 412 when it has changed since."
+)
 
 
 class Dated(Protocol):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,14 +21,10 @@ from chatsphere.apps.chatbots.serializers import (
     VersionInput,
     VersionSerializer,
 )
-from chatsphere.core.conditional import if_match_of, with_etag
+from chatsphere.core.conditional import IF_MATCH, if_match_of, with_etag
 from chatsphere.core.exceptions import Forbidden, NotFound
 from chatsphere.core.principal import Principal, principal_of
 from chatsphere.core.query import FIELDS, read_filters
-
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The ETag that you read; 412 when it has changed since."
-)
 
 
 class ChatbotList(GenericAPIView[Chatbot]):

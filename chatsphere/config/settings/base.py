@@ -42,6 +42,24 @@ CORS_ALLOWED_ORIGINS = env.names(
     "CORS_ALLOWED_ORIGINS", (), help="Origins of your web console; chatbots have their own allowed_origins."
 )
 
+CONSOLE_URL = env.url(
+    "CONSOLE_URL", PUBLIC_URL, ("http", "https"), help="Where your web console lives; links in mails lead there."
+).rstrip("/")
+
+# Mail
+EMAIL_HOST = env.text("EMAIL_HOST", "", help="SMTP server; without one mails are written to the log.")
+EMAIL_PORT = env.integer("EMAIL_PORT", 587, low=1, high=65_535, help="Port of the SMTP server.")
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "", help="Name at the SMTP server.")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD", "", help="Password at the SMTP server.")
+EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", True, help="STARTTLS with the SMTP server.")
+DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "chatsphere@localhost", help="Sender of mails.")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_TIMEOUT = 10
+EMAIL_VERIFICATION_REQUIRED = env.boolean(
+    "EMAIL_VERIFICATION_REQUIRED", bool(EMAIL_HOST), help="People must prove their address before they sign in."
+)
+PASSWORD_RESET_TIMEOUT = 3600
+
 # Secrets
 SECRET_KEY = env.secret(
     "SECRET_KEY", "development-only-secret-key", help="Signs admin sessions and one-time links; at least 32 characters."
@@ -307,6 +325,21 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 # A sweep that could not start in time is left out: the next one does the same.
 CELERY_BEAT_SCHEDULE = {
+    "sweep-webhooks": {
+        "task": "chatsphere.apps.webhooks.tasks.sweep_webhooks",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "purge-old-events": {
+        "task": "chatsphere.apps.webhooks.tasks.purge_old_events",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "purge-deleted-chatbots": {
+        "task": "chatsphere.apps.chatbots.tasks.purge_deleted_chatbots",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "sweep-training": {
         "task": "chatsphere.apps.training.tasks.sweep_training",
         "schedule": 10.0,
@@ -316,6 +349,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "chatsphere.apps.training.tasks.remove_orphan_files",
         "schedule": 3600.0,
         "options": {"expires": 3600},
+    },
+    "sweep-mail": {
+        "task": "chatsphere.apps.users.tasks.sweep_mail",
+        "schedule": 60.0,
+        "options": {"expires": 60},
     },
     "release-expired-quota": {
         "task": "chatsphere.apps.users.tasks.release_expired_quota",

@@ -8,28 +8,12 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from chatsphere.apps.webhooks.catalogue import CATALOGUE
+from chatsphere.apps.webhooks.hints import hint, hint_soon
 from chatsphere.apps.webhooks.models import Event
 from chatsphere.core.async_database import AsyncRows
 from chatsphere.core.identifiers import new_id
 from chatsphere.services.sql import statements
-
-SCHEMA_VERSION = 1
-EVENT_TYPES = (
-    "source.ready",
-    "source.failed",
-    "source.deleted",
-    "chatbot.created",
-    "chatbot.published",
-    "chatbot.deleted",
-    "conversation.started",
-    "conversation.handoff",
-    "message.completed",
-    "message.refused",
-    "message.feedback",
-    "quota.warning",
-    "quota.exceeded",
-    "webhook.test",
-)
 
 
 def announce(
@@ -40,16 +24,17 @@ def announce(
     chatbot_id: UUID | None = None,
     object_id: UUID | None = None,
 ) -> None:
-    """Write an event; call it inside the transaction that causes it. ``type`` is one of EVENT_TYPES (ValueError otherwise)."""
+    """Write an event; call it inside the transaction that causes it. ``type`` stands in the catalogue (ValueError otherwise)."""
     _check(type)
     Event.objects.create(
         workspace_id=workspace_id,
         type=type,
-        schema_version=SCHEMA_VERSION,
+        schema_version=CATALOGUE[type].version,
         payload=dict(payload),
         chatbot_id=chatbot_id,
         object_id=object_id,
     )
+    hint()
 
 
 def announce_many(
@@ -65,13 +50,14 @@ def announce_many(
         Event(
             workspace_id=workspace_id,
             type=type,
-            schema_version=SCHEMA_VERSION,
+            schema_version=CATALOGUE[type].version,
             payload=dict(payload),
             chatbot_id=chatbot_id,
             object_id=object_id,
         )
         for object_id, payload in payloads.items()
     )
+    hint()
 
 
 async def announce_async(
@@ -91,14 +77,15 @@ async def announce_async(
             "id": new_id(),
             "workspace_id": workspace_id,
             "type": type,
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": CATALOGUE[type].version,
             "payload": Jsonb(dict(payload)),
             "chatbot_id": chatbot_id,
             "object_id": object_id,
         },
     )
+    hint_soon()
 
 
 def _check(type: str) -> None:  # noqa: A002
-    if type not in EVENT_TYPES:
+    if type not in CATALOGUE:
         raise ValueError(f"{type!r} is no event type")

@@ -1,0 +1,26 @@
+"""Everything that writes here: announcing what happened, endpoints, deliveries."""
+
+from chatsphere.apps.webhooks.actions.announcing import announce, announce_async, announce_many
+from chatsphere.apps.webhooks.actions.deliveries import purge_old_events, redeliver, redeliver_since, send_test
+from chatsphere.apps.webhooks.actions.endpoints import (
+    create_endpoint,
+    delete_endpoint,
+    rotate_secret,
+    update_endpoint,
+)
+from chatsphere.apps.webhooks.catalogue import EVENT_TYPES
+
+__all__ = [
+    "EVENT_TYPES",
+    "announce",
+    "announce_async",
+    "announce_many",
+    "create_endpoint",
+    "delete_endpoint",
+    "purge_old_events",
+    "redeliver",
+    "redeliver_since",
+    "rotate_secret",
+    "send_test",
+    "update_endpoint",
+]

@@ -1,0 +1,98 @@
+"""Making, changing and removing endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from chatsphere.apps.users.models import Workspace
+from chatsphere.apps.webhooks.disabling import disable
+from chatsphere.apps.webhooks.models import Endpoint
+from chatsphere.apps.webhooks.sending import new_secret
+from chatsphere.core.conditional import require_match
+from chatsphere.core.exceptions import Invalid, NotFound
+
+MOST_ENDPOINTS = 20
+OVERLAP = timedelta(hours=24)
+
+
+@transaction.atomic
+def create_endpoint(
+    *,
+    workspace_id: UUID,
+    url: str,
+    events: Sequence[str],
+    chatbot_ids: Sequence[UUID] = (),
+    description: str = "",
+    is_active: bool = True,
+) -> Endpoint:
+    """A new endpoint with a signing secret of its own; it hears of what happens from now on. Raises Invalid past MOST_ENDPOINTS."""
+    Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
+    if Endpoint.objects.in_workspace(workspace_id).count() >= MOST_ENDPOINTS:
+        message = _("A workspace has at most %(most)s endpoints. Delete one first.") % {"most": MOST_ENDPOINTS}
+        raise Invalid(fields={"url": [message]})
+    endpoint: Endpoint = Endpoint.objects.create(
+        workspace_id=workspace_id,
+        url=url,
+        events=list(events),
+        chatbot_ids=list(chatbot_ids),
+        description=description,
+        is_active=is_active,
+        secret=new_secret(),
+    )
+    return endpoint
+
+
+@transaction.atomic
+def update_endpoint(
+    *, workspace_id: UUID, endpoint_id: UUID, changes: Mapping[str, Any], if_match: str | None = None
+) -> Endpoint:
+    """Change the named fields. Switching it off drops what waits for it; switching it on forgets why it was off.
+
+    Raises NotFound, PreconditionFailed.
+    """
+    endpoint = _lock(workspace_id, endpoint_id)
+    require_match(endpoint, if_match)
+    values = dict(changes)
+    if values.pop("is_active", endpoint.is_active) != endpoint.is_active:
+        if endpoint.is_active:
+            disable(endpoint_id=endpoint.pk, reason=Endpoint.Disabled.BY_MEMBER)
+        else:
+            values |= {"is_active": True, "disabled_reason": "", "disabled_at": None, "failing_since": None}
+    for name, value in values.items():
+        setattr(endpoint, name, value)
+    endpoint.save(update_fields=[*values, "updated_at"])
+    endpoint.refresh_from_db()
+    return endpoint
+
+
+@transaction.atomic
+def rotate_secret(*, workspace_id: UUID, endpoint_id: UUID) -> Endpoint:
+    """A new secret; the old one signs beside it for OVERLAP, so that receivers can change over. Raises NotFound."""
+    endpoint = _lock(workspace_id, endpoint_id)
+    endpoint.previous_secret = endpoint.secret
+    endpoint.previous_secret_until = timezone.now() + OVERLAP
+    endpoint.secret = new_secret()
+    endpoint.save(update_fields=["secret", "previous_secret", "previous_secret_until", "updated_at"])
+    return endpoint
+
+
+def delete_endpoint(*, workspace_id: UUID, endpoint_id: UUID) -> None:
+    """Gone, with its deliveries. Raises NotFound."""
+    found = Endpoint.objects.in_workspace(workspace_id).filter(pk=endpoint_id)
+    if not found._raw_delete(found.db):  # the database's own cascade removes the log
+        raise NotFound
+
+
+def _lock(workspace_id: UUID, endpoint_id: UUID) -> Endpoint:
+    found = Endpoint.objects.in_workspace(workspace_id).select_for_update(no_key=True).filter(pk=endpoint_id)
+    endpoint: Endpoint | None = found.first()
+    if endpoint is None:
+        raise NotFound
+    return endpoint

@@ -1,0 +1,146 @@
+"""What can be heard of: every event type with what its ``data`` holds. The schemas are JSON Schema 2020-12.
+
+A schema only grows: fields are added, never removed or given another meaning. What breaks that gets a new ``version``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SCHEMA_VERSION = 1
+_ID = "0198c0ff-0000-7000-8000-00000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """``fields`` are the properties of ``data``; those in ``optional`` may be missing."""
+
+    name: str
+    description: str
+    fields: Mapping[str, Any]
+    example: Mapping[str, Any]
+    optional: frozenset[str] = frozenset()
+    version: int = SCHEMA_VERSION
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of a whole message."""
+        data = {
+            "type": "object",
+            "properties": dict(self.fields),
+            "required": [name for name in self.fields if name not in self.optional],
+        }
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.name,
+            "description": self.description,
+            "type": "object",
+            "properties": {
+                "type": {"const": self.name},
+                "version": {"const": self.version},
+                "timestamp": {"type": "string", "format": "date-time", "description": "When it happened."},
+                "data": data,
+            },
+            "required": ["type", "version", "timestamp", "data"],
+        }
+
+    def message(self) -> dict[str, Any]:
+        """An example of a whole message."""
+        return {
+            "type": self.name,
+            "version": self.version,
+            "timestamp": "2026-11-22T12:00:00Z",
+            "data": dict(self.example),
+        }
+
+
+_TEXT = {"type": "string"}
+_UUID = {"type": "string", "format": "uuid"}
+_COUNT = {"type": "integer", "minimum": 0}
+_CHATBOT = {
+    "type": "object",
+    "properties": {"id": _UUID, "name": _TEXT, "slug": _TEXT},
+    "required": ["id", "name", "slug"],
+}
+_CHATBOT_EXAMPLE = {"id": f"{_ID}1", "name": "Help desk", "slug": "help-desk"}
+_SOURCE = {"id": _UUID, "chatbot": _UUID, "name": _TEXT}
+_SOURCE_EXAMPLE = {"id": f"{_ID}2", "chatbot": f"{_ID}1", "name": "Handbook.pdf"}
+_RUN = {"status": _TEXT, "run": _UUID}
+_TURN = {"conversation_id": _UUID, "chatbot_id": _UUID}
+_TURN_EXAMPLE = {"conversation_id": f"{_ID}4", "chatbot_id": f"{_ID}1"}
+_ANSWER = {**_TURN, "message_id": _UUID, "finish_reason": _TEXT}
+_ANSWER_EXAMPLE = {**_TURN_EXAMPLE, "message_id": f"{_ID}5"}
+_QUOTA = {"metric": _TEXT, "used": _COUNT, "limit": _COUNT}
+_QUOTA_EXAMPLE = {"metric": "messages", "used": 800, "limit": 1000}
+
+CATALOGUE: dict[str, EventType] = {
+    each.name: each
+    for each in (
+        EventType(
+            "source.ready",
+            "A training source answers questions. `status` is `ready`, or `partial` when a part could not be read.",
+            {**_SOURCE, **_RUN, "documents_count": _COUNT, "chunks_count": _COUNT},
+            {**_SOURCE_EXAMPLE, "status": "ready", "run": f"{_ID}3", "documents_count": 1, "chunks_count": 120},
+            optional=frozenset({"documents_count", "chunks_count"}),
+        ),
+        EventType(
+            "source.failed",
+            "Training failed for good; what answered before goes on answering.",
+            {**_SOURCE, **_RUN, "error": {"type": "object", "properties": {"type": _TEXT, "message": _TEXT}}},
+            {
+                **_SOURCE_EXAMPLE,
+                "status": "failed",
+                "run": f"{_ID}3",
+                "error": {"type": "encrypted", "message": "This document is protected by a password."},
+            },
+        ),
+        EventType("source.deleted", "Nothing of this source is found any more.", _SOURCE, _SOURCE_EXAMPLE),
+        EventType("chatbot.created", "A chatbot was made.", {"chatbot": _CHATBOT}, {"chatbot": _CHATBOT_EXAMPLE}),
+        EventType(
+            "chatbot.published",
+            "Another version of the configuration answers from now on.",
+            {"chatbot": _CHATBOT, "version": {"type": "integer", "minimum": 1}},
+            {"chatbot": _CHATBOT_EXAMPLE, "version": 3},
+        ),
+        EventType(
+            "chatbot.deleted", "A chatbot answers no more.", {"chatbot": _CHATBOT}, {"chatbot": _CHATBOT_EXAMPLE}
+        ),
+        EventType(
+            "conversation.started",
+            "Somebody asked the first question of a conversation.",
+            {**_TURN, "channel": _TEXT},
+            {**_TURN_EXAMPLE, "channel": "widget"},
+        ),
+        EventType(
+            "conversation.handoff",
+            "A conversation waits for a person.",
+            {**_TURN, "at": {"type": "string", "format": "date-time"}},
+            {**_TURN_EXAMPLE, "at": "2026-11-22T12:00:00+00:00"},
+        ),
+        EventType(
+            "message.completed", "A question was answered.", _ANSWER, {**_ANSWER_EXAMPLE, "finish_reason": "stop"}
+        ),
+        EventType(
+            "message.refused",
+            "The content held no answer to a question.",
+            _ANSWER,
+            {**_ANSWER_EXAMPLE, "finish_reason": "refused_no_context"},
+        ),
+        EventType(
+            "message.feedback",
+            "Somebody rated an answer.",
+            {"message_id": _UUID, "conversation_id": _UUID, "rating": {"enum": ["up", "down"]}, "comment": _TEXT},
+            {"message_id": f"{_ID}5", "conversation_id": f"{_ID}4", "rating": "down", "comment": "Out of date."},
+        ),
+        EventType("quota.warning", "80 % of a quota are used.", _QUOTA, _QUOTA_EXAMPLE),
+        EventType("quota.exceeded", "A quota is used up.", _QUOTA, {**_QUOTA_EXAMPLE, "used": 1000}),
+        EventType(
+            "webhook.test",
+            "Sent on request, to one endpoint, whatever it subscribed to.",
+            {"endpoint": _UUID},
+            {"endpoint": f"{_ID}6"},
+        ),
+    )
+}
+EVENT_TYPES = tuple(CATALOGUE)
