@@ -237,3 +237,75 @@ SELECT source.id, source.workspace_id, source.chatbot_id, source.source_type, so
   JOIN chatbots_chatbot AS chatbot ON chatbot.id = source.chatbot_id
  WHERE source.id = %(source)s AND source.workspace_id = %(workspace)s AND chatbot.deleted_at IS NULL
    AND (%(chatbots)s::uuid[] IS NULL OR source.chatbot_id = ANY (%(chatbots)s::uuid[]));
+
+-- name: find_abandoned_versions
+-- Versions that answer nothing and that no open run is about to bring in.
+SELECT version.id
+  FROM training_documentversion AS version
+  JOIN training_document AS document ON document.id = version.document_id
+ WHERE version.chatbot_id = %(chatbot)s AND document.current_version_id IS DISTINCT FROM version.id
+   AND NOT EXISTS (SELECT 1 FROM training_run AS run
+                    WHERE run.source_id = document.source_id AND run.state IN ('queued', 'running'));
+
+-- name: find_unplaced_chunks
+-- Chunk texts that stand nowhere.
+SELECT chunk.id
+  FROM training_chunktext AS chunk
+ WHERE chunk.chatbot_id = %(chatbot)s
+   AND NOT EXISTS (SELECT 1 FROM training_placement AS placement WHERE placement.chunk_id = chunk.id);
+
+-- name: find_stray_words
+-- Indexed words without a chunk text.
+SELECT words.chunk_id AS id
+  FROM training_chunkterms AS words
+ WHERE words.chatbot_id = %(chatbot)s
+   AND NOT EXISTS (SELECT 1 FROM training_chunktext AS chunk WHERE chunk.id = words.chunk_id);
+
+-- name: find_stray_vectors
+-- Vectors without a chunk text.
+SELECT vector.chunk_id AS id
+  FROM training_embedding AS vector
+ WHERE vector.chatbot_id = %(chatbot)s
+   AND NOT EXISTS (SELECT 1 FROM training_chunktext AS chunk WHERE chunk.id = vector.chunk_id);
+
+-- name: find_wrongly_hidden
+-- Chunks of current versions that searches do not see, by their text, their words or a vector.
+SELECT DISTINCT chunk.id
+  FROM training_document AS document
+  JOIN training_placement AS placement ON placement.document_version_id = document.current_version_id
+  JOIN training_chunktext AS chunk ON chunk.id = placement.chunk_id
+  LEFT JOIN training_chunkterms AS words ON words.chunk_id = chunk.id
+  LEFT JOIN training_embedding AS vector ON vector.chunk_id = chunk.id
+ WHERE document.chatbot_id = %(chatbot)s AND NOT (chunk.is_live AND coalesce(words.is_live, true) AND coalesce(vector.is_live, true));
+
+-- name: find_wrongly_shown
+-- Placed chunks that searches see although they stand in no current version.
+SELECT DISTINCT chunk.id
+  FROM training_chunktext AS chunk
+  LEFT JOIN training_chunkterms AS words ON words.chunk_id = chunk.id
+  LEFT JOIN training_embedding AS vector ON vector.chunk_id = chunk.id
+ WHERE chunk.chatbot_id = %(chatbot)s AND (chunk.is_live OR words.is_live OR vector.is_live)
+   AND EXISTS (SELECT 1 FROM training_placement AS placement WHERE placement.chunk_id = chunk.id)
+   AND NOT EXISTS (SELECT 1
+                     FROM training_placement AS placement
+                     JOIN training_documentversion AS version ON version.id = placement.document_version_id
+                     JOIN training_document AS document
+                       ON document.id = version.document_id AND document.current_version_id = version.id
+                    WHERE placement.chunk_id = chunk.id);
+
+-- name: find_unindexed
+-- Chunk texts whose words are not indexed.
+SELECT chunk.id
+  FROM training_chunktext AS chunk
+ WHERE chunk.chatbot_id = %(chatbot)s
+   AND NOT EXISTS (SELECT 1 FROM training_chunkterms AS words WHERE words.chunk_id = chunk.id);
+
+-- name: set_chunk_texts
+-- Show or hide chunk texts.
+UPDATE training_chunktext SET is_live = %(is_live)s WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s;
+
+-- name: read_chunk_texts
+-- What is indexed of chunk texts.
+SELECT id, context, text, language, is_live
+  FROM training_chunktext
+ WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s;

@@ -14,14 +14,9 @@ from chatsphere.apps.users.models import UsageRecord
 from chatsphere.apps.webhooks.models import Event
 from chatsphere.core import durable, engines
 from chatsphere.services.errors import UpstreamRejected, UpstreamUnavailable
-from tests.apps.training.world import GUIDE, NOTHING, found, make_chatbot, make_source, says, stored, trained, work
+from tests.apps.training.world import GUIDE, NOTHING, found, make_source, says, stored, trained, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def chatbot(alice: Any) -> Any:
-    return make_chatbot(alice)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import actions, worker
 from chatsphere.apps.training.actions import NewSource
-from chatsphere.apps.training.models import ChunkText, ChunkTerms, Embedding, Placement, TrainingSource
+from chatsphere.apps.training.models import ChunkTerms, ChunkText, Embedding, Placement, TrainingSource
 from chatsphere.core import engines
 from chatsphere.services.types import SearchHit, SearchRequest
 

@@ -1,0 +1,87 @@
+"""Proves that nothing is left over, missing or in the wrong light, chatbot by chatbot, and repairs what is.
+
+The pipeline leaves no such rows. This is the proof of it, and the remedy after a restored backup or a mistake of ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Self
+from uuid import UUID
+
+from django.db import transaction
+
+from chatsphere.apps.chatbots.models import Chatbot
+from chatsphere.apps.training import knowledge, worker
+from chatsphere.apps.training.database import engine_connection
+from chatsphere.apps.training.database import run as sql
+from chatsphere.core import engines
+from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """How many rows were wrong. All zero: proved clean."""
+
+    abandoned_versions: int = 0  # neither current nor of an open run
+    unplaced_chunks: int = 0  # texts that stand in no version
+    stray_words: int = 0  # indexed words without a text
+    stray_vectors: int = 0  # vectors without a text
+    wrongly_hidden: int = 0  # in a current version, yet not shown
+    wrongly_shown: int = 0  # in no current version, yet shown
+    unindexed: int = 0  # texts without words
+
+    @classmethod
+    def sum(cls, parts: list[Self]) -> Self:
+        """All of them together."""
+        return cls(**{each.name: sum(getattr(part, each.name) for part in parts) for each in fields(cls)})
+
+    @property
+    def is_clean(self) -> bool:
+        return not any(asdict(self).values())
+
+
+def reconcile(*, chatbot_id: UUID | None = None, repair: bool = False) -> Findings:
+    """Look at one chatbot or at all of them; ``repair`` puts right what is wrong. Each chatbot is one transaction under its own lock.
+
+    Reads every chunk row once; writers of a chatbot wait while it is looked at.
+    """
+    chatbots = Chatbot.objects.order_by("pk")
+    if chatbot_id is not None:
+        chatbots = chatbots.filter(pk=chatbot_id)
+    pairs = list(chatbots.values_list("workspace_id", "pk"))
+    return Findings.sum([_reconcile(ChatbotRef(*pair), repair=repair) for pair in pairs])
+
+
+def _reconcile(chatbot: ChatbotRef, *, repair: bool) -> Findings:
+    parameters = {"chatbot": chatbot.chatbot_id, "workspace": chatbot.workspace_id}
+    with transaction.atomic():
+        knowledge.lock(chatbot)
+        rows = {each.name: sql(f"find_{each.name}", parameters) for each in fields(Findings)}
+        ids = {name: [row["id"] for row in found] for name, found in rows.items()}
+        findings = Findings(**{name: len(found) for name, found in ids.items()})
+        if repair and not findings.is_clean:
+            _repair(chatbot, ids)
+    if repair and not findings.is_clean:
+        worker.refresh_statistics(chatbot.chatbot_id)
+    return findings
+
+
+def _repair(chatbot: ChatbotRef, ids: dict[str, list[UUID]]) -> None:
+    store, connection = engines.vector_store(), engine_connection()
+    knowledge.drop_versions(chatbot, ids["abandoned_versions"])
+    knowledge.forget_unplaced(chatbot, ids["unplaced_chunks"])
+    strays = sorted({*ids["stray_words"], *ids["stray_vectors"]})
+    store.delete(connection, chatbot=chatbot, chunk_ids=strays)
+    _index(chatbot, ids["unindexed"])
+    for name, is_live in (("wrongly_hidden", True), ("wrongly_shown", False)):
+        sql("set_chunk_texts", {"ids": ids[name], "chatbot": chatbot.chatbot_id, "is_live": is_live})
+        store.set_live(connection, chatbot=chatbot, chunk_ids=ids[name], is_live=is_live)
+    knowledge.changed(chatbot)
+
+
+def _index(chatbot: ChatbotRef, chunk_ids: list[UUID]) -> None:
+    for row in sql("read_chunk_texts", {"ids": chunk_ids, "chatbot": chatbot.chatbot_id}):
+        record = ChunkRecord(row["id"], row["context"], row["text"], row["language"])
+        store = engines.vector_store()
+        store.add_texts(engine_connection(), chatbot=chatbot, records=[record], is_live=row["is_live"])
