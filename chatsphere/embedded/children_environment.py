@@ -62,6 +62,7 @@ def build(
         "PYTHONPATH": os.pathsep.join(filter(None, (str(Path(chatsphere.__file__).parents[1]), own.get("PYTHONPATH")))),
         "PYTHONUNBUFFERED": "1",
         "PYTHONSAFEPATH": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
         MARK: str(folder.path),
     }
 

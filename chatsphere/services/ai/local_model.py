@@ -5,14 +5,19 @@ Only the embedder server, tests and benchmarks load it; everything else talks to
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from chatsphere.services.ai.local_files import LocalModelFiles, load_tokenizer, local_model_files, locate
 from chatsphere.services.types import EmbeddingModel, Vectors
+
+# ONNX Runtime's official builds report their use over the network and keep a device id in the home folder, unless this is set
+# before it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime  # noqa: E402
 
 MAX_BATCH_TEXTS = 4
 MAX_BATCH_TOKENS = 256  # padded; larger batches are slower on CPUs and need more memory
