@@ -17,7 +17,7 @@ from chatsphere.services.types import EmbeddingModel, Vectors
 # ONNX Runtime's official builds report their use over the network and keep a device id in the home folder, unless this is set
 # before it is imported.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 MAX_BATCH_TEXTS = 4
 MAX_BATCH_TOKENS = 256  # padded; larger batches are slower on CPUs and need more memory
