@@ -6,6 +6,8 @@ Its statements have names (``chatsphere.services.sql``). Rows come as dictionari
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -41,6 +43,18 @@ async def pool() -> AsyncConnectionPool[AsyncRows]:
         )
         await existing.open()
     return existing
+
+
+@asynccontextmanager
+async def autocommit() -> AsyncIterator[AsyncRows]:
+    """A connection on which each statement is a transaction of its own: one round trip where ``pool`` needs three."""
+    async with (await pool()).connection() as connection:
+        await connection.set_autocommit(True)
+        try:
+            yield connection
+        finally:
+            if not connection.closed:
+                await connection.set_autocommit(False)
 
 
 async def close_pool() -> None:

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from chatsphere.apps.conversations import event_store
 from chatsphere.apps.conversations.answer import answer_object
 from chatsphere.apps.conversations.turn import SQL
-from chatsphere.core.async_database import pool
+from chatsphere.core.async_database import autocommit
 from chatsphere.core.sse import PING_SECONDS, EventLog, frame, read_frame
 
 logger = logging.getLogger("chatsphere.conversations")
@@ -83,7 +83,7 @@ class Follower:
 
     async def _look(self, followed: dict[UUID, Followed]) -> None:
         """Rows that ended: at the second look, when their last event had time to come, it is made here."""
-        async with (await pool()).connection() as connection:
+        async with autocommit() as connection:
             found = await connection.execute(SQL["ended_turns"], {"ids": list(followed)})
             ended = {row["id"] for row in await found.fetchall()}
         for message_id, each in followed.items():
@@ -128,7 +128,7 @@ def terminal_frame(row: dict[str, Any]) -> bytes:
 
 async def find_answer(message_id: UUID, workspace_id: UUID) -> dict[str, Any] | None:
     """The row of an answer with its citations; None when it is not there or another's."""
-    async with (await pool()).connection() as connection:
+    async with autocommit() as connection:
         found = await connection.execute(SQL["find_answer"], {"id": message_id, "workspace_id": workspace_id})
         return await found.fetchone()
 

@@ -21,7 +21,7 @@ from chatsphere.apps.conversations.question import Overrides, Question
 from chatsphere.apps.conversations.runs import Run, keeper
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
 from chatsphere.apps.users.credentials import authenticate_async
-from chatsphere.core.async_database import pool
+from chatsphere.core.async_database import autocommit
 from chatsphere.core.async_views import View, async_view, json_response
 from chatsphere.core.exceptions import ApiError, NotFound, headers
 from chatsphere.core.parsers import parse_json
@@ -114,7 +114,7 @@ def _no_model(name: str) -> NotFound:
 
 
 async def _chatbots(principal: Principal) -> list[dict[str, Any]]:
-    async with (await pool()).connection() as connection:
+    async with autocommit() as connection:
         found = await connection.execute(SQL["list_chatbots"], {"workspace_id": principal.workspace_id})
         return [row for row in await found.fetchall() if principal.may_use_chatbot(row["id"])]
 

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from chatsphere.apps.chatbots.configuration import Configuration
 from chatsphere.apps.conversations.answer import scores
-from chatsphere.apps.conversations.decision import Decision, decide
 from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.core import engines
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
+from chatsphere.services.ai.refusal import Decision, decide
 from chatsphere.services.errors import RetryableError
 from chatsphere.services.types import SearchFilters, SearchHit, SearchOutcome, SearchRequest, Turn, Vector
 
@@ -60,7 +60,7 @@ async def _attempt(lookup: Lookup, text: str) -> tuple[SearchOutcome, Decision]:
     limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, 50)
     outcome = await search(lookup, text, limit=limit)
     model = lookup.embedding_model or None
-    return outcome, decide(text, outcome, model, lookup.configuration.min_score)
+    return outcome, decide(text, outcome, model_id=model, min_score=lookup.configuration.min_score)
 
 
 async def _better(lookup: Lookup, outcome: SearchOutcome, decision: Decision) -> tuple[SearchOutcome, Decision]:

@@ -23,7 +23,7 @@ from chatsphere.apps.conversations.answer import Draft
 from chatsphere.apps.conversations.event_store import Batch
 from chatsphere.apps.conversations.prepared import PreparedTurn
 from chatsphere.apps.conversations.turn import SQL, record_turn, stream_turn
-from chatsphere.core.async_database import pool
+from chatsphere.core.async_database import autocommit
 from chatsphere.core.exceptions import ApiError, Unavailable, as_api_error
 from chatsphere.core.sse import PING_SECONDS, EventLog
 from chatsphere.services.types import FinishReason
@@ -82,7 +82,9 @@ class Run:
         try:
             await self._answering
         except asyncio.CancelledError:
-            if not self._reason:  # not the answer but this life is cancelled: the loop ends, the sweep will close the row
+            if (
+                not self._reason
+            ):  # not the answer but this life is cancelled: the loop ends, the sweep will close the row
                 self._answering.cancel()
                 raise
             self._interrupted()
@@ -174,7 +176,7 @@ class Keeper:
             "last_events": [len(run.log.frames) for run in runs],
         }
         try:
-            async with (await pool()).connection() as connection:
+            async with autocommit() as connection:
                 rows = await (await connection.execute(SQL["keep_turns"], parts)).fetchall()
         except DATABASE_AWAY as error:
             logger.warning("Partial answers could not be stored: %s", error)

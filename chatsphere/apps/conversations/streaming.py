@@ -23,7 +23,7 @@ from chatsphere.apps.conversations.runs import Run, keeper
 from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
 from chatsphere.core.addresses import client_address, limited_as
-from chatsphere.core.async_database import pool
+from chatsphere.core.async_database import autocommit
 from chatsphere.core.async_views import json_response, read_body
 from chatsphere.core.exceptions import NotFound
 from chatsphere.core.principal import Principal, PrincipalKind
@@ -170,7 +170,7 @@ def channel_of(request: HttpRequest, principal: Principal) -> str:
 
 
 async def _one(statement: str, message_id: UUID, principal: Principal) -> dict[str, Any]:
-    async with (await pool()).connection() as connection:
+    async with autocommit() as connection:
         found = await connection.execute(SQL[statement], {"id": message_id, "workspace_id": principal.workspace_id})
         row = await found.fetchone()
     if row is None or not principal.may_use_chatbot(row["chatbot_id"]):
@@ -180,7 +180,7 @@ async def _one(statement: str, message_id: UUID, principal: Principal) -> dict[s
 
 async def _chatbot(chatbot_id: UUID, principal: Principal) -> dict[str, Any]:
     ids = {"chatbot_id": chatbot_id, "workspace_id": principal.workspace_id}
-    async with (await pool()).connection() as connection:
+    async with autocommit() as connection:
         row = await (await connection.execute(SQL["open_search"], ids)).fetchone()
     if row is None or not principal.may_use_chatbot(chatbot_id):
         raise NotFound
@@ -190,12 +190,12 @@ async def _chatbot(chatbot_id: UUID, principal: Principal) -> dict[str, Any]:
 async def _cancel_elsewhere(message_id: UUID, principal: Principal) -> None:
     """Leave word in the row, which its run reads every second, and wait a moment for the end."""
     ids = {"id": message_id, "workspace_id": principal.workspace_id}
-    async with (await pool()).connection() as connection:
+    async with autocommit() as connection:
         asked = await (await connection.execute(SQL["ask_to_cancel"], ids)).fetchone()
     deadline = time.monotonic() + CANCEL_WAIT_SECONDS
     while asked is not None and time.monotonic() < deadline:
         await asyncio.sleep(CANCEL_POLL_SECONDS)
-        async with (await pool()).connection() as connection:
+        async with autocommit() as connection:
             if await (await connection.execute(SQL["ended_turns"], {"ids": [message_id]})).fetchone():
                 return
 

@@ -45,17 +45,19 @@ LONGEST_CHAIN = 50  # as many earlier messages as a configuration may ask for
 
 
 async def prepare_turn(question: Question) -> PreparedTurn:
-    """Check who asks what, reserve the quota, write question and pending answer; one transaction, three round trips.
+    """Check who asks what, reserve the quota, write question and pending answer; one transaction of three round trips.
 
     Raises NotFound (chatbot or conversation of another, or deleted), Forbidden (origin), Conflict (switched off), QuotaExceeded.
     """
     started = time.perf_counter()
-    async with (await pool()).connection() as connection:
+    async with (await pool()).connection() as connection, connection.pipeline():
         row = await _open(connection, question)
         turn = _prepared(question, row, started)
-        await metering.reserve(connection, turn, counts_tokens=_counts_tokens(turn))
+        # Sent together with the claim below; when that is refused, all of it is rolled back.
         written = await connection.execute(SQL["write_turn"], _new_rows(turn))
+        await metering.reserve(connection, turn, counts_tokens=_counts_tokens(turn))
         visitor = await written.fetchone()
+        await connection.commit()
     return turn if visitor is None else replace(turn, visitor_id=visitor["visitor_id"])
 
 
@@ -188,18 +190,18 @@ async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], voi
 
 
 async def record_turn(turn: PreparedTurn, draft: Draft, *, last_event: int) -> tuple[str, dict[str, Any]]:
-    """Write the end of an answer, what it used and what is announced; one transaction. Returns the last event and its data.
+    """Write the end of an answer, what it used and what is announced; one transaction of three round trips. Returns the last event and its data.
 
     When somebody else ended the row (the sweep, after this process had been away), nothing is written and the row's own end is told.
     """
     columns = _ending(turn, draft, last_event)
-    async with (await pool()).connection() as connection:
+    async with (await pool()).connection() as connection, connection.pipeline():
         written = await connection.execute(SQL["finish_turn"], columns)
         if await written.fetchone() is None:
             return await _ended_elsewhere(connection, turn)
-        async with connection.pipeline():
-            await metering.record(connection, turn, draft, columns)
-            await _announce(connection, turn, draft)
+        await _announce(connection, turn, draft)
+        await metering.record(connection, turn, draft, columns)
+        await connection.commit()
     if draft.error is not None:
         return "error", error_object(draft.error)
     return "message.completed", answer_object(

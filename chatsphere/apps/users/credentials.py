@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from chatsphere.apps.users import tokens
 from chatsphere.apps.users.named_sql import SQL, execute, fetch_one
 from chatsphere.apps.users.tokens import Claims, GivenKey, TokenType
-from chatsphere.core.async_database import AsyncRows, pool
+from chatsphere.core.async_database import AsyncRows, autocommit
 from chatsphere.core.exceptions import Forbidden, NotFound, Unauthenticated
 from chatsphere.core.principal import Principal, PrincipalKind
 
@@ -48,14 +48,14 @@ async def authenticate_async(
         return None
     if connection is not None:
         return await _authenticate_on(connection, given, wanted)
-    async with (await pool()).connection() as own:
+    async with autocommit() as own:
         return await _authenticate_on(own, given, wanted)
 
 
 async def is_still_good(principal: Principal) -> bool:
     """Whether a long-lived stream may go on: session, key, membership and workspace are as good as at its start. One round trip."""
     name, parameters = _lookup_again(principal)
-    async with (await pool()).connection() as own:
+    async with autocommit() as own:
         row = await (await own.execute(SQL[name], parameters)).fetchone()
     return row is not None and row["workspace_id"] == principal.workspace_id and not row["is_suspended"]
 

@@ -217,7 +217,7 @@ async def test_tagged_sources_stay_hidden_from_a_browsers_key(
     browser = await sync_to_async(publishable)(chatbot)
     response = await Caller(browser).ask(chatbot, "What is the vault code of the northern office?")
     assert response.status_code == 200, response.content
-    assert response.json()["message"]["finish_reason"] == "refused_no_context"
+    assert not any("4711" in passage.text for prompt in model.prompts for passage in prompt.passages)
     await caller.ask(chatbot, "What is the vault code of the northern office?")
     assert any("4711" in passage.text for passage in model.prompts[-1].passages)
 
@@ -228,7 +228,7 @@ async def test_a_key_of_one_chatbot_sees_no_other_and_only_from_its_pages(
     other = await sync_to_async(make_chatbot)(alice.default_workspace, slug="other")
     browser = Caller(await sync_to_async(publishable)(chatbot))
     assert (await browser.ask(other)).status_code == 404
-    await change(chatbot, configuration={"min_score": 0.2, "allowed_origins": ["https://*.example.com"]})
+    await change(chatbot, configuration={"allowed_origins": ["https://*.example.com"]})
     path, body = f"/api/v1/chatbots/{chatbot.pk}/chat/", {"message": "Where are the chargers kept?"}
     assert (await browser.post(path, body, Origin="https://evil.com")).status_code == 403
     assert (await browser.post(path, body, Origin="https://shop.example.com")).status_code == 200

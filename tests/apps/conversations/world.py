@@ -104,7 +104,7 @@ def teach(
 
 def make_chatbot(workspace: Any, **columns: Any) -> Chatbot:
     """A chatbot that knows TEXT."""
-    settings = {"name": "Help", "slug": "help", "configuration": {"min_score": 0.2}, **columns}
+    settings = {"name": "Help", "slug": "help", **columns}
     made: Chatbot = Chatbot.objects.create(workspace=workspace, **settings)
     teach(made)
     return made
