@@ -23,6 +23,7 @@ from chatsphere.services.types import Block, BlockKind, Chunk, ExtractedDocument
 
 CountTokens = Callable[[str], int]
 
+_RESERVED_TOKENS = 3  # special tokens, and the separator of context and text
 _WINDOW = 64  # atoms that one chunk may hold; bounds the work for one atom
 _CONTEXT_SEPARATOR = " › "
 _REMEMBERED_PIECES = 60_000
@@ -96,14 +97,27 @@ class _Chunker:
         self._count_tokens = count_tokens
         self._settings = settings
         self._sections = [_Section((), 0)]
+        self._open: list[_Section] = []  # those that the reader is in, outermost first
+        self._rooms: dict[tuple[int, int], int] = {}
 
     def chunks(self) -> Iterator[Chunk]:
         ordinal = 0
         for run in self._runs():
-            for atoms in _partition(run, self._settings, self._sections):
+            rooms = [self._room_after(atom) for atom in run]
+            for atoms in _partition(run, rooms, self._settings, self._sections):
                 for chunk in self._fitting(atoms, ordinal):
                     yield chunk
                     ordinal += 1
+
+    def _room_after(self, first: _Atom) -> int:
+        """Tokens that remain for a chunk's text when it begins with this atom."""
+        key = (first.section, first.index if _continues_table(first) else -1)
+        room = self._rooms.get(key)
+        if room is None:
+            context = self._context(self._sections[first.section].path, first)
+            room = self._settings.max_tokens - self._measure_source(context)[1] - _RESERVED_TOKENS
+            self._rooms[key] = room
+        return room
 
     # --- atoms ---
 
@@ -135,14 +149,12 @@ class _Chunker:
 
     def _open_section(self, heading: Block) -> int:
         name = heading_text(self._text[heading.char_start : heading.char_end])
-        self._sections.append(_Section((*self._path_above(heading.level), name), heading.level))
+        while self._open and self._open[-1].level >= heading.level:
+            self._open.pop()
+        above = self._open[-1].path if self._open else ()
+        self._open.append(_Section((*above, name), heading.level))
+        self._sections.append(self._open[-1])
         return len(self._sections) - 1
-
-    def _path_above(self, level: int) -> tuple[str, ...]:
-        for section in reversed(self._sections):
-            if section.level < level:
-                return section.path
-        return ()
 
     def _spans(self, block: Block) -> Iterable[tuple[int, int]]:
         start, end = block.char_start, block.char_end
@@ -254,9 +266,8 @@ class _Chunker:
     def _context(self, path: tuple[str, ...], first: _Atom) -> str:
         parts = [part for part in (self._title, *path) if part]
         parts = [part for index, part in enumerate(parts) if not index or part != parts[index - 1]]
-        header_end = first.block.header_end
-        if first.block.kind is BlockKind.TABLE and header_end is not None and first.start >= header_end:
-            parts.append(_column_names(self._text[first.block.char_start : header_end]))
+        if _continues_table(first):
+            parts.append(_column_names(self._text[first.block.char_start : first.block.header_end]))
         return self._shortened(parts)
 
     def _shortened(self, parts: list[str]) -> str:
@@ -319,16 +330,22 @@ def _measure_of(count_tokens: CountTokens) -> _Measure:
     return _Measure(count_tokens)
 
 
+def _continues_table(first: _Atom) -> bool:
+    """Whether a chunk that begins here lacks its table's header."""
+    header_end = first.block.header_end
+    return first.block.kind is BlockKind.TABLE and header_end is not None and first.start >= header_end
+
+
 # --- choosing the cuts ---
 
 
 def _partition(
-    run: Sequence[_Atom], settings: ChunkSettings, sections: Sequence[_Section]
+    run: Sequence[_Atom], rooms: Sequence[int], settings: ChunkSettings, sections: Sequence[_Section]
 ) -> Iterator[Sequence[_Atom]]:
     """The cheapest way to cut the run; see the module's docstring."""
     cuts = [0.0] + [_cut_cost(before, after) for before, after in pairwise(run)]  # before atom i
     joins = [_join_cost(before, after, sections) for before, after in pairwise(run)] + [0.0]  # after atom i
-    starts = _best_starts(run, settings, cuts, joins)
+    starts = _best_starts(run, rooms, settings, cuts, joins)
     ends = [len(run)]
     while ends[-1]:
         ends.append(starts[ends[-1]])
@@ -336,10 +353,11 @@ def _partition(
         yield run[begin:finish]
 
 
-def _best_starts(run: Sequence[_Atom], settings: ChunkSettings, cuts: list[float], joins: list[float]) -> list[int]:
+def _best_starts(
+    run: Sequence[_Atom], rooms: Sequence[int], settings: ChunkSettings, cuts: list[float], joins: list[float]
+) -> list[int]:
     """For each end, where the last chunk before it begins when the run up to there is cut best."""
-    max_tokens, max_words = settings.text_tokens, settings.max_words
-    target = settings.target_words
+    max_tokens, max_words, target = settings.max_tokens, settings.max_words, settings.target_words
     costs, starts = [0.0], [0]
     for last in range(len(run)):
         words, tokens, joined = 0.0, 0, 0.0
@@ -352,6 +370,8 @@ def _best_starts(run: Sequence[_Atom], settings: ChunkSettings, cuts: list[float
                 joined += joins[first]
                 if tokens > max_tokens or words > max_words:
                     break
+                if tokens > rooms[first]:
+                    continue
             distance = (words - target) / target
             cost = costs[first] + cuts[first] + joined + distance * distance
             if cost < best:

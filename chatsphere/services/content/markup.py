@@ -16,7 +16,7 @@ _LINE_MARKS = re.compile(
     re.M,
 )
 _DELIMITER_ROW = re.compile(r"^[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", re.M)
-_STARS = re.compile(r"\*{1,3}|(?<!\w)_{1,3}(?=\w)|(?<=[\w.,;:!?)])_{1,3}(?!\w)|`+|~~")
+_STARS = re.compile(r"(?<!\\)\*{1,3}|(?<![\w\\])_{1,3}(?=\w)|(?<=[\w.,;:!?)])_{1,3}(?!\w)|`+|~~")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _PIPE = re.compile(r"(?<!\\)\|")
 _HEADING_LINE = re.compile(r"\s*(?:#{1,6}[ \t]+)?([^\n]+)(?:\n|\Z)")
@@ -33,6 +33,7 @@ def search_text(context: str, text: str) -> str:
 
 def plain_words(text: str) -> str:
     """One line without markup, link targets, table rules and tags; entities decoded; Unicode NFC."""
+    text = _LINE_MARKS.sub("", text)
     if "<" in text:
         text = _TAG_OR_COMMENT.sub(" ", _AUTOLINK.sub(r" \1 ", text))
     if "](" in text or "][" in text:
@@ -43,7 +44,7 @@ def plain_words(text: str) -> str:
         text = _URL.sub(r"\1", text)
     if "|" in text:
         text = _PIPE.sub(" ", _DELIMITER_ROW.sub("", text))
-    text = _STARS.sub("", _LINE_MARKS.sub("", text))
+    text = _STARS.sub("", text)
     if "\\" in text:
         text = _ESCAPE.sub(r"\1", text)
     if "&" in text:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from chatsphere.services.content.extract.archive import Archive, readable_members
 from chatsphere.services.content.extract.detect import OLE, detect_media_type
 from chatsphere.services.content.extract.markdown import heading_title
 from chatsphere.services.content.extract.source import Source
@@ -24,6 +25,7 @@ Reader = Callable[[Source], ExtractedDocument]
 _HERE = __name__
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 MARKDOWN = "text/markdown"
+ZIP = "application/zip"
 
 # Media type → module of its reader (each has ``read``). Imported when first needed: a worker that sees no PDF loads no PDFium.
 READERS: Mapping[str, str] = {
@@ -33,11 +35,31 @@ READERS: Mapping[str, str] = {
     "application/xhtml+xml": f"{_HERE}.html",
     "application/pdf": f"{_HERE}.pdf",
     f"{_OFFICE}.wordprocessingml.document": f"{_HERE}.docx",
+    f"{_OFFICE}.spreadsheetml.sheet": f"{_HERE}.xlsx",
+    f"{_OFFICE}.presentationml.presentation": f"{_HERE}.pptx",
     OLE: f"{_HERE}.ole",
+    ZIP: f"{_HERE}.zip",
+    "application/vnd.oasis.opendocument.text": f"{_HERE}.opendocument",
+    "application/vnd.oasis.opendocument.spreadsheet": f"{_HERE}.opendocument",
+    "application/vnd.oasis.opendocument.presentation": f"{_HERE}.opendocument",
+    "application/epub+zip": f"{_HERE}.epub",
+    "application/rtf": f"{_HERE}.rtf",
+    "text/csv": f"{_HERE}.csv",
+    "text/tab-separated-values": f"{_HERE}.csv",
+    "application/json": f"{_HERE}.json",
+    "application/x-ndjson": f"{_HERE}.json",
+    "message/rfc822": f"{_HERE}.mail",
+    "application/mbox": f"{_HERE}.mail",
+    "application/x-subrip": f"{_HERE}.subtitles",
+    "text/vtt": f"{_HERE}.subtitles",
+    "text/x-rst": f"{_HERE}.outline_text",
+    "text/asciidoc": f"{_HERE}.outline_text",
+    "text/x-org": f"{_HERE}.outline_text",
+    "application/xml": f"{_HERE}.markup_xml",
 }
 
 # Read by our own linear code from bytes that no parser in C touches: safe outside the child process.
-SAFE_IN_PROCESS = frozenset({"text/plain", MARKDOWN})
+SAFE_IN_PROCESS: Final = frozenset({"text/plain", MARKDOWN})
 
 
 def extract(
@@ -47,23 +69,32 @@ def extract(
     media_type_hint: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     main_text_only: bool = False,
+    member: str = "",
 ) -> ExtractedDocument:
     """Read a document in this process: pure, no network, bounded by ``limits`` except for memory and time.
 
     The type is found from the bytes; ``name`` and ``media_type_hint`` only choose among text formats. ``main_text_only`` leaves
-    out a web page's navigation. Raises a ContentError whose message its owner understands. Cost: see each reader.
+    out a web page's navigation; ``member`` is the file to read in a ZIP (see ``members``). Raises a ContentError whose message its owner understands. Cost: see each reader.
     """
     document = read_document(
-        data, name=name, media_type_hint=media_type_hint, limits=limits, main_text_only=main_text_only
+        data, name=name, media_type_hint=media_type_hint, limits=limits, main_text_only=main_text_only, member=member
     )
     return finish(document)
 
 
 def read_document(
-    data: Path | bytes, *, name: str, media_type_hint: str | None, limits: Limits, main_text_only: bool
+    data: Path | bytes,
+    *,
+    name: str,
+    media_type_hint: str | None,
+    limits: Limits,
+    main_text_only: bool,
+    member: str = "",
 ) -> ExtractedDocument:
     """``extract`` without its last step (language and quality report)."""
     content = load(data, limits)
+    if member:
+        content, name, media_type_hint = Archive(content, limits).read(member), member, None
     if not content.strip():
         raise EmptyDocument("This file is empty.")
     media_type = detect_media_type(content, name=name, hint=media_type_hint)
@@ -80,6 +111,15 @@ def finish(document: ExtractedDocument) -> ExtractedDocument:
     title = document.title or heading_title(document.text, document.blocks)
     language = document.language or detect_language(document.text)
     return replace(document, title=title, language=language, report=_report(document, language))
+
+
+def members(data: Path | bytes, *, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...]:
+    """The documents in a ZIP, by the names to give as ``member``; empty for a file that is itself one document.
+
+    Only the archive's directory is read, so this is safe in any process. Raises ContentError for damaged or protected archives.
+    """
+    content = load(data, limits)
+    return readable_members(content, limits) if detect_media_type(content, name=name) == ZIP else ()
 
 
 def load(data: Path | bytes, limits: Limits) -> bytes:

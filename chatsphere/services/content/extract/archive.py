@@ -33,6 +33,9 @@ class Archive:
     def names(self) -> list[str]:
         return list(self._entries)
 
+    def entries(self) -> list[zipfile.ZipInfo]:
+        return list(self._entries.values())
+
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
@@ -65,3 +68,26 @@ class Archive:
             raise LimitExceeded(_BOMB)
         if size > _FREE_EXPANSION and size > self._limits.max_expansion * max(packed, 1):
             raise LimitExceeded(_BOMB)
+
+
+def readable_members(data: bytes, limits: Limits) -> tuple[str, ...]:
+    """Names of a ZIP's files that may be documents, in the archive's order; nothing is unpacked.
+
+    Folders, hidden files, what packers leave behind, and archives within the archive are left out. Raises EncryptedDocument
+    when a file is under a password, LimitExceeded when the files together claim to be larger than is allowed.
+    """
+    archive = Archive(data, limits)
+    members = []
+    for info in archive.entries():
+        parts = info.filename.replace("\\", "/").split("/")
+        is_document = not info.is_dir() and not any(part.startswith((".", "__MACOSX")) for part in parts)
+        if is_document and not parts[-1].lower().endswith(_ARCHIVES):
+            members.append(info.filename)
+        if info.flag_bits & 0x1:
+            raise EncryptedDocument("This archive is protected by a password. Upload it without one.")
+    if sum(info.file_size for info in archive.entries()) > limits.max_expanded_bytes:
+        raise LimitExceeded(_BOMB)
+    return tuple(members)
+
+
+_ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".jar")

@@ -148,9 +148,13 @@ class DocumentBuilder:
             raise LimitExceeded(f"This document holds more than {self._limits.max_chars:,} characters of text.")
 
     def _line(self, text: str) -> str:
-        return clean_line(text) if text else ""
+        if text.isascii() and text.isprintable():
+            return " ".join(text.split())
+        return clean_line(text)
 
     def _lines(self, text: str) -> str:
+        if text.isascii() and text.isprintable():
+            return " ".join(text.split())
         cleaned = clean_composed(text)
         self._count_hidden(cleaned.hidden_removed)
         lines = (" ".join(line.split()) for line in cleaned.text.split("\n"))

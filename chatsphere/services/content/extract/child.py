@@ -146,6 +146,7 @@ def _answer(request: Mapping[str, Any], limits: Limits) -> bytes:
             media_type_hint=request["hint"],
             limits=limits,
             main_text_only=request["main_text_only"],
+            member=request["member"],
         )
         return document_to_json(document)
     except ContentError as error:

@@ -50,6 +50,7 @@ def extract_in_child(
     media_type_hint: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     main_text_only: bool = False,
+    member: str = "",
 ) -> ExtractedDocument:
     """``extract`` under limits that the operating system enforces.
 
@@ -61,7 +62,7 @@ def extract_in_child(
     if not content.strip():
         raise errors.EmptyDocument("This file is empty.")
     media_type = detect_media_type(content, name=name, hint=media_type_hint)
-    if media_type in SAFE_IN_PROCESS and len(content) <= _IN_PROCESS_BYTES:
+    if not member and media_type in SAFE_IN_PROCESS and len(content) <= _IN_PROCESS_BYTES:
         return extract(
             content, name=name, media_type_hint=media_type_hint, limits=limits, main_text_only=main_text_only
         )
@@ -71,6 +72,7 @@ def extract_in_child(
         "name": name,
         "hint": media_type_hint,
         "main_text_only": main_text_only,
+        "member": member,
         "limits": asdict(limits),
     }
     return finish(_POOL.read(request, limits))

@@ -1,0 +1,166 @@
+"""Which chunk lengths find answers best: share of the answer's characters within the best 1,000 words of context.
+
+    python -m benchmarks.chunking_sweep [--words 60,80,110,150,200,300] [--set chunking_a]
+
+Over `../shared/data/chunking_a`, whose questions name the exact characters that answer them. All its documents are searched
+together, by BM25 and MiniLM with their z-scores mixed half and half, as the product does. The last chunk is cut where the
+1,000 words are full. `docs/algorithms/chunking.md` has the figures that the defaults come from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.pieces import count_tokens
+from chatsphere.services.ai.local_model import LocalModel
+from chatsphere.services.content.chunking import ChunkSettings, chunk_document
+from chatsphere.services.content.extract import extract
+from chatsphere.services.content.markup import search_text
+from chatsphere.services.types import Chunk, Vectors
+from chatsphere.services.vector_store.analysis import count_terms
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+WORDS_OF_CONTEXT = 1_000
+K1, B = 1.2, 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    doc_id: str
+    chunk: Chunk
+    source: str  # the data set's text, in which the answers' spans lie
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    chunks: int
+    median_words: float
+    answer_share: float  # mean over questions of the share of answer characters found
+    whole_share: float  # questions whose answer is found whole
+    precision: float  # share of the context that is answer
+    seconds: float
+
+
+class Index:
+    """BM25 and dense scores of every chunk for a question."""
+
+    def __init__(self, texts: Sequence[str], model: LocalModel) -> None:
+        self._terms = [count_terms(text, "en") for text in texts]
+        self._lengths = np.array([sum(terms.values()) for terms in self._terms], dtype=np.float64)
+        self._document_counts = Counter(term for terms in self._terms for term in terms)
+        self._model = model
+        self._vectors: Vectors = model.embed(texts)
+
+    def ranking(self, question: str) -> np.ndarray[Any, Any]:
+        dense = self._vectors @ self._model.embed([question])[0]
+        sparse = self._bm25(question)
+        return np.argsort(-(_z(dense) + _z(sparse)))
+
+    def _bm25(self, question: str) -> np.ndarray[Any, Any]:
+        scores = np.zeros(len(self._terms))
+        norms = K1 * (1 - B + B * self._lengths / self._lengths.mean())
+        for term in count_terms(question, "en"):
+            found = self._document_counts[term]
+            if found:
+                idf = math.log(1 + (len(self._terms) - found + 0.5) / (found + 0.5))
+                counts = np.array([terms.get(term, 0) for terms in self._terms], dtype=np.float64)
+                scores += idf * counts * (K1 + 1) / (counts + norms)
+        return scores
+
+
+def _z(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return (scores - scores.mean()) / (scores.std() or 1.0)
+
+
+def place(rows: Sequence[dict[str, Any]], settings: ChunkSettings) -> list[Placed]:
+    placed = []
+    for row in rows:
+        document = extract(row["text"].encode(), name=f"{row['doc_id']}.txt")
+        chunks = chunk_document(document, title=row["title"], count_tokens=count_tokens, settings=settings)
+        placed += [Placed(row["doc_id"], chunk, document.text) for chunk in chunks]
+    return placed
+
+
+def measure(rows: Sequence[dict[str, Any]], questions: Sequence[dict[str, Any]], settings: ChunkSettings) -> Result:
+    begin = time.perf_counter()
+    placed = place(rows, settings)
+    index = Index([search_text(item.chunk.context, item.chunk.text) for item in placed], LocalModel(MODEL))
+    shares, precisions = [], []
+    for question in questions:
+        context = list(_context(placed, index.ranking(question["text"])))
+        found, total, read = _overlap(context, question)
+        shares.append(found / total)
+        precisions.append(found / read)
+    words = [len(item.chunk.text.split()) for item in placed]
+    return Result(
+        len(placed),
+        median(words),
+        fmean(shares),
+        fmean(s > 0.999 for s in shares),
+        fmean(precisions),
+        time.perf_counter() - begin,
+    )
+
+
+def _context(placed: Sequence[Placed], order: np.ndarray[Any, Any]) -> Iterator[tuple[str, int, int]]:
+    """Spans of the best chunks, the last one cut, until the words are full."""
+    left = WORDS_OF_CONTEXT
+    for number in order:
+        item = placed[number]
+        words = list(re.finditer(r"\S+", item.chunk.text))
+        taken = min(len(words), left)
+        yield item.doc_id, item.chunk.char_start, item.chunk.char_start + words[taken - 1].end()
+        left -= taken
+        if left <= 0:
+            return
+
+
+def _overlap(context: Sequence[tuple[str, int, int]], question: dict[str, Any]) -> tuple[int, int, int]:
+    """Answer characters found, answer characters there are, characters read."""
+    found = total = 0
+    for start, end in question["spans"]:
+        total += end - start
+        for doc_id, begin, finish in context:
+            if doc_id in question["gold_doc_ids"]:
+                found += max(0, min(end, finish) - max(start, begin))
+    return found, total, sum(finish - begin for _, begin, finish in context)
+
+
+MODEL = "local:all-minilm-l6-v2-int8"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--words", default="60,80,110,150,200,300")
+    parser.add_argument("--set", default="chunking_a")
+    arguments = parser.parse_args()
+    folder = DATA / arguments.set
+    rows = [json.loads(line) for line in (folder / "docs.jsonl").open()]
+    questions = [json.loads(line) for line in (folder / "queries.jsonl").open()]
+    print("| target words | chunks | median words | answer found | found whole | precision | seconds |")
+    print("|---|---|---|---|---|---|---|")
+    for target in map(int, arguments.words.split(",")):
+        limit = max(256, target * 3)
+        settings = ChunkSettings(target_words=target, max_words=int(target * 1.6), max_tokens=limit)
+        result = measure(rows, questions, settings)
+        print(
+            f"| {target} | {result.chunks} | {result.median_words:.0f} | {result.answer_share:.3f} | {result.whole_share:.3f} "
+            f"| {result.precision:.3f} | {result.seconds:.0f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""Office, mail, data and book formats, each on a small file made here."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from chatsphere.services.content.extract import extract, members
+from chatsphere.services.content.limits import Limits
+from chatsphere.services.errors import (
+    BrokenDocument,
+    EmptyDocument,
+    EncryptedDocument,
+    LimitExceeded,
+    UnsupportedFormat,
+)
+
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def packed(**files: str) -> bytes:
+    """A ZIP; dots and slashes in names are written ``_DOT_`` and ``__``."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/").replace("_DOT_", "."), content)
+    return buffer.getvalue()
+
+
+def parts(data: bytes, name: str) -> list[str]:
+    return extract(data, name=name).text.split("\n\n")
+
+
+def relation(kind: str, target: str, number: int = 1) -> str:
+    return f'<Relationships><Relationship Id="r{number}" Type="{RELATIONS}/{kind}" Target="{target}"/></Relationships>'
+
+
+def workbook(sheet: str, **more: str) -> bytes:
+    return packed(
+        xl__workbook_DOT_xml=f'<workbook xmlns:r="{RELATIONS}"><sheets><sheet name="Prices" r:id="r1"/></sheets></workbook>',
+        xl___rels__workbook_DOT_xml_DOT_rels=relation("worksheet", "worksheets/s.xml"),
+        xl__worksheets__s_DOT_xml=f"<worksheet>{sheet}</worksheet>",
+        **more,
+    )
+
+
+def test_xlsx() -> None:
+    sheet = (
+        '<cols><col min="3" max="3" hidden="1"/></cols><sheetData>'
+        '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr"><is><t>Since</t></is></c><c r="C1"><v>7</v></c></row>'
+        '<row r="2"><c r="A2"><v>1.50</v></c><c r="B2" s="1"><v>45292</v></c></row>'
+        '<row r="3" hidden="1"><c r="A3"><v>99</v></c></row>'
+        '<row r="6"><c r="A6" t="b"><v>1</v></c></row></sheetData>'
+    )
+    data = workbook(
+        sheet,
+        xl__sharedStrings_DOT_xml="<sst><si><r><t>Pri</t></r><r><t>ce</t></r><rPh><t>kana</t></rPh></si></sst>",
+        xl__styles_DOT_xml='<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
+    )
+    assert parts(data, "a.xlsx") == ["## Prices", "| Price | Since |\n| --- | --- |\n| 1.5 | 2024-01-01 |", "TRUE"]
+
+
+def test_pptx() -> None:
+    slide = (
+        '<sld><sp><txBody><p><r><t>First</t></r></p><p><pPr lvl="1"><buChar/></pPr><r><t>Second</t></r></p></txBody></sp>'
+        '<sp><nvPr><ph type="title"/></nvPr><txBody><p><r><t>The title</t></r></p></txBody></sp>'
+        '<sp><nvPr><ph type="sldNum"/></nvPr><txBody><p><r><t>7</t></r></p></txBody></sp></sld>'
+    )
+    data = packed(
+        ppt__presentation_DOT_xml=f'<p xmlns:r="{RELATIONS}"><sldIdLst><sldId r:id="r1"/></sldIdLst></p>',
+        ppt___rels__presentation_DOT_xml_DOT_rels=relation("slide", "slides/s.xml"),
+        ppt__slides__s_DOT_xml=slide,
+        ppt__slides___rels__s_DOT_xml_DOT_rels=relation("notesSlide", "../notesSlides/n.xml"),
+        ppt__notesSlides__n_DOT_xml='<n><sp><nvPr><ph type="body"/></nvPr><txBody><p><r><t>Say hello.</t></r></p></txBody></sp></n>',
+    )
+    document = extract(data, name="a.pptx")
+    assert document.text.split("\n\n") == ["## The title", "- First\n  - Second", "Say hello."]
+    assert document.page_starts == (0,)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_csv_with_any_delimiter(delimiter: str) -> None:
+    source = 'name;note\nAnn;"says ""hi"";\nand more"\nBob;x\n'.replace(";", delimiter)
+    (table,) = parts(source.encode(), "a.csv")
+    note = f'says "hi"{delimiter} and more'.replace("\t", " ").replace("|", "\\|").replace("  ", " ")
+    assert table == f"| name | note |\n| --- | --- |\n| Ann | {note} |\n| Bob | x |"
+
+
+def test_json_records_are_a_table_and_trees_are_lists() -> None:
+    assert parts(b'[{"a": 1, "b": "x"}, {"a": 2, "c": true}]', "a.json") == [
+        "| a | b | c |\n| --- | --- | --- |\n| 1 | x |  |\n| 2 |  | true |"
+    ]
+    assert parts(b'{"name": "Ann", "tags": ["x", "y"], "home": {"city": "Rome"}}', "a.json") == [
+        "- name: Ann\n- tags:\n  - x, y\n- home:\n  - city: Rome"
+    ]
+    assert parts(b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "a.jsonl") == [
+        "| a | b |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |"
+    ]
+
+
+def test_json_nested_beyond_the_limit_is_refused() -> None:
+    with pytest.raises((LimitExceeded, BrokenDocument)):
+        extract(b'{"a":' * 400 + b"1" + b"}" * 400, name="a.json", limits=Limits(max_nesting=100))
+
+
+MAIL = b"""From: Ann <ann@example.com>
+To: bob@example.com
+Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=
+Date: Mon, 1 Jan 2024 10:00:00 +0000
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/html; charset=utf-8
+
+<p>Hello <b>Bob</b></p>
+--b
+Content-Type: application/pdf; name="offer.pdf"
+Content-Disposition: attachment; filename="offer.pdf"
+
+x
+--b--
+"""
+
+
+def test_mail() -> None:
+    document = extract(MAIL, name="a.eml")
+    assert document.title == "Grüße"
+    assert document.text.split("\n\n") == [
+        "# Grüße",
+        "From: Ann <ann@example.com>\nTo: bob@example.com\nDate: Mon, 01 Jan 2024 10:00:00 +0000",
+        "Hello Bob",
+        "Attachments: offer.pdf",
+    ]
+
+
+def test_a_mailbox_has_a_heading_for_each_message() -> None:
+    one = (
+        b"From ann@example.com Mon Jan  1 10:00:00 2024\nFrom: ann@example.com\nSubject: One\n\nText.\n>From here.\n\n"
+    )
+    document = extract(one + one.replace(b"One", b"Two"), name="a.mbox")
+    assert [part for part in document.text.split("\n\n") if part.startswith("#")] == ["## One", "## Two"]
+    assert "\nFrom here." in document.text
+
+
+OFFICE = 'xmlns:office="o" xmlns:text="t" xmlns:table="b" xmlns:xlink="x"'
+
+
+def test_opendocument() -> None:
+    content = (
+        f"<office:document {OFFICE}><office:body><office:text><text:tracked-changes><text:p>gone</text:p></text:tracked-changes>"
+        '<text:h text:outline-level="2">Head</text:h><text:p>One<text:s/>two <text:a xlink:href="https://example.com">link</text:a></text:p>'
+        "<text:list><text:list-item><text:p>item</text:p><text:list><text:list-item><text:p>below</text:p></text:list-item></text:list>"
+        "</text:list-item></text:list><table:table><table:table-row><table:table-cell><text:p>a</text:p></table:table-cell>"
+        "<table:table-cell><text:p>b</text:p></table:table-cell></table:table-row><table:table-row>"
+        '<table:table-cell table:number-columns-repeated="2"><text:p>c</text:p></table:table-cell></table:table-row></table:table>'
+        "</office:text></office:body></office:document>"
+    )
+    data = packed(mimetype="application/vnd.oasis.opendocument.text", content_DOT_xml=content)
+    assert parts(data, "a.odt") == [
+        "## Head", "One two link", "- item\n  - below", "| a | b |\n| --- | --- |\n| c | c |",
+    ]  # fmt: skip
+
+
+def test_an_encrypted_opendocument_is_refused() -> None:
+    data = packed(
+        mimetype="application/vnd.oasis.opendocument.text",
+        content_DOT_xml="x",
+        **{"META-INF__manifest_DOT_xml": "<m><encryption-data/></m>"},
+    )
+    with pytest.raises(EncryptedDocument):
+        extract(data, name="a.odt")
+
+
+def test_epub() -> None:
+    data = packed(
+        mimetype="application/epub+zip",
+        **{"META-INF__container_DOT_xml": '<c><rootfile full-path="in/book.opf"/></c>'},
+        in__book_DOT_opf='<p><title>Book</title><language>en-GB</language><item id="b" href="b.xhtml"/><item id="a" href="a%20b.xhtml"/>'
+        '<itemref idref="a"/><itemref idref="b"/></p>',
+        in__b_DOT_xhtml="<html><body><p>Second.</p></body></html>",
+        **{"in__a b_DOT_xhtml": "<html><body><h1>First</h1></body></html>"},
+    )
+    document = extract(data, name="a.epub")
+    assert (document.title, document.language) == ("Book", "en")
+    assert document.text == "# First\n\nSecond."
+
+
+def test_rtf() -> None:
+    source = (
+        rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\info{\title x}}\pard Gr\'fc\'dfe \u8364?5 {\v hidden}{\*\junk y}\par"
+        rb"\pard\intbl a\cell b\cell\row\pard\intbl c\cell d\cell\row\pard Last\par}"
+    )
+    assert parts(source, "a.rtf") == ["Grüße €5", "| a | b |\n| --- | --- |\n| c | d |", "Last"]
+
+
+def test_subtitles() -> None:
+    source = "WEBVTT\n\n1\n00:00:01.000 --> 00:00:03.000\n<v Ann>Hello there.\n\n01:02.000 --> 01:04.000\nGoodbye &amp; thanks.\n"
+    assert parts(source.encode(), "a.vtt") == ["[00:00:01] Ann: Hello there.", "[00:01:02] Goodbye & thanks."]
+    assert parts(b"1\r\n00:00:01,000 --> 00:00:03,000\r\nHi.\r\n", "a.srt") == ["[00:00:01] Hi."]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("=====\nTitle\n=====\n\nText.\n\nPart\n----\n\n- item\n\n.. image:: x.png\n", "a.rst"),
+        ("= Title\n:toc:\n\nText.\n\n== Part\n\n* item\n\n// comment\n", "a.adoc"),
+        ("#+OPTIONS: x\n* Title\nText.\n\n** Part\n\n- item\n", "a.org"),
+    ],
+)
+def test_other_text_markups_stay_verbatim(source: str, name: str) -> None:
+    document = extract(source.encode(), name=name)
+    assert document.text == source
+    assert document.title == "Title"
+    assert [(block.kind.value, block.level) for block in document.blocks] == [
+        ("heading", 1), ("paragraph", 0), ("heading", 2), ("list", 0),
+    ]  # fmt: skip
+
+
+def test_feeds_and_records() -> None:
+    feed = b"<?xml version='1.0'?><rss><channel><title>News</title><item><title>One</title><description>&lt;p&gt;Text&lt;/p&gt;</description></item></channel></rss>"
+    assert parts(feed, "a.xml") == ["# News", "## One", "Text"]
+    assert parts(b"<?xml version='1.0'?><all><r><a>1</a><b>x</b></r></all>", "a.xml") == ["- a: 1\n- b: x"]
+
+
+def test_xml_bombs_stay_small() -> None:
+    lol = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
+    bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{lol}]><x><p>Before.</p><p>&l9; end</p></x>'
+    assert len(extract(bomb.encode(), name="a.xml").text) < 1_000
+
+
+def test_a_zip_is_read_file_by_file() -> None:
+    data = packed(
+        **{"docs__a_DOT_md": "# A\n\nText.", "__MACOSX/._a": "x", ".hidden": "x", "inner.zip": "x", "b.txt": "B."}
+    )
+    assert members(data, name="a.zip") == ("docs/a.md", "b.txt")
+    assert extract(data, name="a.zip", member="docs/a.md").title == "A"
+    assert members(b"no archive", name="a.txt") == ()
+    with pytest.raises(UnsupportedFormat, match="holds 2 files"):
+        extract(data, name="a.zip")
+    with pytest.raises(BrokenDocument):
+        extract(data, name="a.zip", member="../../etc/passwd")
+
+
+def test_a_zip_of_archives_is_empty() -> None:
+    with pytest.raises(EmptyDocument):
+        extract(packed(**{"a.zip": "x"}), name="b.zip")
