@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -68,18 +69,19 @@ def update_endpoint(
     for name, value in values.items():
         setattr(endpoint, name, value)
     endpoint.save(update_fields=[*values, "updated_at"])
-    endpoint.refresh_from_db()
-    return endpoint
+    return _lock(workspace_id, endpoint_id)
 
 
 @transaction.atomic
 def rotate_secret(*, workspace_id: UUID, endpoint_id: UUID) -> Endpoint:
     """A new secret; the old one signs beside it for OVERLAP, so that receivers can change over. Raises NotFound."""
     endpoint = _lock(workspace_id, endpoint_id)
-    endpoint.previous_secret = endpoint.secret
-    endpoint.previous_secret_until = timezone.now() + OVERLAP
-    endpoint.secret = new_secret()
-    endpoint.save(update_fields=["secret", "previous_secret", "previous_secret_until", "updated_at"])
+    now, fresh = timezone.now(), new_secret()
+    # The old one is copied as it stands, encrypted, so that one which cannot be read any more can still be replaced.
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        previous_secret=F("secret"), previous_secret_until=now + OVERLAP, secret=fresh, updated_at=now
+    )
+    endpoint.secret, endpoint.updated_at = fresh, now
     return endpoint
 
 
