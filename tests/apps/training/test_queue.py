@@ -1,0 +1,180 @@
+"""Who is served next, and what the sweep finds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from chatsphere.apps.training import actions, hints, sweep, tasks, worker
+from chatsphere.apps.training.models import KnowledgeStatistics, Run, TermChange, TrainingSource
+from chatsphere.core import durable
+from tests.apps.training.world import make_chatbot, make_source, trained, work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hints that were sent."""
+    names: list[str] = []
+
+    def send(name: str, *_: str) -> bool:
+        names.append(name)
+        return True
+
+    monkeypatch.setattr(hints, "send_hint", send)
+    monkeypatch.setattr(sweep, "send_hint", send)
+    return names
+
+
+def order_of_service() -> list[str]:
+    """Names of sources in the order in which they are claimed."""
+    names = []
+    while (run := worker._claim()) is not None:
+        names.append(run.source.name)
+        Run.objects.filter(pk=run.pk).update(state="succeeded")
+    return names
+
+
+def test_two_workspaces_take_turns(chatbot: Any, charlie: Any) -> None:
+    other = make_chatbot(charlie)
+    for number in range(6):
+        make_source(chatbot, name=f"a{number}")
+    for number in range(2):
+        make_source(other, name=f"c{number}")
+    assert order_of_service() == ["a0", "c0", "a1", "c1", "a2", "a3", "a4", "a5"]
+
+
+def test_one_document_overtakes_a_bulk_and_a_bulk_overtakes_the_clock(chatbot: Any) -> None:
+    resync = trained(chatbot, name="resync")
+    actions.sync_source(source=resync, is_forced=False, priority=actions.BY_THE_CLOCK)
+    bulk = [actions.NewSource(source_type="text", name=f"bulk{n}", options={"content": "x"}) for n in range(2)]
+    actions.add_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, new=bulk, created_by=None)
+    make_source(chatbot, name="single")
+    assert order_of_service() == ["single", "bulk0", "bulk1", "resync"]
+
+
+def test_what_has_waited_for_five_minutes_waits_no_longer_behind_other_workspaces(chatbot: Any, charlie: Any) -> None:
+    make_source(chatbot, name="old")
+    Run.objects.update(priority=actions.BY_THE_CLOCK, available_at=timezone.now() - timedelta(minutes=6))
+    Run.objects.update(created_at=timezone.now() - timedelta(minutes=6))
+    for number in range(3):
+        make_source(make_chatbot(charlie, f"bot{number}"), name=f"new{number}")
+    assert "old" in order_of_service()[:2]
+
+
+def test_workers_at_once_claim_every_run_once(chatbot: Any) -> None:
+    for number in range(30):
+        make_source(chatbot, name=f"s{number}")
+    claimed: list[Any] = []
+    start = Event()
+
+    def take_all() -> None:
+        start.wait()
+        try:
+            while (run := worker._claim()) is not None:
+                claimed.append(run.pk)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=take_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    start.set()
+    for thread in threads:
+        thread.join()
+    assert len(claimed) == len(set(claimed)) == 30
+
+
+def test_the_task_does_all_that_is_due_whatever_its_hint_says(chatbot: Any, sent: list[str]) -> None:
+    for number in range(3):
+        make_source(chatbot, name=f"s{number}")
+    tasks.run_training("")
+    assert set(TrainingSource.objects.values_list("status", flat=True)) == {"ready"}
+
+
+def test_the_task_makes_room_after_its_time_and_hands_on(
+    chatbot: Any, monkeypatch: pytest.MonkeyPatch, sent: list[str]
+) -> None:
+    monkeypatch.setattr(tasks, "DRAIN_SECONDS", -1.0)
+    monkeypatch.setattr(tasks, "send_hint", hints.send_hint)
+    for number in range(3):
+        make_source(chatbot, name=f"s{number}")
+    sent.clear()
+    tasks.run_training("")
+    assert sent == [hints.RUN_TRAINING]
+    assert Run.objects.filter(state="succeeded").count() == 1
+
+
+def test_the_sweep_wakes_workers_for_runs_whose_hint_was_lost(chatbot: Any, sent: list[str]) -> None:
+    make_source(chatbot)
+    sent.clear()
+    sweep.sweep()
+    assert sent == [hints.RUN_TRAINING]
+
+
+def test_the_sweep_queues_crashed_runs_again_and_they_end_well(chatbot: Any, sent: list[str]) -> None:
+    source = make_source(chatbot)
+    assert worker._claim() is not None
+    Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    sweep.sweep()
+    assert Run.objects.values_list("state", "crashes").get() == ("queued", 1)
+    work()
+    source.refresh_from_db()
+    assert (source.status, source.attempt) == ("ready", 2)
+
+
+def test_a_run_that_kills_its_worker_time_and_again_fails_with_a_reason(chatbot: Any, sent: list[str]) -> None:
+    source = make_source(chatbot)
+    for _ in range(durable.MAX_CRASHES):
+        assert worker._claim() is not None
+        Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        sweep.sweep()
+    source.refresh_from_db()
+    assert (source.status, source.error_type) == ("failed", "crashed")
+    assert Run.objects.get().state == "failed"
+
+
+def test_a_run_that_still_lives_is_left_alone(chatbot: Any, sent: list[str]) -> None:
+    make_source(chatbot)
+    run = worker._claim()
+    assert run is not None
+    sweep.sweep()
+    assert Run.objects.values_list("state", "fence").get() == ("running", run.fence)
+
+
+def test_due_refreshes_are_queued_once_and_patiently(chatbot: Any, sent: list[str]) -> None:
+    source = trained(chatbot, refresh="daily")
+    assert source.next_refresh_at > timezone.now() + timedelta(hours=23)
+    TrainingSource.objects.update(next_refresh_at=timezone.now() - timedelta(minutes=1))
+    sweep.sweep()
+    sweep.sweep()
+    run = Run.objects.get(state="queued")
+    assert (run.kind, run.priority, run.is_forced) == ("sync", actions.BY_THE_CLOCK, False)
+
+
+def test_only_one_sweep_works_at_a_time(chatbot: Any, sent: list[str]) -> None:
+    make_source(chatbot)
+    sent.clear()
+    with sweep._alone() as is_ours:
+        assert is_ours
+        other = Thread(target=lambda: (sweep.sweep(), connection.close()))
+        other.start()
+        other.join()
+    assert sent == []
+
+
+def test_the_sweep_counts_statistics_that_a_killed_worker_left(
+    chatbot: Any, monkeypatch: pytest.MonkeyPatch, sent: list[str]
+) -> None:
+    monkeypatch.setattr(worker.Statistics, "changed", lambda *_: None)
+    trained(chatbot)
+    assert TermChange.objects.exists()
+    sweep.sweep()
+    assert not TermChange.objects.exists()
+    assert KnowledgeStatistics.objects.get(pk=chatbot.pk).chunks > 0
