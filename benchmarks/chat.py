@@ -112,7 +112,7 @@ def _process(command: list[str], environment: Mapping[str, str]) -> Iterator[int
 def _web(name: str, application: str, processes: int, environment: Mapping[str, str]) -> Iterator[int]:
     port = PORTS[name]
     command = [
-        str(Path(sys.executable).with_name("granian")), "--interface", "asginl", "--port", str(port), "--workers", str(processes),
+        str(Path(sys.executable).with_name("granian")), "--interface", "asgi" if name == "chatsphere" else "asginl", "--port", str(port), "--workers", str(processes),
         "--no-ws", "--log-level", "warning", f"{application}:application",
     ]  # fmt: skip
     with _process(command, environment) as pid:
@@ -202,12 +202,13 @@ def _table(rows: list[dict[str, Any]]) -> str:
         "Added time to the first token, ms | answers/s | CPU ms an answer | worst gap between tokens, ms | memory of the web processes, MB",
         f"{'':12}{'users':>6}{'p50':>9}{'p95':>9}{'p99':>9}{'answ/s':>9}{'CPU':>8}{'gap':>8}{'MB':>7}{'errors':>8}",
     ]
-    for row in rows:
-        lines.append(
-            f"{row['name']:12}{row['users']:>6}{row['p50']:>9.1f}{row['p95']:>9.1f}{row['p99']:>9.1f}"
-            f"{row['answers_per_second']:>9.1f}{row['cpu_ms']:>8.1f}{row['worst_gap_ms']:>8.0f}{row['pss_mb']:>7.0f}{row['errors']:>8}"
-        )
-    return "\n".join(lines)
+    return "\n".join([*lines, *map(_line, rows)])
+
+
+def _line(row: dict[str, Any]) -> str:
+    figures = "".join(f"{row[name]:>9.1f}" for name in ("p50", "p95", "p99", "answers_per_second"))
+    others = f"{row['cpu_ms']:>8.1f}{row['worst_gap_ms']:>8.0f}{row['pss_mb']:>7.0f}{row['errors']:>8}"
+    return f"{row['name']:12}{row['users']:>6}{figures}{others}"
 
 
 if __name__ == "__main__":

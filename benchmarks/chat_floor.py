@@ -17,7 +17,7 @@ clients: list[httpx2.AsyncClient] = []
 BODY = {"model": "stub", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
 
 
-async def relay(request: HttpRequest) -> StreamingHttpResponse:
+async def relay(_request: HttpRequest) -> StreamingHttpResponse:
     """Whatever the model says, as it comes."""
     if not clients:
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from chatsphere.config import choose_settings
+from chatsphere.core.lifespan import Lifespan
 from chatsphere.core.middleware.body_limit import BodyLimit
 
 ROOM_FOR_FIELDS = 1024 * 1024  # of a multipart body, beside its files
@@ -17,4 +18,4 @@ def body_limits() -> tuple[int, int]:
 
 
 choose_settings()
-application = BodyLimit(get_asgi_application(), body_limits)
+application = Lifespan(BodyLimit(get_asgi_application(), body_limits))

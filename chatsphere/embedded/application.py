@@ -57,7 +57,7 @@ def serve_web(host: str, port: int, workers: int) -> int:
         "chatsphere.config.asgi:application",
         address=host,
         port=port,
-        interface=constants.Interfaces.ASGINL,
+        interface=constants.Interfaces.ASGI,
         workers=workers,
         websockets=False,
         log_level=import_module("granian.log").LogLevels.warning,
@@ -71,16 +71,17 @@ def work(queues: str) -> int:
     """Run a Celery worker until SIGTERM."""
     # Celery warns of root because it could unpickle; ChatSphere's tasks are JSON only.
     warnings.simplefilter("ignore", import_module("celery.exceptions").SecurityWarning)
-    app = _celery()
-    app.worker_main(
-        ["--quiet", "worker", "--queues", queues, "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    # Celery's command line is left out: it loads an interactive shell.
+    worker = _celery().Worker(
+        queues=queues, loglevel="INFO", quiet=True, without_gossip=True, without_mingle=True, no_color=True
     )
-    return 0
+    worker.start()
+    return int(worker.exitcode or 0)
 
 
 def beat() -> int:
     """Run Celery's beat until SIGTERM."""
-    _celery().start(["--quiet", "beat", "--loglevel", "WARNING"])
+    _celery().Beat(loglevel="WARNING", quiet=True, no_color=True).run()
     return 0
 
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -25,6 +26,7 @@ from chatsphere.apps.conversations.prepared import PreparedTurn
 from chatsphere.apps.conversations.turn import SQL, record_turn, stream_turn
 from chatsphere.core.async_database import autocommit
 from chatsphere.core.exceptions import ApiError, Unavailable, as_api_error
+from chatsphere.core.lifespan import at_shutdown
 from chatsphere.core.sse import PING_SECONDS, EventLog
 from chatsphere.services.types import FinishReason
 
@@ -32,6 +34,7 @@ logger = logging.getLogger("chatsphere.conversations")
 TICK_SECONDS = 0.2
 PERSIST_TICKS = 5  # once a second
 KEEP_ENDED_SECONDS = 10.0
+GRACE_SECONDS = 4.0  # for answers in the making when the process ends
 RECORD_ATTEMPTS = 6
 RECORD_PAUSE_SECONDS = 0.5
 DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout)
@@ -211,4 +214,5 @@ def keeper() -> Keeper:
     existing = _keepers.get(loop)
     if existing is None:
         existing = _keepers[loop] = Keeper()
+        at_shutdown(partial(existing.close, grace_seconds=GRACE_SECONDS))
     return existing

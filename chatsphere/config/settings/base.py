@@ -297,6 +297,12 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "MemberRoleEnum": "chatsphere.apps.users.models.Role",
+        "APIKeyKindEnum": "chatsphere.apps.users.models.APIKey.Kind",
+        "WorkStateEnum": "chatsphere.core.durable.DurableState",
+        "SourceTypeEnum": "chatsphere.apps.training.models.TrainingSource.Type",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "chatsphere.core.openapi.add_errors",
@@ -339,6 +345,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "chatsphere.apps.chatbots.tasks.purge_deleted_chatbots",
         "schedule": 3600.0,
         "options": {"expires": 3600},
+    },
+    "sweep-answers": {
+        "task": "chatsphere.apps.conversations.tasks.sweep_answers",
+        "schedule": 10.0,
+        "options": {"expires": 10},
     },
     "sweep-training": {
         "task": "chatsphere.apps.training.tasks.sweep_training",

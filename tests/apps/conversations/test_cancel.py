@@ -58,7 +58,7 @@ async def test_an_answer_that_has_ended_stays_as_it_is(caller: Caller, chatbot: 
     assert response.json() == answer
 
 
-@pytest.mark.parametrize("turns_before", (0, 3, 9, 27))
+@pytest.mark.parametrize("turns_before", [0, 3, 9, 27])
 async def test_whoever_is_first_there_is_one_end(
     caller: Caller, chatbot: Any, model: ScriptedModel, turns_before: int
 ) -> None:

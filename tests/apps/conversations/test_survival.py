@@ -19,6 +19,7 @@ from chatsphere.apps.conversations.runs import keeper
 from chatsphere.apps.conversations.sweep import close_abandoned
 from chatsphere.apps.conversations.tasks import sweep_answers
 from chatsphere.apps.users.models import QuotaCounter, UsageRecord
+from chatsphere.core.lifespan import Lifespan
 from tests.apps.conversations.world import Caller, ScriptedModel, change, parse, read_all, read_until, rows, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -164,3 +165,23 @@ async def test_a_process_that_ends_closes_what_takes_too_long(
     assert (events[-1][1], events[-1][2]["type"]) == ("error", "interrupted")
     [row] = await rows(Message, role="assistant")
     assert (row.state, row.content) == ("failed", "Spare chargers are kept ")
+
+
+async def test_the_servers_goodbye_reaches_the_runs(caller: Caller, chatbot: Any, model: ScriptedModel) -> None:
+    model.gate = asyncio.Semaphore(1)
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    start = await read_until(stream, "message.delta")
+    messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    sent = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.get_running_loop().call_later(0.2, model.release, 10)
+    await Lifespan(get_asgi_application())({"type": "lifespan"}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    events = parse(start + b"".join([piece async for piece in stream]))
+    assert events[-1][2]["message"]["finish_reason"] == "stop"

@@ -15,7 +15,7 @@ from django.test import AsyncClient
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.conversations import followers, runs
 from chatsphere.apps.training.models import ChunkText, Document, DocumentVersion, Placement, TrainingSource
-from chatsphere.core import engines
+from chatsphere.core import engines, lifespan
 from chatsphere.core.async_database import close_pool
 from chatsphere.core.redis_clients import close_async_client
 from chatsphere.core.sse import read_frame, split_frames
@@ -142,6 +142,7 @@ async def close_process() -> None:
         await runs._keepers.pop(loop).close(grace_seconds=0.1)
     if loop in followers._followers and (task := followers._followers.pop(loop)._task):
         task.cancel()
+    lifespan._finishing.clear()
     await close_async_client()
     store = engines._made.get(next((key for key in engines._made if key[1] == "vector_store"), None))
     if store is not None:
