@@ -16,9 +16,11 @@ from django.utils import timezone
 from chatsphere.apps.chatbots.actions import create_chatbot, create_version
 from chatsphere.apps.conversations.models import Conversation, Message
 from chatsphere.apps.training.models import Document, Run, TrainingSource
-from chatsphere.apps.users.actions import create_key
+from chatsphere.apps.users.actions import create_key, invite
+from chatsphere.apps.users.audit import SYSTEM
 from chatsphere.apps.users.models import Plan, Session
 from chatsphere.apps.users.scopes import SCOPES
+from chatsphere.apps.webhooks.actions import create_endpoint, send_test
 from chatsphere.core.documents import document
 from chatsphere.core.identifiers import new_id
 
@@ -31,9 +33,12 @@ PUBLIC = {
     "post /api/v1/auth/token/",
     "post /api/v1/auth/token/refresh/",
     "post /api/v1/auth/logout/",
+    "post /api/v1/auth/password/reset/",
+    "post /api/v1/auth/password/reset/confirm/",
+    "post /api/v1/auth/email/verify/",
 }
 # Routes whose answers do not depend on a chatbot or on what lies below one.
-NOT_BELOW_A_CHATBOT = ("session_id", "workspace_id", "key_id")
+NOT_BELOW_A_CHATBOT = ("session_id", "workspace_id", "key_id", "endpoint_id", "delivery_id")
 
 
 class World:
@@ -56,6 +61,17 @@ class World:
         self.key = create_key(
             workspace_id=self.workspace_id, created_by=alice.pk, name="secret key", scopes=["chatbots:read"]
         ).key
+        self.invitation = invite(
+            workspace=alice.default_workspace,
+            email="secret@example.com",
+            role="viewer",
+            invited_by=alice.pk,
+            actor=SYSTEM,
+        ).invitation
+        self.endpoint = create_endpoint(
+            workspace_id=self.workspace_id, url="https://example.com/secret", events=["chatbot.created"]
+        )
+        self.delivery = send_test(workspace_id=self.workspace_id, endpoint_id=self.endpoint.pk)
         self.session = Session.objects.create(
             user=alice, current_jti=new_id(), expires_at=timezone.now() + timedelta(days=1)
         )
@@ -81,7 +97,11 @@ FILL = {
     "message_id": lambda world: world.message.pk,
     "key_id": lambda world: world.key.pk,
     "session_id": lambda world: world.session.pk,
+    "endpoint_id": lambda world: world.endpoint.pk,
+    "delivery_id": lambda world: world.delivery.pk,
     "workspace_id": lambda world: world.workspace_id,
+    "user_id": lambda world: world.alice.pk,
+    "invitation_id": lambda world: world.invitation.pk,
     "name": lambda world: world.chatbot.slug,  # of a model of the OpenAI-compatible door
 }
 

@@ -150,3 +150,18 @@ DELETE FROM users_attemptlimit WHERE key = %(key)s
 
 -- name: forget_old_attempts
 DELETE FROM users_attemptlimit WHERE updated_at < statement_timestamp() - interval '2 days'
+
+-- name: current_quota
+-- What is used of each metric now, beside its limit.
+SELECT m.metric, NULLIF(m.period, DATE '2000-01-01') AS period, COALESCE(c.used, 0) AS used, COALESCE(c.reserved, 0) AS reserved, m.most AS limit
+FROM users_workspace w
+JOIN users_plan p ON p.code = w.plan_id
+CROSS JOIN LATERAL (VALUES
+    (1, 'messages', date_trunc('month', now() AT TIME ZONE w.time_zone)::date, COALESCE(w.usage_limit, p.messages_per_month)),
+    (2, 'tokens', date_trunc('month', now() AT TIME ZONE w.time_zone)::date, p.tokens_per_month),
+    (3, 'storage', DATE '2000-01-01', p.storage_bytes),
+    (4, 'chatbots', DATE '2000-01-01', p.chatbots)
+) AS m(place, metric, period, most)
+LEFT JOIN users_quotacounter c ON c.workspace_id = w.id AND c.metric = m.metric AND c.period = m.period
+WHERE w.id = %(workspace_id)s
+ORDER BY m.place

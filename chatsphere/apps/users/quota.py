@@ -103,6 +103,11 @@ def release_expired() -> int:
     return len(fetch_all("release_expired_quota", {}))
 
 
+def current_use(workspace_id: UUID) -> list[dict[str, Any]]:
+    """Metric, period (None for what is counted as it is now), used, reserved and limit (None is unlimited) of a workspace; one query."""
+    return fetch_all("current_quota", {"workspace_id": workspace_id})
+
+
 # --- async: on the caller's connection, in its transaction --------------------------------------------------------------
 
 

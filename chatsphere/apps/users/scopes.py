@@ -16,3 +16,17 @@ SCOPES: dict[str, str] = {
     "users:read": "See the members of the workspace.",
 }
 PUBLISHABLE_SCOPES = frozenset({"chat"})
+
+# What a person may do, by the least role that may do it; owners may do all of it. The example is a request that the test makes as each role.
+RIGHTS: tuple[tuple[str, str, str, str], ...] = (
+    ("See everything in the workspace, ask chatbots, search", "viewer", "GET", "/api/v1/chatbots/"),
+    ("Make, change, publish and delete chatbots", "editor", "POST", "/api/v1/chatbots/"),
+    ("Read the names and roles of all members", "viewer", "GET", "/api/v1/workspaces/{workspace}/members/"),
+    ("See quotas and what is used of them", "viewer", "GET", "/api/v1/workspaces/{workspace}/usage/"),
+    ("Make, rotate and revoke API keys", "admin", "GET", "/api/v1/api-keys/"),
+    ("Change the workspace's name and time zone", "admin", "PATCH", "/api/v1/workspaces/{workspace}/"),
+    ("Invite people, withdraw invitations", "admin", "GET", "/api/v1/workspaces/{workspace}/invitations/"),
+    ("Give members other roles, remove members", "admin", "PATCH", "/api/v1/workspaces/{workspace}/members/{member}/"),
+    ("Read the audit trail", "admin", "GET", "/api/v1/workspaces/{workspace}/audit-events/"),
+    ("Hand the workspace over to another owner", "owner", "POST", "/api/v1/workspaces/{workspace}/transfer/"),
+)

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 
-from chatsphere.apps.users import quota
+from chatsphere.apps.users import mail, quota
 from chatsphere.apps.users.models import QuotaCounter, Session
 from chatsphere.apps.users.named_sql import execute
 
 KEEP_DAYS_OF_CHATBOTS = timedelta(days=40)
 KEEP_ENDED_SESSIONS = timedelta(days=90)
+
+
+@shared_task
+def deliver_mail(mail_id: str) -> None:
+    """Send one mail, if it is due."""
+    mail.deliver(UUID(mail_id))
+
+
+@shared_task
+def sweep_mail() -> None:
+    """Hint at mails that are due: the first hint was lost, or the mail server did not answer."""
+    mail.sweep()
 
 
 @shared_task

@@ -99,7 +99,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
     endpoint = serializers.UUIDField(source="endpoint_id")
     event_id = serializers.UUIDField(help_text=gettext_lazy("The `webhook-id` of every attempt."))
     event_type = serializers.CharField(source="event.type")
-    state = serializers.ChoiceField(choices=DurableState.values)
+    state = serializers.ChoiceField(choices=DurableState.choices)
     attempts = serializers.IntegerField(source="attempt")
     response_status = serializers.IntegerField(allow_null=True)
     duration_ms = serializers.IntegerField(allow_null=True)
@@ -123,7 +123,7 @@ class DeliveryDetailSerializer(DeliverySerializer):
 class DeliveryFilters(serializers.Serializer[Any]):
     """How a log of deliveries can be narrowed."""
 
-    state = serializers.ChoiceField(choices=DurableState.values, required=False)
+    state = serializers.ChoiceField(choices=DurableState.choices, required=False)
     event_type = serializers.ChoiceField(choices=EVENT_TYPES, required=False)
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)

@@ -5,6 +5,7 @@ from chatsphere.config.settings.base import REST_FRAMEWORK, env
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+EMAIL_VERIFICATION_REQUIRED = False
 REST_FRAMEWORK = {**REST_FRAMEWORK, "TEST_REQUEST_DEFAULT_FORMAT": "json"}
 FETCH_ALLOW_LOOPBACK = True
 LOG_FORMAT = "text"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -12,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
-from chatsphere.apps.users import attempts, audit
+from chatsphere.apps.users import attempts, audit, mail
 from chatsphere.apps.users.actions.sessions import SessionTokens, open_session
 from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.models import User, Workspace
@@ -46,18 +47,39 @@ def register(
     try:
         with transaction.atomic():
             user = User.objects.create_user(email=email, password=password, name=name, company_name=company_name)
-            workspace = user.home_workspace
-            audit.record(
-                audit.as_person(actor, user),
-                "user.registered",
-                workspace_id=workspace.pk,
-                object_type="user",
-                object_id=user.pk,
-            )
+            _audit_registration(user, actor)
             session = open_session(user=user, user_agent=user_agent, actor=actor)
     except IntegrityError as error:
         raise _taken() from error
-    return Registration(user=user, workspace=workspace, tokens=session)
+    return Registration(user=user, workspace=user.home_workspace, tokens=session)
+
+
+@transaction.atomic
+def register_quietly(
+    *, email: str, password: str, company_name: str = "", name: str = "", actor: Actor = SYSTEM
+) -> User | None:
+    """Where addresses must be proven: a person without a session, or None for a taken address (its owner is told by mail).
+
+    Raises Invalid for a weak password, Throttled for too many.
+    """
+    attempts.admit("registration", limited_as(actor.ip_address))
+    check_password_strength(password, User(email=email, name=name))
+    user = person_with(email)
+    if user is not None:
+        make_password(password)  # as long as a new account takes
+        mail.post(
+            recipient=user.email,
+            subject=_("You have a ChatSphere account already"),
+            body=_("Somebody, hopefully you, tried to register with this address. Sign in, or reset your password."),
+        )
+        return None
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email=email, password=password, name=name, company_name=company_name)
+    except IntegrityError:
+        return None
+    _audit_registration(user, actor)
+    return user
 
 
 def sign_in(*, email: str, password: str, user_agent: str = "", actor: Actor = SYSTEM) -> SessionTokens:
@@ -79,7 +101,8 @@ def _checked(email: str, password: str) -> User | None:
     if user is None:
         make_password(password)  # as long as checking one takes
         return None
-    return user if user.check_password(password) and user.is_active else None
+    is_open = user.is_active and (user.is_email_verified or not settings.EMAIL_VERIFICATION_REQUIRED)
+    return user if user.check_password(password) and is_open else None
 
 
 def change_profile(*, user_id: UUID, name: str) -> None:
@@ -98,6 +121,16 @@ def check_password_strength(password: str, user: User, *, field: str = "password
         validate_password(password, user=user)
     except ValidationError as error:
         raise Invalid(fields={field: list(error.messages)}) from error
+
+
+def _audit_registration(user: User, actor: Actor) -> None:
+    audit.record(
+        audit.as_person(actor, user),
+        "user.registered",
+        workspace_id=user.default_workspace_id,
+        object_type="user",
+        object_id=user.pk,
+    )
 
 
 def _taken() -> Invalid:

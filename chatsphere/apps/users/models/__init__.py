@@ -2,6 +2,8 @@
 
 from chatsphere.apps.users.models.api_key import APIKey, APIKeyChatbot
 from chatsphere.apps.users.models.audit import AuditEvent
+from chatsphere.apps.users.models.invitation import Invitation
+from chatsphere.apps.users.models.mail import OutgoingMail
 from chatsphere.apps.users.models.session import AttemptLimit, Session
 from chatsphere.apps.users.models.usage import QuotaCounter, QuotaReservation, UsageRecord
 from chatsphere.apps.users.models.user import User
@@ -12,7 +14,9 @@ __all__ = [
     "APIKeyChatbot",
     "AttemptLimit",
     "AuditEvent",
+    "Invitation",
     "Membership",
+    "OutgoingMail",
     "Plan",
     "QuotaCounter",
     "QuotaReservation",
