@@ -126,7 +126,7 @@ class OpenAIStub:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
         try:
-            while True:
+            while not self._stopped.is_set():
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(_content_length(head))
                 await self._answer(head.split(b" ", 2)[1].decode(), body, writer)
@@ -308,7 +308,11 @@ async def _make(settings: Settings | None) -> OpenAIStub:
 async def _end(stub: OpenAIStub) -> None:
     await stub.stop()
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    await asyncio.wait(tasks, timeout=2) if tasks else None
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=1)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
 
 async def _run(options: argparse.Namespace) -> None:

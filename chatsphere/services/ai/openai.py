@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
 import httpx2
@@ -18,6 +19,7 @@ import numpy as np
 import openai
 import orjson
 
+from chatsphere.services.ai.lean_transport import LeanTransport
 from chatsphere.services.ai.openai_errors import CLIENT_ERRORS, engine_error, pause_before_retry
 from chatsphere.services.ai.openai_wire import (
     StreamReader,
@@ -27,7 +29,6 @@ from chatsphere.services.ai.openai_wire import (
     embedding_body,
     read_embeddings,
 )
-from chatsphere.services.ai.paced_reads import PacedTransport
 from chatsphere.services.ai.prompts import Message, build_messages, new_nonce
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.errors import EngineError, EngineMisconfigured, UpstreamRejected, UpstreamTimeout
@@ -40,6 +41,7 @@ EMBEDDING_DIMENSIONS = {
     "text-embedding-ada-002": 1536,
 }
 EMBEDDING_MAX_TOKENS = 8191
+_PROXIES = {"http", "https", "all"}  # in the environment: then the client's own transport is used, which knows them
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -81,7 +83,8 @@ class _Clients:
         loop = asyncio.get_running_loop()
         client = self._async.get(loop)
         if client is None:
-            http = httpx2.AsyncClient(transport=PacedTransport(), timeout=self._timeout(), follow_redirects=False)
+            transport = None if _PROXIES & set(getproxies()) else LeanTransport()
+            http = httpx2.AsyncClient(transport=transport, timeout=self._timeout(), follow_redirects=False)
             client = openai.AsyncOpenAI(http_client=http, **self._options())
             self._async[loop] = client
         return client
@@ -177,6 +180,7 @@ class OpenAIChatModel:
                 if text:
                     answer.append(text)
                     yield TextDelta(text)
+                reader.check()
                 if data is None:
                     break
         finally:

@@ -103,14 +103,35 @@ class StreamReader:
     usage: TokenUsage | None = None
     _parser: EventParser = field(default_factory=EventParser)
     _has_events: bool = False
+    _failure: EngineError | None = None
 
     def feed(self, data: bytes) -> str:
-        """Raises UpstreamInvalid for what is no JSON, UpstreamUnavailable or UpstreamRejected for an error inside the stream."""
-        return "".join([self._read(event) for event in self._parser.feed(data)])
+        """Raises UpstreamInvalid for what is no JSON, UpstreamUnavailable or UpstreamRejected for an error inside the stream.
+
+        An error behind text of the same read waits for ``check``, so that the text is not lost.
+        """
+        self.check()
+        return self._join(self._parser.feed(data))
+
+    def check(self) -> None:
+        """Raises the error that stood behind the last text."""
+        if self._failure:
+            raise self._failure
+
+    def _join(self, events: Iterator[bytes]) -> str:
+        parts: list[str] = []
+        try:
+            parts.extend(map(self._read, events))  # keeps what was read before an error
+        except EngineError as error:
+            if not any(parts):
+                raise
+            self._failure = error
+        return "".join(parts)
 
     def end(self) -> str:
         """The text left at the end of the stream. Raises UpstreamUnavailable when it broke off."""
-        text = "".join([self._read(event) for event in self._parser.end()])
+        self.check()
+        text = self._join(self._parser.end())
         if not self._has_events:
             raise UpstreamInvalid("The provider answered without a single event. Is the base URL right?")
         if not self.is_finished:

@@ -18,6 +18,7 @@ DEFAULT_MIN_SCORE = 0.5
 GAP_RANK = 5
 HIGHEST_SPARSE = 3.0
 NEAR_BEST_SPARSE = 0.9
+LARGEST_MEASURED = 600  # chunks; larger chatbots are judged like this one, since nothing larger was fitted
 
 Features = Mapping[str, float]
 
@@ -75,7 +76,7 @@ def measure(outcome: SearchOutcome) -> dict[str, float]:
     """The figures that decide; those with a cosine are missing when no hit has one."""
     statistics = outcome.statistics
     sparse = max((hit.sparse or 0.0 for hit in outcome.hits), default=0.0)
-    size = math.log1p(statistics.chunks)
+    size = math.log1p(min(statistics.chunks, LARGEST_MEASURED))
     features = {
         "sparse": min(sparse / statistics.idf_total, HIGHEST_SPARSE) if statistics.idf_total else 0.0,
         "coverage": statistics.best_coverage,

@@ -86,6 +86,7 @@ async def test_lasting_trouble_ends_after_three_attempts(
 async def test_nothing_is_tried_again_once_text_was_given(
     provider: Provider, fault: str, error: type[EngineError]
 ) -> None:
+    provider[0].settings.tokens_per_second = 100
     model, text = chat(provider, fault), ""
     with pytest.raises(error):  # noqa: PT012 - the text before the error counts
         async for event in model.stream(ChatPrompt("When?", [])):
