@@ -44,7 +44,7 @@ logger = logging.getLogger("chatsphere.training")
 RECIPE: Final = 1
 CHUNKS_A_TRANSACTION: Final = 256
 TEXTS_A_CALL: Final = 128  # at first; then 32 to 512, by how fast the embedder is
-SLICE_SECONDS: Final = 300.0  # a long run makes room for others, and goes on where it stopped
+SLICE_SECONDS: Final = 30.0  # a long run makes room for others, and goes on where it stopped
 
 Status = TrainingSource.Status
 Searchable = TrainingSource.Searchable
