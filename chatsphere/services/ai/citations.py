@@ -17,6 +17,7 @@ from chatsphere.services.types import SearchHit
 from chatsphere.services.vector_store.analysis import count_terms
 
 LEAST_SUPPORT = 0.34  # share of a statement's words that its quote must have
+FALLBACK_LANGUAGE = "en"  # of a chatbot without one; both sides are stemmed alike, so others lose little
 TWO_SENTENCES_GAIN = 0.2  # a quote of two sentences must support this much more than one
 
 _NUMBERS = r"\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*"
@@ -58,7 +59,7 @@ class CitationScanner:
 
     def __init__(self, passages: Sequence[SearchHit], *, language: str = "") -> None:
         self._passages = passages
-        self._language = language
+        self._language = language or FALLBACK_LANGUAGE
         self._held = ""
         self._in_code = False
         self._parts: list[str] = []
@@ -147,7 +148,7 @@ def scan_answer(text: str, passages: Sequence[SearchHit], *, language: str = "")
     return scanner.text, scanner.report()
 
 
-def find_quote(statement: str, number: int, passage: SearchHit, language: str = "") -> Citation:
+def find_quote(statement: str, number: int, passage: SearchHit, language: str = FALLBACK_LANGUAGE) -> Citation:
     """The place of the passage that supports the statement best: itself where it stands there word for word, else one sentence,
     else two neighbours."""
     place = passage.text.find(statement) if statement else -1

@@ -31,6 +31,7 @@ from chatsphere.services.vector_store.analysis import count_terms
 MAX_CANDIDATES = 10
 MAX_SENTENCES = 3
 RANK_COST = 0.1
+FALLBACK_LANGUAGE = "en"  # of a chatbot without one; both sides are stemmed alike, so others lose little
 NEAR_BEST = 0.25  # a further sentence may score this much less than the best
 LEAST_SCORE = 0.25  # below, nothing in the passages supports an answer
 
@@ -80,6 +81,7 @@ def preselect(
     sentences = [
         (index, sentence) for index, passage in enumerate(passages) for sentence in split_sentences(passage.text)
     ]
+    language = language or FALLBACK_LANGUAGE
     terms = [set(count_terms(_words_of(passages[index], sentence), language)) for index, sentence in sentences]
     weights = _idf(set(count_terms(question, language)), terms)
     found = [

@@ -115,3 +115,11 @@ def test_at_most_three_and_only_near_the_best(passage: Passage) -> None:
 def test_pieces_join_to_one_text() -> None:
     pieces = answer_text([PickedSentence(0, 0, 4, "One.", 1.0), PickedSentence(2, 0, 4, "Two.", 0.9)])
     assert "".join(pieces) == "One. [1] Two. [3]"
+
+
+async def test_a_chatbot_without_a_language_answers_too(passage: Passage) -> None:
+    events = [
+        event
+        async for event in ExtractiveChatModel(None).stream(ChatPrompt("When is a refund paid?", [passage(REFUNDS)]))
+    ]
+    assert events[0] == TextDelta("Refunds are paid within 14 days of the return. [1]")
