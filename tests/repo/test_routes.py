@@ -6,6 +6,7 @@ named in PUBLIC, fails the suite: whoever adds one says here what it is.
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -39,6 +40,8 @@ PUBLIC = {
 }
 # Routes whose answers do not depend on a chatbot or on what lies below one.
 NOT_BELOW_A_CHATBOT = ("session_id", "workspace_id", "key_id", "endpoint_id", "delivery_id")
+# These read the body before they look for the chatbot, which the same query then finds.
+READ_FIRST = {"/chat/": {"message": "Hello?"}, "/search/": {"query": "Hello?"}}
 
 
 class World:
@@ -126,7 +129,8 @@ def _filled(path: str, world: World) -> str:
 def _ask(client: Any, method: str, path: str) -> Any:
     if method == "get":
         return client.get(path)
-    return client.generic(method.upper(), path, b"{}", content_type="application/json")
+    body = next((body for end, body in READ_FIRST.items() if path.endswith(end)), {})
+    return client.generic(method.upper(), path, json.dumps(body), content_type="application/json")
 
 
 def _text(answer: Any) -> str:

@@ -21,7 +21,7 @@ class VisitorSerializer(StrictSerializer):
 
     external_id = serializers.CharField(max_length=200, help_text=_("Your own id of this person."))
     name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    email = serializers.EmailField(required=False, allow_blank=True)
     attributes = serializers.JSONField(required=False, default=dict)
 
     def validate_attributes(self, value: Any) -> dict[str, Any]:
