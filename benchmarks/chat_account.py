@@ -28,7 +28,7 @@ def _account() -> dict[str, str]:
     from chatsphere.apps.users.models import Plan, Workspace
 
     user = get_user_model().objects.create_user(username="bench", email="bench@example.com", password="bench-Pass-42")
-    workspace = user.default_workspace
+    workspace: Workspace = user.default_workspace  # type: ignore[assignment]  # it was made with the person
     Workspace.objects.filter(pk=workspace.pk).update(plan=Plan.objects.get(code="enterprise"))
     key = create_key(workspace_id=workspace.pk, created_by=user.pk, name="bench", scopes=["chat"])
     chatbot = Chatbot.objects.create(workspace=workspace, name="Bench", slug="bench", configuration={"min_score": 0})

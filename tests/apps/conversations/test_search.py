@@ -1,0 +1,48 @@
+"""POST /api/v1/chatbots/{id}/search/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from tests.apps.conversations.world import TEXT, Caller, teach
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def found(caller: Caller, chatbot: Any, query: str, **more: Any) -> list[Any]:
+    response = await caller.post(f"/api/v1/chatbots/{chatbot.pk}/search/", {"query": query, **more})
+    assert response.status_code == 200, response.content
+    results: list[Any] = response.json()["results"]
+    return results
+
+
+async def test_the_best_passage_comes_first_with_its_place(caller: Caller, chatbot: Any) -> None:
+    first, *others = await found(caller, chatbot, "spare chargers")
+    assert first["rank"] == 1
+    assert TEXT[first["char_start"] : first["char_end"]] == first["text"]
+    assert "locker B-17" in first["text"]
+    assert first["scores"]["sparse"] > 0
+    assert all(first["score"] >= other["score"] for other in others)
+
+
+async def test_k_and_filters_narrow_it(caller: Caller, chatbot: Any) -> None:
+    other = await sync_to_async(teach)(chatbot, "Chargers for bicycles stand in the yard.", title="Yard")
+    assert len(await found(caller, chatbot, "chargers", k=1)) == 1
+    only = await found(caller, chatbot, "chargers", filters={"document_ids": [str(other.pk)]})
+    assert {result["document_id"] for result in only} == {str(other.pk)}
+    assert await found(caller, chatbot, "chargers", filters={"source_ids": []}) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"query": ""}, {"query": "x", "k": 0}, {"query": "x", "k": 51}, {"query": "x", "filters": {"color": "red"}}],
+)
+async def test_what_makes_no_sense_is_422(caller: Caller, chatbot: Any, body: Any) -> None:
+    assert (await caller.post(f"/api/v1/chatbots/{chatbot.pk}/search/", body)).status_code == 422
+
+
+async def test_strangers_find_nothing(stranger: Caller, chatbot: Any) -> None:
+    assert (await stranger.post(f"/api/v1/chatbots/{chatbot.pk}/search/", {"query": "chargers"})).status_code == 404
