@@ -1,6 +1,6 @@
 """Which chunk lengths find answers best: share of the answer's characters within the best 1,000 words of context.
 
-    python -m benchmarks.chunking_sweep [--words 60,80,110,150,200,300] [--set chunking_a]
+    python -m benchmarks.chunking_sweep [--words 60,80,110,150,200,300] [--max-tokens 256] [--set chunking_a]
 
 Over `../shared/data/chunking_a`, whose questions name the exact characters that answer them. All its documents are searched
 together, by BM25 and MiniLM with their z-scores mixed half and half, as the product does. The last chunk is cut where the
@@ -145,6 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--words", default="60,80,110,150,200,300")
     parser.add_argument("--set", default="chunking_a")
+    parser.add_argument("--max-tokens", type=int, default=256, help="MiniLM reads 256 whole")
     arguments = parser.parse_args()
     folder = DATA / arguments.set
     rows = [json.loads(line) for line in (folder / "docs.jsonl").open()]
@@ -152,8 +153,7 @@ def main() -> None:
     print("| target words | chunks | median words | answer found | found whole | precision | seconds |")
     print("|---|---|---|---|---|---|---|")
     for target in map(int, arguments.words.split(",")):
-        limit = max(256, target * 3)
-        settings = ChunkSettings(target_words=target, max_words=int(target * 1.6), max_tokens=limit)
+        settings = ChunkSettings(target_words=target, max_words=int(target * 1.6), max_tokens=arguments.max_tokens)
         result = measure(rows, questions, settings)
         print(
             f"| {target} | {result.chunks} | {result.median_words:.0f} | {result.answer_share:.3f} | {result.whole_share:.3f} "

@@ -25,6 +25,7 @@ Reader = Callable[[Source], ExtractedDocument]
 _HERE = __name__
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 MARKDOWN = "text/markdown"
+PDF = "application/pdf"
 ZIP = "application/zip"
 
 # Media type → module of its reader (each has ``read``). Imported when first needed: a worker that sees no PDF loads no PDFium.
@@ -33,7 +34,7 @@ READERS: Mapping[str, str] = {
     MARKDOWN: f"{_HERE}.markdown",
     "text/html": f"{_HERE}.html",
     "application/xhtml+xml": f"{_HERE}.html",
-    "application/pdf": f"{_HERE}.pdf",
+    PDF: f"{_HERE}.pdf",
     f"{_OFFICE}.wordprocessingml.document": f"{_HERE}.docx",
     f"{_OFFICE}.spreadsheetml.sheet": f"{_HERE}.xlsx",
     f"{_OFFICE}.presentationml.presentation": f"{_HERE}.pptx",
@@ -107,8 +108,11 @@ def read_document(
 
 
 def finish(document: ExtractedDocument) -> ExtractedDocument:
-    """Add what every format needs: the language, a title where headings give one, and the figures of the quality report."""
-    title = document.title or heading_title(document.text, document.blocks)
+    """Add what every format needs: the language, the quality report, and a title where headings give one.
+
+    A PDF without a title of its own keeps none: its file's name tells more than the largest words of its cover.
+    """
+    title = document.title or ("" if document.media_type == PDF else heading_title(document.text, document.blocks))
     language = document.language or detect_language(document.text)
     return replace(document, title=title, language=language, report=_report(document, language))
 

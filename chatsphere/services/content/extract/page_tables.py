@@ -12,6 +12,7 @@ from chatsphere.services.content.extract.page_layout import Row, Segment
 _CURRENCY = re.compile(r"[(]?[$€£¥][(]?\Z")
 _SUFFIX = re.compile(r"[)%*†‡]+\Z")
 _MAX_GAP = 2.6  # of a row's height: more white space ends a table
+_HEADER_ROWS = 2  # that a table may have above its first row of several cells
 _MAX_LABELS = 3  # rows in a row that hold a label alone
 
 
@@ -22,16 +23,30 @@ def parts(rows: Sequence[Row]) -> Iterator[tuple[bool, list[Row]]]:
     while index < len(rows):
         end = _table_end(rows, index)
         if end > index:
-            if plain:
-                yield False, plain
-                plain = []
-            yield True, list(rows[index:end])
+            header = _header_above(plain, rows[index], rows)
+            if len(plain) > header:
+                yield False, plain[: len(plain) - header]
+            yield True, [*plain[len(plain) - header :], *rows[index:end]]
+            plain = []
             index = end
         else:
             plain.append(rows[index])
             index += 1
     if plain:
         yield False, plain
+
+
+def _header_above(above: Sequence[Row], first: Row, rows: Sequence[Row]) -> int:
+    """How many of the rows above a table stand over its columns, away from the left margin, and so belong to its header."""
+    left = min(row.left for row in rows)
+    width = max(row.right for row in rows) - left
+    count, below = 0, first
+    for row in reversed(above[-_HEADER_ROWS:]):
+        is_over_columns = row.left > left + 0.4 * width and below.top - row.bottom < row.height
+        if not is_over_columns or _is_prose(row, width):
+            break
+        count, below = count + 1, row
+    return count
 
 
 def grid(rows: Sequence[Row]) -> list[list[str]]:

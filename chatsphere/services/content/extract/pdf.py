@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
@@ -32,6 +33,8 @@ _PAGE_NUMBER = re.compile(
     r"(?:page|seite|página|p\.)?\s*[-–|]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*[-–|]?(?:\s*(?:of|/|von|de)\s*\d{1,4})?\Z", re.I
 )
 _LEADERS = re.compile(r"[._·…]{5,}")  # dots that lead to a page number, lines to write on
+_BOLD = re.compile(rb"bold|black|heavy|demi", re.IGNORECASE)
+_NO_HEADING = re.compile(r"[☐☒☑□■✓]|\A\(.*\)\Z|\A\W*\Z")
 _MIN_HEIGHT = 1.5  # points: smaller text cannot be read
 _EDGE_ROWS = 3  # rows at the top and bottom of a page that may be running headers or footers
 
@@ -47,7 +50,6 @@ class _Page:
 class _Styles:
     """What sizes mean in this document."""
 
-    body: float
     levels: dict[float, int] = field(default_factory=dict)  # rounded height → heading level
 
     def level_of(self, height: float) -> int:
@@ -146,6 +148,7 @@ class _PageReader:
         self._box = page.get_bbox()
         self._rect = pdfium_c.FS_RECTF()
         self._reference = ctypes.byref(self._rect)
+        self._name = ctypes.create_string_buffer(128)
 
     def words(self) -> list[list[Word]]:
         """The page's words, those that stand upright together, then those turned otherwise (stamps, axes)."""
@@ -192,7 +195,12 @@ class _PageReader:
         placed = _turned(left, bottom, right, top, turn, self._box)
         if placed[3] - placed[1] < _MIN_HEIGHT:
             return None
-        return Word(text, *placed, is_bold=pdfium_c.FPDFText_GetFontWeight(self._raw, start) >= 600)
+        return Word(text, *placed, is_bold=self._is_bold(start))
+
+    def _is_bold(self, index: int) -> bool:
+        """By the font's name; weights that fonts declare are often wrong."""
+        size = pdfium_c.FPDFText_GetFontInfo(self._raw, index, self._name, len(self._name), None)
+        return size > 0 and bool(_BOLD.search(self._name.value))
 
     def _place(self, index: int) -> tuple[float, float, float, float] | None:
         if not pdfium_c.FPDFText_GetLooseCharBox(self._raw, index, self._reference):
@@ -225,21 +233,36 @@ def _turned(
 
 
 def _remove_running_lines(pages: Sequence[_Page]) -> None:
-    """Lines at a page's edge that come back, digits aside, on at least three pages and a fifth of them; and page numbers."""
+    """Lines at a page's edge that come back, digits aside, on at least three pages and a fifth of them; and page numbers.
+
+    A page on which nothing else would be left keeps its lines: there they are the content.
+    """
     edges = [_edge_rows(page) for page in pages]
     counts = Counter(key for rows in edges for key in {_running_key(row) for row in rows})
     needed = max(3, len(pages) // 5)
     for page, rows in zip(pages, edges, strict=True):
         doomed = {id(row) for row in rows if counts[_running_key(row)] >= needed or _PAGE_NUMBER.match(row.text)}
-        page.rows_by_zone = [
-            kept for zone in page.rows_by_zone if (kept := [row for row in zone if id(row) not in doomed])
-        ]
+        kept = [[row for row in zone if id(row) not in doomed] for zone in page.rows_by_zone]
+        if any(kept):
+            page.rows_by_zone = [zone for zone in kept if zone]
 
 
 def _edge_rows(page: _Page) -> list[Row]:
+    """The rows at the top and bottom that lie in the margins, or stand apart from the rest (where footers follow the text)."""
     rows = sorted((row for zone in page.rows_by_zone for row in zone), key=lambda row: row.top)
-    at_edge = rows[:_EDGE_ROWS] + rows[_EDGE_ROWS:][-_EDGE_ROWS:]
-    return [row for row in at_edge if row.bottom < page.height * 0.15 or row.top > page.height * 0.85]
+    top = rows[: max(_apart(rows), sum(row.bottom < page.height * 0.15 for row in rows[:_EDGE_ROWS]))]
+    rest = rows[len(top) :]
+    bottom = max(_apart(rest[::-1]), sum(row.top > page.height * 0.8 for row in rest[-_EDGE_ROWS:]))
+    return top + rest[len(rest) - bottom :]
+
+
+def _apart(rows: Sequence[Row]) -> int:
+    """How many rows, from the first on, come before the first gap; 0 without a gap among the first few."""
+    for index, (row, following) in enumerate(pairwise(rows[: _EDGE_ROWS + 1])):
+        gap = max(following.top - row.bottom, row.top - following.bottom)
+        if gap > 1.5 * row.height:
+            return index + 1
+    return 0
 
 
 def _running_key(row: Row) -> str:
@@ -254,22 +277,33 @@ def _rounded(height: float) -> float:
 
 
 def _styles(pages: Sequence[_Page]) -> _Styles:
-    """The commonest size is the body's; the larger ones, largest first, are headings."""
+    """The commonest size is the body's; the larger ones, largest first, are headings.
+
+    Sizes of the first page alone belong to a title or cover: the largest is a main heading, the others are the least of all, so
+    that what stands on a cover is not above the whole document.
+    """
     weights: Counter[float] = Counter()
-    for page in pages:
-        for zone in page.rows_by_zone:
-            for row in zone:
-                weights[_rounded(row.height)] += len(row.text)
+    found_on: dict[float, set[int]] = {}
+    for number, page in enumerate(pages):
+        for row in (row for zone in page.rows_by_zone for row in zone):
+            weights[_rounded(row.height)] += len(row.text)
+            found_on.setdefault(_rounded(row.height), set()).add(number)
     body = weights.most_common(1)[0][0] if weights else 10.0
     total = sum(weights.values())
     larger = sorted((size for size in weights if size >= body * 1.12 and weights[size] < total * 0.2), reverse=True)
+    cover = [size for size in larger if found_on[size] == {0} and size != larger[0]] if len(pages) > 2 else []
+    return _Styles({**_levels([size for size in larger if size not in cover]), **dict.fromkeys(cover, 6)})
+
+
+def _levels(sizes: Sequence[float]) -> dict[float, int]:
+    """Sizes from the largest down; those within six per cent of each other share a level."""
     levels: dict[float, int] = {}
     level, last = 0, float("inf")
-    for size in larger:
+    for size in sizes:
         if size < last * 0.94:
             level, last = level + 1, size
         levels[size] = min(level, 5)
-    return _Styles(body, levels)
+    return levels
 
 
 # --- composing ---
@@ -283,7 +317,7 @@ class _Composer:
         self._vocabulary = vocabulary
         self._styles = styles
         self._outline = outline
-        self._bold_level = min(max(styles.levels.values(), default=0) + 1, 6)
+        self._bold_level = min(max((level for level in styles.levels.values() if level < 6), default=0) + 1, 6)
 
     def compose(self, pages: Sequence[_Page]) -> None:
         for page in pages:
@@ -331,7 +365,7 @@ class _Composer:
             self._builder.list_items(entries)
 
     def _level(self, rows: Sequence[Row], text: str) -> int:
-        if len(text) > 200 or len(rows) > 4 or not re.search(r"[^\W\d_]{2}", text):
+        if len(text) > 200 or len(rows) > 4 or _NO_HEADING.search(text) or not re.search(r"[^\W\d_]{2}", text):
             return 0
         if known := self._outline.get(_key(text)):
             return known
