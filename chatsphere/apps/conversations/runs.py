@@ -10,22 +10,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import psycopg
+from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 
 from chatsphere.apps.conversations import event_store
 from chatsphere.apps.conversations.answer import Draft
 from chatsphere.apps.conversations.event_store import Batch
 from chatsphere.apps.conversations.prepared import PreparedTurn
+from chatsphere.apps.conversations.sayings import interrupted_message
 from chatsphere.apps.conversations.turn import SQL, record_turn, stream_turn
+from chatsphere.apps.users.credentials import is_still_good
 from chatsphere.core.async_database import autocommit
-from chatsphere.core.exceptions import ApiError, Unavailable, as_api_error
+from chatsphere.core.exceptions import ApiError, Unauthenticated, Unavailable, as_api_error
 from chatsphere.core.lifespan import at_shutdown
 from chatsphere.core.sse import PING_SECONDS, EventLog
 from chatsphere.services.types import FinishReason
@@ -33,11 +36,18 @@ from chatsphere.services.types import FinishReason
 logger = logging.getLogger("chatsphere.conversations")
 TICK_SECONDS = 0.2
 PERSIST_TICKS = 5  # once a second
+RIGHTS_TICKS = 20  # every four seconds
 KEEP_ENDED_SECONDS = 10.0
 GRACE_SECONDS = 4.0  # for answers in the making when the process ends
 RECORD_ATTEMPTS = 6
 RECORD_PAUSE_SECONDS = 0.5
 DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout)
+
+
+_REASONS: dict[str, Callable[[], ApiError]] = {
+    "shutdown": lambda: Unavailable(interrupted_message(), type="interrupted"),
+    "revoked": lambda: Unauthenticated(_("The credential of this stream is no longer valid.")),
+}
 
 
 class Run:
@@ -95,11 +105,9 @@ class Run:
             self._failed(exception)
 
     def _interrupted(self) -> None:
-        if self._reason == "shutdown":
-            message = "The server is restarting. Please ask again."
-            self.draft.error, self.draft.finish_reason = Unavailable(message, type="interrupted"), FinishReason.ERROR
-        else:
-            self.draft.finish_reason = FinishReason.CANCELLED
+        self.draft.finish_reason = FinishReason.CANCELLED
+        if self._reason in _REASONS:
+            self.draft.error, self.draft.finish_reason = _REASONS[self._reason](), FinishReason.ERROR
 
     def _failed(self, exception: Exception) -> None:
         error = as_api_error(exception)
@@ -163,6 +171,8 @@ class Keeper:
             if self._ticks % PERSIST_TICKS == 0:
                 await self._persist([run for run in runs if run.ended_at is None])
                 self._ping_and_forget(runs)
+            if self._ticks % RIGHTS_TICKS == 0:
+                await self._stop_what_lost_its_rights([run for run in runs if run.ended_at is None])
 
     async def _mirror(self, runs: Sequence[Run]) -> None:
         news = [(run, len(run.log.frames)) for run in runs if len(run.log.frames) > run.mirrored]
@@ -188,6 +198,18 @@ class Keeper:
         for run in runs:
             if kept.get(run.turn.answer_id, True):  # somebody cancelled it, or ended its row
                 run.cancel()
+
+    async def _stop_what_lost_its_rights(self, runs: Sequence[Run]) -> None:
+        """A key that was revoked, a session that ended, a workspace that was suspended: open streams end with it."""
+        for principal in {run.turn.question.principal for run in runs}:
+            try:
+                is_good = await is_still_good(principal)
+            except DATABASE_AWAY as error:
+                logger.warning("Rights could not be looked at again: %s", error)
+                return
+            for run in runs:
+                if not is_good and run.turn.question.principal == principal:
+                    run.cancel("revoked")
 
     def _ping_and_forget(self, runs: Sequence[Run]) -> None:
         now = time.monotonic()

@@ -185,3 +185,17 @@ async def test_the_servers_goodbye_reaches_the_runs(caller: Caller, chatbot: Any
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     events = parse(start + b"".join([piece async for piece in stream]))
     assert events[-1][2]["message"]["finish_reason"] == "stop"
+
+
+async def test_a_suspended_workspace_loses_its_open_streams(
+    caller: Caller, chatbot: Any, alice: Any, model: ScriptedModel
+) -> None:
+    model.gate = asyncio.Semaphore(1)
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    start = await read_until(stream, "message.delta")
+    await change(alice.default_workspace, is_suspended=True)
+    began = time.monotonic()
+    events = parse(start + b"".join([piece async for piece in stream]))
+    assert time.monotonic() - began < 5
+    assert (events[-1][1], events[-1][2]["type"]) == ("error", "unauthenticated")
+    assert model.was_closed
