@@ -36,12 +36,13 @@ def load(environment: Mapping[str, str]) -> None:
     # Worker pools of BLAS would be such threads; vectors here are small.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _limit_arenas()
+    gc.disable()  # while everything that is made stays
     for module in MODULES:
         import_module(module)
     _load_urls_and_tasks()
     _refuse_threads()
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def migrate() -> int:
