@@ -11,6 +11,7 @@ from django.utils import timezone
 from chatsphere.apps.users import mail, quota
 from chatsphere.apps.users.models import QuotaCounter, Session
 from chatsphere.apps.users.named_sql import execute
+from chatsphere.core import idempotency
 
 KEEP_DAYS_OF_CHATBOTS = timedelta(days=40)
 KEEP_ENDED_SESSIONS = timedelta(days=90)
@@ -37,8 +38,9 @@ def release_expired_quota() -> None:
 
 @shared_task
 def forget_old_rows() -> None:
-    """Drop attempts of the day before yesterday, counters of past days of chatbots, sessions that ended long ago."""
+    """Drop attempts of the day before yesterday, answers kept for repeated requests, counters of past days of chatbots, sessions that ended long ago."""
     execute("forget_old_attempts", {})
+    idempotency.forget_expired()
     now = timezone.now()
     past_days = QuotaCounter.objects.filter(metric__startswith="chatbot:")
     past_days.filter(period__lt=(now - KEEP_DAYS_OF_CHATBOTS).date(), reserved=0).delete()

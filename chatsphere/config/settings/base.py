@@ -204,6 +204,7 @@ MIDDLEWARE = [
     "chatsphere.core.middleware.inline.SecurityMiddleware",
     "chatsphere.core.middleware.inline.LocaleMiddleware",
     "chatsphere.core.middleware.errors.ErrorMiddleware",
+    "chatsphere.apps.users.middleware.IdempotencyMiddleware",
     "chatsphere.core.middleware.admin_only.SessionMiddleware",
     "chatsphere.core.middleware.admin_only.AuthenticationMiddleware",
     "chatsphere.core.middleware.admin_only.MessageMiddleware",

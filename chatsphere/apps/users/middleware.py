@@ -1,0 +1,90 @@
+"""Repeated POSTs: finds out who asks and hands over to ``core.idempotency``. Requests without the header pass by untouched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from chatsphere.apps.users.credentials import authenticate, authenticate_async
+from chatsphere.core import idempotency
+from chatsphere.core.addresses import client_address
+from chatsphere.core.exceptions import ApiError, as_api_error
+from chatsphere.core.middleware.errors import error_response
+from chatsphere.core.principal import Principal
+
+REFUSALS = (ApiError, RequestDataTooBig)
+
+
+@sync_and_async_middleware
+def IdempotencyMiddleware(get_response: Any) -> Any:  # noqa: N802 - named like the classes beside it
+    """The credential is checked before an earlier answer is shown; the view checks it again, as always."""
+
+    async def run_async(request: HttpRequest) -> Any:
+        return await (_once_async(request, get_response) if _is_asked_for(request) else get_response(request))
+
+    def run(request: HttpRequest) -> Any:
+        return _once(request, get_response) if _is_asked_for(request) else get_response(request)
+
+    return run_async if iscoroutinefunction(get_response) else run
+
+
+async def _once_async(request: HttpRequest, get_response: Any) -> HttpResponseBase:
+    try:
+        principal = await authenticate_async(**_credential(request))
+        ticket = idempotency.ticket_for(request, _owner(request, principal))
+        earlier = await idempotency.begin_async(ticket)
+    except REFUSALS as error:
+        return _refused(error)
+    if earlier is not None:
+        return earlier
+    try:
+        response: HttpResponseBase = await get_response(request)
+    except BaseException:  # also a client that went away: the work did not end
+        await idempotency.forget_async(ticket)
+        raise
+    await idempotency.finish_async(ticket, response)
+    return response
+
+
+def _once(request: HttpRequest, get_response: Any) -> HttpResponseBase:
+    try:
+        principal = authenticate(**_credential(request))
+        ticket = idempotency.ticket_for(request, _owner(request, principal))
+        earlier = idempotency.begin(ticket)
+    except REFUSALS as error:
+        return _refused(error)
+    if earlier is not None:
+        return earlier
+    try:
+        response: HttpResponseBase = get_response(request)
+    except BaseException:
+        idempotency.forget(ticket)
+        raise
+    idempotency.finish(ticket, response)
+    return response
+
+
+def _refused(error: Exception) -> HttpResponseBase:
+    return error_response(as_api_error(error) or ApiError())
+
+
+def _is_asked_for(request: HttpRequest) -> bool:
+    return request.method == "POST" and idempotency.HEADER in request.headers and not request.path.startswith("/admin/")
+
+
+def _credential(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "authorization": request.headers.get("Authorization"),
+        "workspace": request.headers.get("X-Workspace") or None,
+    }
+
+
+def _owner(request: HttpRequest, principal: Principal | None) -> str:
+    if principal is None:
+        return f"address:{client_address(request)}"
+    return f"{principal.workspace_id.hex}:{principal.kind.value}:{principal.pk.hex}"
