@@ -74,14 +74,14 @@ class ApiClient:
         return found
 
     def upload(self, chatbot_id: str, path: Path, name: str) -> Mapping[str, Any]:
-        """One file as a new source; waits and tries again when the server asks to slow down."""
+        """One file as a new source named ``name``; waits and tries again when the server asks to slow down."""
         with path.open("rb") as file:
             data = file.read()
         answer = self._call(
             "POST",
             f"/api/v1/chatbots/{chatbot_id}/sources/",
-            data={"source_type": "file"},
-            files=[("file", (name, data))],
+            data={"source_type": "file", "name": name},
+            files=[("file", (path.name, data))],
             headers={"Idempotency-Key": uuid4().hex},
         )
         source: Mapping[str, Any] = answer[0] if isinstance(answer, list) else answer

@@ -20,8 +20,8 @@ from chatsphere.embedded.stack import Stack
 
 OWN_DOCS = Path(__file__).resolve().parents[2] / "docs"
 QUESTIONS = (
-    "How does ChatSphere keep work that must not be lost?",
-    "How are search scores of words and vectors combined?",
+    "For how long can a deleted chatbot be restored?",
+    "How long does a worker hold a lease?",
     "Which variable sets the largest file that may be uploaded?",
     "Who won the football world cup in 1974?",
 )
