@@ -43,7 +43,7 @@ def demo(docs: Path | None, questions: Sequence[str], host: str, port: int, data
     console = Console(soft_wrap=True, highlight=False)
     began = time.monotonic()
     folder = docs or OWN_DOCS
-    items = [item for item in find_files([folder])]
+    items = list(find_files([folder]))
     if not items:
         raise Failure(f"There is no file to read in {folder}.")
     console.print("Starting PostgreSQL, Redis, embedding model, web, worker and beat …")
