@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -80,7 +81,7 @@ class CursorPagination(BasePagination):
         raw = request.query_params.get("limit")
         if raw is None:
             return self.page_size
-        if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:6]) <= self.max_page_size:
+        if not (raw.isascii() and raw.isdigit() and len(raw) <= 6 and 1 <= int(raw) <= self.max_page_size):
             raise Invalid(fields={"limit": [_("Give a number between 1 and %(most)s.") % {"most": self.max_page_size}]})
         return int(raw)
 
@@ -161,10 +162,21 @@ def _encode(ordering: str, direction: Direction, field: Field[Any, Any], row: An
 def _decode(raw: str, field: Field[Any, Any]) -> Cursor:
     padded = raw.encode("ascii") + b"=" * (-len(raw) % 4)
     ordering, direction, value, row_id = json.loads(urlsafe_b64decode(padded))
-    if direction not in ("next", "previous") or not isinstance(value, str) or "\x00" in value:
+    if direction not in ("next", "previous") or not (isinstance(value, str) and isinstance(row_id, str)):
         raise ValueError(direction)
+    if "\x00" in value:
+        raise ValueError(value)
     value.encode()  # lone surrogates
-    return Cursor(ordering, direction, field.to_python(value), UUID(row_id))
+    return Cursor(ordering, direction, _within_bounds(field.to_python(value)), UUID(row_id))
+
+
+def _within_bounds(value: Any) -> Any:
+    """Times in UTC, as PostgreSQL refuses some offsets that Python takes. Raises ValueError for one without a zone, OverflowError."""
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ValueError(value)
+    return value.astimezone(UTC)
 
 
 def _bad_cursor() -> Invalid:

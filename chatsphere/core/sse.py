@@ -48,7 +48,7 @@ def last_event_id(header: str | None) -> int:
     """The number after which a client wants to go on; 0 when it says nothing. Raises Malformed for anything but a number."""
     if not header:
         return 0
-    if not (header.isascii() and header.isdigit() and int(header[:17]) <= _LAST_POSSIBLE):
+    if not (header.isascii() and header.isdigit() and len(header) <= 16 and int(header) <= _LAST_POSSIBLE):
         raise Malformed(_("Last-Event-ID must be the id of an event of this stream."))
     return int(header)
 
