@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from chatsphere.apps.users.models import AuditEvent, Invitation, Role
-from chatsphere.apps.users.serializers import MAX_TOKEN, password_field
+from chatsphere.apps.users.serializers import MAX_TOKEN, ProfileSerializer, SessionSerializer, password_field
 from chatsphere.core.serializers import StrictSerializer
 
 
@@ -51,6 +51,10 @@ class EmailSerializer(StrictSerializer):
 class ChangePasswordSerializer(StrictSerializer):
     current_password = password_field()
     new_password = password_field()
+
+
+class PasswordSerializer(StrictSerializer):
+    password = password_field()
 
 
 class ConfirmResetSerializer(StrictSerializer):
@@ -97,3 +101,13 @@ class QuotaSerializer(serializers.Serializer[Any]):
 
 class WorkspaceUsageSerializer(serializers.Serializer[Any]):
     quotas = QuotaSerializer(many=True)
+
+
+class PersonalDataSerializer(serializers.Serializer[Any]):
+    """What is stored about a person."""
+
+    memberships = ProfileSerializer(many=True)
+    sessions = SessionSerializer(many=True)
+    audit_events = AuditEventSerializer(many=True)
+    date_joined = serializers.DateTimeField()
+    last_login = serializers.DateTimeField(allow_null=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, QuerySet
 
-from chatsphere.apps.users.models import Membership, Workspace
+from chatsphere.apps.users.models import AuditEvent, Membership, Session, User, Workspace
 from chatsphere.core.exceptions import NotFound
 
 
@@ -24,3 +25,16 @@ def workspaces_of(user_id: UUID) -> QuerySet[Workspace]:
     mine = Workspace.objects.filter(memberships__user_id=user_id, deleted_at=None)
     workspaces: QuerySet[Workspace] = mine.select_related("plan").annotate(role=F("memberships__role"))
     return workspaces
+
+
+def personal_data(user_id: UUID) -> dict[str, Any]:
+    """What is stored about a person; at most the newest 10,000 lines of the trail. Four queries."""
+    user = User.objects.get(pk=user_id)
+    memberships = Membership.objects.select_related("user", "workspace__plan").filter(user_id=user_id)
+    return {
+        "memberships": memberships.filter(workspace__deleted_at=None),
+        "sessions": Session.objects.filter(user_id=user_id).order_by("-id"),
+        "audit_events": AuditEvent.objects.filter(actor_id=user_id).order_by("-id")[:10_000],
+        "date_joined": user.date_joined,
+        "last_login": user.last_login,
+    }

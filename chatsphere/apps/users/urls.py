@@ -16,6 +16,8 @@ urlpatterns = [
     path("auth/password/reset/confirm/", passwords.ConfirmReset.as_view()),
     path("auth/email/verify/", passwords.VerifyEmail.as_view()),
     path("users/me/", people.MeView.as_view()),
+    path("users/me/delete/", people.DeleteMeView.as_view()),
+    path("users/me/export/", people.ExportMeView.as_view()),
     path("users/", people.MemberList.as_view()),
     path("workspaces/", people.WorkspaceList.as_view()),
     path("workspaces/<uuid:workspace_id>/", people.WorkspaceDetail.as_view()),

@@ -3,6 +3,7 @@
 from chatsphere.apps.users.actions.accounts import Registration, change_profile, register, register_quietly, sign_in
 from chatsphere.apps.users.actions.invitations import accept_invitation, invite, withdraw_invitation
 from chatsphere.apps.users.actions.keys import NewKey, create_key, revoke_key, rotate_key
+from chatsphere.apps.users.actions.leaving import delete_account, delete_workspace
 from chatsphere.apps.users.actions.members import change_role, remove_member, transfer_ownership
 from chatsphere.apps.users.actions.passwords import (
     change_password,
@@ -33,6 +34,8 @@ __all__ = [
     "confirm_reset",
     "create_key",
     "create_workspace",
+    "delete_account",
+    "delete_workspace",
     "end_session",
     "end_sessions",
     "invite",

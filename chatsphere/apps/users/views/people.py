@@ -13,8 +13,9 @@ from rest_framework.views import APIView
 
 from chatsphere.apps.users import actions
 from chatsphere.apps.users.audit import actor_of
+from chatsphere.apps.users.member_serializers import PasswordSerializer, PersonalDataSerializer
 from chatsphere.apps.users.models import Membership, Workspace
-from chatsphere.apps.users.selectors import membership_of, workspaces_of
+from chatsphere.apps.users.selectors import membership_of, personal_data, workspaces_of
 from chatsphere.apps.users.serializers import MemberSerializer, ProfileSerializer, WorkspaceSerializer
 from chatsphere.apps.users.views.auth import TAGS, validated
 from chatsphere.core.exceptions import NotFound
@@ -40,6 +41,26 @@ class MeView(APIView):
         if "user" in data:
             actions.change_profile(user_id=membership.user_id, **data["user"])
         return Response(ProfileSerializer(_my_membership(request)).data)
+
+
+class DeleteMeView(APIView):
+    permission_classes = (IsPerson,)
+
+    @extend_schema(tags=TAGS, request=PasswordSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Delete my account, and the workspaces that nobody else is in. 409 while a workspace needs me as its owner."""
+        data = validated(PasswordSerializer(data=request.data))
+        actions.delete_account(user_id=person_of(request), actor=actor_of(request), **data)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ExportMeView(APIView):
+    permission_classes = (IsPerson,)
+
+    @extend_schema(tags=TAGS, responses={200: PersonalDataSerializer})
+    def get(self, request: Request) -> Response:
+        """All that is stored about me as a person."""
+        return Response(PersonalDataSerializer(personal_data(person_of(request)), context={"request": request}).data)
 
 
 def _my_membership(request: Request) -> Membership:
@@ -103,6 +124,14 @@ class WorkspaceDetail(APIView):
                 actions.change_workspace(workspace=workspace, changes=data, actor=actor_of(request))
             ).data
         )
+
+    @extend_schema(tags=TAGS, responses={204: None})
+    def delete(self, request: Request, workspace_id: Any) -> Response:
+        """Delete a workspace, as owner. It answers nothing from now on; the operators can restore it for seven days."""
+        workspace = my_workspace(request, workspace_id)
+        require_role(workspace.role, "owner")
+        actions.delete_workspace(workspace_id=workspace.pk, user_id=person_of(request), actor=actor_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def my_workspace(request: Request, workspace_id: Any) -> Any:
