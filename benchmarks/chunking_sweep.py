@@ -81,7 +81,8 @@ class Index:
 
 
 def _z(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return (scores - scores.mean()) / (scores.std() or 1.0)
+    spread = float(scores.std()) or 1.0
+    return np.asarray((scores - scores.mean()) / spread)
 
 
 def place(rows: Sequence[dict[str, Any]], settings: ChunkSettings) -> list[Placed]:

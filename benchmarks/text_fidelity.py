@@ -94,7 +94,10 @@ def print_formats(formats: Collection[str]) -> None:
 
 def print_pages() -> None:
     folder = DATA / "htmltext_a"
-    precision, recall, grams_precision, grams_recall = [], [], [], []
+    precision: list[float] = []
+    recall: list[float] = []
+    grams_precision: list[float] = []
+    grams_recall: list[float] = []
     for line in (folder / "manifest.jsonl").open():
         row = json.loads(line)
         try:

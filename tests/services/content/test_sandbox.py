@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from unittest.mock import patch
 
 import pytest
 
@@ -35,19 +36,15 @@ def page(tmp_path: Path) -> Path:
 
 def read_under(limits: Limits, body: str) -> dict[str, str]:
     """What the server answers when the child runs ``body`` instead of a reader."""
-    original = child.read_document
     scope = {"os": os, "signal": signal, "time": time}
 
     def instead(*_: object, **__: object) -> None:
         exec(body, scope)
 
-    child.read_document = instead  # type: ignore[assignment]
-    try:
-        request = {"path": "x", "name": "x", "hint": None, "main_text_only": False, "member": ""}
+    request = {"path": "x", "name": "x", "hint": None, "main_text_only": False, "member": ""}
+    with patch.object(child, "read_document", instead):
         answer: dict[str, str] = json.loads(child._read_in_fork(request, limits))
-        return answer
-    finally:
-        child.read_document = original
+    return answer
 
 
 def test_both_ways_read_the_same(page: Path) -> None:

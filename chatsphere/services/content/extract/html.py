@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 from lxml import etree
@@ -158,9 +159,8 @@ def _language(tree: Element) -> str:
 
 
 def _add_main_text(tree: Element, builder: DocumentBuilder) -> None:
-    import trafilatura
-
     whole = len(" ".join(tree.text_content().split())) or 1
+    trafilatura = import_module("trafilatura")  # slow to import: only for web pages
     document: Any = trafilatura.bare_extraction(
         tree,
         include_comments=False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from lxml import etree
 
 from chatsphere.services.errors import BrokenDocument, LimitExceeded
@@ -27,7 +29,7 @@ def parse_xml(data: bytes, *, max_depth: int = 0) -> Element:
         collect_ids=False,
     )
     try:
-        root = etree.fromstring(data, parser)
+        root = cast("Element | None", etree.fromstring(data, parser))
     except (etree.XMLSyntaxError, ValueError) as error:
         raise BrokenDocument("This file is damaged: its XML cannot be read.") from error
     if root is None:
