@@ -41,7 +41,7 @@ def parse_xml(data: bytes, *, max_depth: int = 0) -> Element:
 
 def local_name(element: Element) -> str:
     """The tag without its namespace; ``""`` for comments, entities and processing instructions."""
-    tag = element.tag
+    tag: object = element.tag  # a function where the node is a comment
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
