@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.utils.module_loading import import_string
 
 from chatsphere.config import choose_settings
+from chatsphere.core.exceptions import Unauthenticated, answer_to
 from chatsphere.core.lifespan import Lifespan
 from chatsphere.core.middleware.body_limit import BodyLimit
 
 ROOM_FOR_FIELDS = 1024 * 1024  # of a multipart body, beside its files
+UPLOADS = "/sources/"  # where the path of an upload ends
 
 
 def body_limits() -> tuple[int, int]:
@@ -17,5 +20,22 @@ def body_limits() -> tuple[int, int]:
     return settings.MAX_UPLOAD_BYTES * settings.MAX_UPLOAD_FILES + ROOM_FOR_FIELDS, settings.MAX_JSON_BYTES
 
 
+async def may_upload(path: str, authorization: str | None) -> bool:
+    """Large bodies are taken in at one path only, and only from somebody who is known. Raises ApiError for a bad credential.
+
+    Costs a large upload one more look at its credential; the view asks again, for role and scope, too.
+    """
+    if not path.endswith(UPLOADS):
+        return False
+    authenticate = import_string("chatsphere.apps.users.credentials.authenticate_async")  # it needs the settings
+    try:
+        principal = await authenticate(authorization)
+    except Exception as error:
+        raise answer_to(error, f"an upload to {path}") from error
+    if principal is None:
+        raise Unauthenticated
+    return True
+
+
 choose_settings()
-application = Lifespan(BodyLimit(get_asgi_application(), body_limits))
+application = Lifespan(BodyLimit(get_asgi_application(), body_limits, may_upload))

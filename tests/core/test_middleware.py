@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from chatsphere.apps.users.actions import open_session
+from chatsphere.config.asgi import may_upload
+from chatsphere.core.async_database import close_pool
+from chatsphere.core.exceptions import Unauthenticated
 from chatsphere.core.middleware.body_limit import BodyLimit
 
 
@@ -33,12 +38,13 @@ async def test_async_requests_carry_one_too(async_client: Any) -> None:
 class Served:
     """A request through BodyLimit: what the application read, and what came back."""
 
-    def __init__(self, *, headers: dict[str, str], pieces: list[bytes]) -> None:
+    def __init__(self, *, headers: dict[str, str], pieces: list[bytes], path: str = "/") -> None:
         self.read: list[bytes] = []
         self.sent: list[Any] = []
         self.reached = False
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._pieces = self._messages(pieces)
+        self._path = path
 
     async def _messages(self, pieces: list[bytes]) -> AsyncIterator[dict[str, Any]]:
         for number, piece in enumerate(pieces, start=1):
@@ -53,12 +59,13 @@ class Served:
                 break
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    async def run(self, *, upload: int, other: int) -> Any:
+    async def run(self, *, upload: int, other: int, may_upload: Any = None) -> Any:
         async def send(message: Any) -> None:
             self.sent.append(message)
 
-        scope = {"type": "http", "headers": self._headers}
-        await BodyLimit(self.application, lambda: (upload, other))(scope, self._pieces.__anext__, send)
+        scope = {"type": "http", "path": self._path, "headers": self._headers}
+        limited = BodyLimit(self.application, lambda: (upload, other), may_upload)
+        await limited(scope, self._pieces.__anext__, send)
         return self.sent[0]["status"]
 
 
@@ -92,3 +99,59 @@ async def test_uploads_have_a_limit_of_their_own() -> None:
 
     assert await Served(headers=headers, pieces=[b"x" * 50]).run(upload=100, other=4) == 200
     assert await Served(headers=headers, pieces=[b"x" * 50]).run(upload=49, other=100) == 413
+
+
+@pytest.mark.parametrize("length", ["0" * 20 + "5", "0" * 5000 + "5"])
+async def test_zeros_do_not_hide_a_length_over_the_limit(length: str) -> None:
+    served = Served(headers={"content-length": length}, pieces=[b"abcde"])
+
+    assert await served.run(upload=100, other=4) == 413
+    assert not served.reached
+
+
+@pytest.mark.parametrize("length", [{"content-length": "50"}, {}])
+async def test_a_large_upload_is_only_taken_in_where_and_from_whom_it_may_come(length: dict[str, str]) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x", "authorization": "Bearer good", **length}
+    asked = []
+
+    async def may_upload(path: str, authorization: str | None) -> bool:
+        asked.append((path, authorization))
+        if authorization != "Bearer good":
+            raise Unauthenticated
+        return path == "/sources/"
+
+    async def status(path: str, **changes: str) -> Any:
+        served = Served(headers=headers | changes, pieces=[b"x" * 50], path=path)
+        return await served.run(upload=100, other=4, may_upload=may_upload), sum(map(len, served.read))
+
+    assert await status("/sources/") == (200, 50)
+    assert await status("/healthz") == (413, 0)
+    assert await status("/sources/", authorization="Bearer bad") == (401, 0)
+    assert asked[0] == ("/sources/", "Bearer good")
+
+
+async def test_a_small_upload_is_not_looked_at_twice() -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x", "content-length": "4"}
+
+    async def never(path: str, authorization: str | None) -> bool:
+        raise AssertionError
+
+    assert await Served(headers=headers, pieces=[b"abcd"]).run(upload=100, other=4, may_upload=never) == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_platform_takes_large_bodies_from_people_only(alice: Any) -> None:
+    signed_in = f"Bearer {open_session(user=alice).access}"
+    strangers = (None, "Bearer x", "Bearer cs_sk_" + "0" * 32 + "_" + "x" * 43)
+
+    async def look() -> None:
+        try:
+            assert await may_upload("/api/v1/chatbots/x/sources/", signed_in)
+            assert not await may_upload("/healthz", signed_in)
+            for stranger in strangers:
+                with pytest.raises(Unauthenticated):
+                    await may_upload("/api/v1/chatbots/x/sources/", stranger)
+        finally:
+            await close_pool()
+
+    asyncio.run(look())

@@ -12,13 +12,14 @@ from typing import Any
 import orjson
 
 from chatsphere.core.context import take_request_id
-from chatsphere.core.exceptions import TooLarge, envelope
+from chatsphere.core.exceptions import ApiError, TooLarge, envelope, headers
 
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 Limits = Callable[[], tuple[int, int]]  # of a multipart body and of any other, in bytes
+MayUpload = Callable[[str, str | None], Awaitable[bool]]  # from path and Authorization; may raise ApiError
 
 
 class _OverLimit(Exception):
@@ -26,28 +27,46 @@ class _OverLimit(Exception):
 
 
 class BodyLimit:
-    """Answers 413 to a body over the limit, whether its length is declared or only found out while it comes in."""
+    """Answers 413 to a body over the limit, whether its length is declared or only found out while it comes in.
 
-    def __init__(self, application: Application, limits: Limits) -> None:
+    ``may_upload`` is asked before a multipart body over the other limit is taken in: what it refuses never fills the disk.
+    """
+
+    def __init__(self, application: Application, limits: Limits, may_upload: MayUpload | None = None) -> None:
         self.application = application
         self.limits = limits
+        self.may_upload = may_upload
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.application(scope, receive, send)
-        headers: dict[bytes, bytes] = {name.lower(): value for name, value in scope["headers"]}
-        upload, other = self.limits()
-        is_upload = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
-        limit = upload if is_upload else other
-        declared = headers.get(b"content-length")
-        if declared is not None and declared.isdigit():
-            if int(declared[:20]) > limit:
-                return await _refuse(headers, send)
-            return await self.application(scope, receive, send)
+        given: dict[bytes, bytes] = {name.lower(): value for name, value in scope["headers"]}
+        declared = _declared(given)
         try:
-            return await self.application(scope, _counted(receive, limit), send)
+            limit = await self._limit(scope["path"], given, declared)
+            if declared is not None and declared > limit:
+                raise TooLarge
+            received = receive if declared is not None else _counted(receive, limit)
+            return await self.application(scope, received, send)
         except _OverLimit:
-            return await _refuse(headers, send)
+            return await _refuse(TooLarge(), given, send)
+        except ApiError as error:
+            return await _refuse(error, given, send)
+
+    async def _limit(self, path: str, headers: dict[bytes, bytes], declared: int | None) -> int:
+        upload, other = self.limits()
+        is_multipart = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
+        if not is_multipart or (declared is not None and declared <= other):
+            return upload if is_multipart else other
+        authorization = headers.get(b"authorization")
+        given = None if authorization is None else authorization.decode("latin-1")
+        return upload if self.may_upload is None or await self.may_upload(path, given) else other
+
+
+def _declared(headers: dict[bytes, bytes]) -> int | None:
+    """The length that the client declares; zeros in front do not hide the figures behind them."""
+    text = headers.get(b"content-length")
+    return int(text.lstrip(b"0")[:20] or b"0") if text is not None and text.isdigit() else None
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
@@ -64,13 +83,14 @@ def _counted(receive: Receive, limit: int) -> Receive:
     return count
 
 
-async def _refuse(headers: dict[bytes, bytes], send: Send) -> None:
-    given = headers.get(b"x-request-id", b"").decode("latin-1")
+async def _refuse(error: ApiError, request_headers: dict[bytes, bytes], send: Send) -> None:
+    given = request_headers.get(b"x-request-id", b"").decode("latin-1")
     request_id = take_request_id(given)
     answer = [
         (b"content-type", b"application/json"),
         (b"x-request-id", request_id.encode()),
         (b"connection", b"close"),
+        *((name.lower().encode(), value.encode()) for name, value in headers(error).items()),
     ]
-    await send({"type": "http.response.start", "status": TooLarge.status, "headers": answer})
-    await send({"type": "http.response.body", "body": orjson.dumps(envelope(TooLarge()))})
+    await send({"type": "http.response.start", "status": error.status, "headers": answer})
+    await send({"type": "http.response.body", "body": orjson.dumps(envelope(error))})
