@@ -38,8 +38,8 @@ _ITEM_START = re.compile(r"^(?: {0,3})(?:[-*+]|\d{1,9}[.)])(?=\s)", re.MULTILINE
 class ChunkSettings:
     """Lengths are words (CJK and Thai: two characters count as one) except where they are tokens of the embedding model."""
 
-    target_words: int = 110
-    max_words: int = 180
+    target_words: int = 120
+    max_words: int = 192
     max_tokens: int = 256  # of what is embedded: context and text without markup, special tokens included
     context_share: float = 0.3  # of max_tokens that the context may take
 
