@@ -31,7 +31,7 @@ def openapi_document(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Dj
 def document() -> dict[str, Any]:
     """The OpenAPI document of all routes, in English. Takes about a second the first time."""
     with override("en"):
-        generator = SchemaGenerator()  # type: ignore[no-untyped-call]  # it has no types
+        generator: Any = SchemaGenerator()  # type: ignore[no-untyped-call]  # it has no types
         return cast(dict[str, Any], generator.get_schema(request=None, public=True))
 
 

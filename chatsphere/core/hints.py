@@ -22,13 +22,15 @@ def hint_after_commit(name: str, *arguments: str, queue: str = "default") -> Non
     transaction.on_commit(partial(send_hint, name, *arguments, queue=queue), robust=True)
 
 
-def send_hint(name: str, *arguments: str, queue: str = "default") -> bool:
-    """Send it now; False when Redis is away."""
+def send_hint(name: str, *arguments: str, queue: str = "default", countdown: float = 0) -> bool:
+    """Send it, to be looked at in ``countdown`` seconds; False when Redis is away."""
     global _quiet_until  # one flag a process is the point
     if time.monotonic() < _quiet_until:
         return False
     try:
-        current_app.send_task(name, arguments, queue=queue, retry=False, ignore_result=True)
+        current_app.send_task(
+            name, arguments, queue=queue, countdown=countdown or None, retry=False, ignore_result=True
+        )
     except OperationalError as error:
         _quiet_until = time.monotonic() + QUIET_SECONDS
         logger.warning("Redis is away (%s); the sweep will find the work.", error)

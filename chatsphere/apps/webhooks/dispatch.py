@@ -23,10 +23,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from chatsphere.apps.webhooks import disabling
+from chatsphere.apps.webhooks.fan_out import commit_soon, fan_out
 from chatsphere.apps.webhooks.hints import WORK
 from chatsphere.apps.webhooks.models import Attempt, Delivery, Endpoint
 from chatsphere.apps.webhooks.schedule import DISABLE_AFTER, next_delay
-from chatsphere.apps.webhooks.sending import Message, Outcome, send
+from chatsphere.apps.webhooks.sending import LIMITS, Message, Outcome, send
 from chatsphere.core import connections
 from chatsphere.core.durable import LEASE, MAX_CRASHES, DurableState
 from chatsphere.core.encryption import CannotDecrypt, decrypt
@@ -38,7 +39,8 @@ logger = logging.getLogger("chatsphere.webhooks")
 AT_ONCE = 32  # attempts of one dispatcher
 AT_ONCE_HEALTHY = 4  # to one endpoint
 AT_ONCE_FAILING = 1
-LOOK_AGAIN_SECONDS = 0.2  # for what became due while others are waited for
+LOOK_AGAIN_SECONDS = 0.2  # for new events, and for what became due while others are waited for
+QUIET_SECONDS = LIMITS.total_seconds  # at the end of a turn nobody starts what may last longer than the turn
 LOCK = "chatsphere.webhooks.dispatch"
 _SQL = statements("chatsphere.apps.webhooks")
 
@@ -60,7 +62,10 @@ class Claimed:
 
 
 def dispatch(until: float) -> bool:
-    """Send what is due until a time (monotonic seconds) or until nothing is; then somebody else goes on. False: another is at it."""
+    """Send what is due, and what comes meanwhile, until a time (monotonic seconds) or until nothing is left; then somebody else goes on.
+
+    False: another dispatcher is at it.
+    """
     if not _is_anything_due():
         return True
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook") as threads:
@@ -73,10 +78,15 @@ def dispatch(until: float) -> bool:
 
 def _send_all(threads: ThreadPoolExecutor, until: float) -> bool:
     running: set[Future[None]] = set()
-    while time.monotonic() < until:
-        running |= {threads.submit(attempt, claimed) for claimed in claim(AT_ONCE - len(running))}
+    look_at = 0.0
+    while (now := time.monotonic()) < until:
+        if now >= look_at:
+            fan_out()
+            look_at = now + LOOK_AGAIN_SECONDS
+        failing = AT_ONCE_FAILING if now < until - QUIET_SECONDS else 0
+        running |= {threads.submit(attempt, claimed) for claimed in claim(AT_ONCE - len(running), failing=failing)}
         if not running:
-            return False
+            return _is_anything_due()
         done, running = wait(running, timeout=LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
         for each in done:
             if (error := each.exception()) is not None:
@@ -97,14 +107,15 @@ def requeue_crashed() -> int:
 
 
 @transaction.atomic
-def claim(slots: int) -> list[Claimed]:
-    """Take due deliveries, at most ``slots``, a few of each endpoint."""
+def claim(slots: int, *, failing: int = AT_ONCE_FAILING) -> list[Claimed]:
+    """Take due deliveries, at most ``slots``: a few of each endpoint, ``failing`` of one that fails."""
     parameters = {
         "slots": slots,
         "healthy": AT_ONCE_HEALTHY,
-        "failing": AT_ONCE_FAILING,
+        "failing": failing,
         "lease": LEASE.total_seconds(),
     }
+    commit_soon()
     with connection.cursor() as cursor:
         # Two claims at the same moment would both see the same free places of an endpoint.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [LOCK])
@@ -136,6 +147,7 @@ def record(claimed: Claimed, outcome: Outcome) -> None:
 
     Nothing is written when the delivery is no longer ours: whoever took it over will write.
     """
+    commit_soon()
     errors = 0 if outcome.is_success else claimed.errors + 1
     delay = None if outcome.is_success or outcome.is_gone else next_delay(errors, retry_after=outcome.retry_after)
     if not _end(claimed, outcome, errors, delay):

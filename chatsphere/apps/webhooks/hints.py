@@ -6,21 +6,32 @@ import asyncio
 from typing import Final
 
 from django.db import transaction
+from redis import RedisError
 
-from chatsphere.core.hints import hint_after_commit, send_hint
+from chatsphere.core.hints import send_hint
+from chatsphere.core.redis_clients import sync_client
 
 WORK: Final = "chatsphere.apps.webhooks.tasks.work"
 ASYNC_DELAY_SECONDS = 0.3  # by then the caller's transaction has committed; if not, the sweep comes
+
+COLLECT_SECONDS = 0.3
+PENDING = "chatsphere:webhooks:hint"
 
 _planned: asyncio.TimerHandle | None = None
 
 
 def hint() -> None:
-    """After this transaction; without one, now."""
-    if transaction.get_connection().in_atomic_block:
-        hint_after_commit(WORK)
-    else:
-        send_hint(WORK)
+    """When this transaction has committed. One hint serves everything that is announced within COLLECT_SECONDS, by any process."""
+    transaction.on_commit(_send_one_for_all, robust=True)
+
+
+def _send_one_for_all() -> None:
+    try:
+        is_first = sync_client().set(PENDING, 1, px=round(COLLECT_SECONDS * 1000), nx=True)
+    except RedisError:
+        is_first = True
+    if is_first:
+        send_hint(WORK, countdown=COLLECT_SECONDS)
 
 
 def hint_soon() -> None:

@@ -11,14 +11,14 @@ from chatsphere.apps.webhooks import actions, dispatch
 from chatsphere.apps.webhooks.fan_out import fan_out
 from chatsphere.apps.webhooks.hints import WORK
 
-DRAIN_SECONDS: Final = 10.0
+TURN_SECONDS: Final = 20.0
 
 
 @shared_task(name=WORK)
 def work() -> None:
-    """A hint that something was announced or queued. After a few seconds the rest is left to another hint, for the sake of other tasks."""
+    """A hint that something was announced or queued. After its turn the rest is left to another hint, for the sake of other tasks."""
     fan_out()
-    dispatch.dispatch(time.monotonic() + DRAIN_SECONDS)
+    dispatch.dispatch(time.monotonic() + TURN_SECONDS)
 
 
 @shared_task(name="chatsphere.apps.webhooks.tasks.sweep_webhooks")

@@ -11,8 +11,10 @@ from django.utils.deprecation import MiddlewareMixin
 class _Inline(MiddlewareMixin):
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         early = self.process_request(request) if hasattr(self, "process_request") else None
-        response = early or await self.get_response(request)  # type: ignore[misc]
-        return self.process_response(request, response) if hasattr(self, "process_response") else response
+        response: HttpResponseBase = early or await self.get_response(request)  # type: ignore[misc]
+        if hasattr(self, "process_response"):
+            response = self.process_response(request, response)
+        return response
 
 
 class SecurityMiddleware(_Inline, security.SecurityMiddleware):
