@@ -112,7 +112,7 @@ def cancel_source(*, source: TrainingSource) -> TrainingSource:
         if open_run is None:
             raise Conflict(_("Nothing is running that could be cancelled."), type="nothing_running")
         outcomes.cancelled(open_run)
-        hint_after_commit(REFRESH_STATISTICS, str(source.chatbot_id))
+        hint_after_commit(REFRESH_STATISTICS, str(source.workspace_id), str(source.chatbot_id))
     source.refresh_from_db()
     return source
 
@@ -137,7 +137,7 @@ def delete_sources(*, workspace_id: UUID, chatbot_id: UUID, source_ids: Iterable
             _announce_deleted(sources)
             knowledge.changed(chatbot)
             transaction.on_commit(partial(_remove_files, _files(sources)), robust=True)
-            hint_after_commit(REFRESH_STATISTICS, str(chatbot_id))
+            hint_after_commit(REFRESH_STATISTICS, str(workspace_id), str(chatbot_id))
         return ids
 
 

@@ -8,8 +8,10 @@ from typing import Any, cast
 import psycopg
 from django.db import connection
 from psycopg.rows import dict_row
+from psycopg.types.json import JsonbLoader
 
 from chatsphere.services.sql import statements
+from chatsphere.services.vector_store import wire
 from chatsphere.services.vector_store.base import Connection
 
 
@@ -22,5 +24,7 @@ def engine_connection() -> Connection:
 def run(name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Execute a statement of ``queries.sql``; its rows, or nothing. Database errors are raised as Django's."""
     with connection.wrap_database_errors, psycopg.Cursor(engine_connection(), row_factory=dict_row) as cursor:
+        wire.allow_encoded(cursor)
+        cursor.adapters.register_loader("jsonb", JsonbLoader)  # Django's connections leave JSON to its fields
         cursor.execute(statements("chatsphere.apps.training")[name], parameters)
         return cursor.fetchall() if cursor.description else []

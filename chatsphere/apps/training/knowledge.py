@@ -27,12 +27,14 @@ from chatsphere.core import engines
 from chatsphere.core.durable import LostLease
 from chatsphere.core.identifiers import new_id
 from chatsphere.services.types import Chunk, EmbeddingModel, Vector
+from chatsphere.services.vector_store import wire
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 
 _COPY: Final = (
     "COPY training_placement (id, workspace_id, chatbot_id, document_version_id, chunk_id, ordinal, char_start, char_end, page,"
     " heading_path, created_at) FROM STDIN (FORMAT BINARY)"
 )
+_BYTEA_OID: Final = 17
 _COPY_TYPES: Final = ("uuid",) * 5 + ("int4",) * 4 + ("text[]", "timestamptz")
 
 
@@ -72,7 +74,7 @@ def add_chunks(
     ids, hidden = dict(new), []
     old_hashes = [key for key in by_hash if key not in new]
     if old_hashes:
-        known = sql("find_chunk_texts", _of(chatbot) | {"hashes": old_hashes})
+        known = sql("find_chunk_texts", _of(chatbot) | {"hashes": wire.array(old_hashes, _BYTEA_OID)})
         ids |= {bytes(row["content_hash"]): row["id"] for row in known}
         hidden = [row["id"] for row in known if not row["is_live"]]
     _copy_placements(chatbot, version_id, [(ids[_hash(chunk)], chunk) for chunk in chunks])
@@ -87,7 +89,7 @@ def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence
     """Store vectors of chunk texts, shown where their text is shown. Needs the lock."""
     if not vectors:
         return
-    rows = sql("lock_chunk_texts", _of(chatbot) | {"ids": [chunk_id for chunk_id, _ in vectors]})
+    rows = sql("lock_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array([chunk_id for chunk_id, _ in vectors])})
     live = {row["id"]: row["is_live"] for row in rows}
     for is_live in (True, False):
         part = sorted((pair for pair in vectors if live.get(pair[0]) is is_live), key=lambda pair: pair[0])
@@ -98,7 +100,11 @@ def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence
 
 def show(chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
     """Make hidden chunk texts found by searches."""
-    changed = [row["id"] for row in sql("show_chunk_texts", _of(chatbot) | {"ids": chunk_ids})] if chunk_ids else []
+    changed = (
+        [row["id"] for row in sql("show_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array(chunk_ids)})]
+        if chunk_ids
+        else []
+    )
     if changed:
         store = engines.vector_store()
         store.set_live(engine_connection(), chatbot=chatbot, chunk_ids=sorted(changed), is_live=True)
@@ -118,15 +124,15 @@ def forget_unplaced(chatbot: ChatbotRef, chunk_ids: Iterable[UUID]) -> None:
     candidates = sorted(set(chunk_ids))
     if not candidates:
         return
-    rows = sql("released_chunks", _of(chatbot) | {"ids": candidates})
+    rows = sql("released_chunks", _of(chatbot) | {"ids": wire.uuid_array(candidates)})
     gone = [row["id"] for row in rows if not row["anywhere"]]
     hidden = [row["id"] for row in rows if row["anywhere"] and row["is_live"]]
     store = engines.vector_store()
     if gone:
         store.delete(engine_connection(), chatbot=chatbot, chunk_ids=gone)
-        sql("delete_chunk_texts", _of(chatbot) | {"ids": gone})
+        sql("delete_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array(gone)})
     if hidden:
-        sql("hide_chunk_texts", _of(chatbot) | {"ids": hidden})
+        sql("hide_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array(hidden)})
         store.set_live(engine_connection(), chatbot=chatbot, chunk_ids=hidden, is_live=False)
 
 
@@ -140,12 +146,12 @@ def _write_texts(
 ) -> dict[bytes, UUID]:
     chunks = list(by_hash.values())
     columns = {
-        "ids": [new_id() for _ in chunks],
-        "hashes": list(by_hash),
-        "contexts": [chunk.context for chunk in chunks],
-        "texts": [chunk.text for chunk in chunks],
+        "ids": wire.uuid_array([new_id() for _ in chunks]),
+        "hashes": wire.array(by_hash, _BYTEA_OID),
+        "contexts": wire.text_array([chunk.context for chunk in chunks]),
+        "texts": wire.text_array([chunk.text for chunk in chunks]),
         "token_counts": [chunk.token_count for chunk in chunks],
-        "kinds": [str(chunk.kind) for chunk in chunks],
+        "kinds": wire.text_array([str(chunk.kind) for chunk in chunks]),
     }
     rows = sql("add_chunk_texts", _of(chatbot) | columns | {"language": language, "is_live": is_live})
     return {bytes(row["content_hash"]): row["id"] for row in rows}

@@ -94,8 +94,7 @@ class _Training:
 
     def _target(self, material: Material) -> _Target:
         recipe = self._recipe(material)
-        document = Document.objects.filter(source=self.source, key=material.key).first()
-        versions = list(document.versions.defer("text").order_by("-number")) if document else []
+        document, versions = _known(self.source, material.key)
         usable = next((each for each in versions if bytes(each.content_hash) == recipe and each.is_complete), None)
         if document is not None and usable is not None and not self._must_read_again(document, usable):
             is_first = document.current_version_id == usable.pk
@@ -315,6 +314,29 @@ class _Training:
             "tokens": run.tokens,
             "steps": Jsonb(self.steps.as_json()),
         }
+
+
+def _known(source: TrainingSource, key: str) -> tuple[Document | None, list[DocumentVersion]]:
+    """A document of a source and its versions without their texts, newest first. One plain query: most documents are new."""
+    rows = sql("versions_of", {"source": source.pk, "key": key})
+    if not rows:
+        return None, []
+    tenant = {"workspace_id": source.workspace_id, "chatbot_id": source.chatbot_id}
+    current = rows[0]["current_version_id"]
+    document = Document(id=rows[0]["document_id"], source=source, key=key, current_version_id=current, **tenant)
+    versions = [
+        DocumentVersion(document=document, **tenant, **{name: row[name] for name in _OF_VERSION})
+        for row in rows
+        if row["id"]
+    ]
+    for each in (document, *versions):
+        each._state.adding = False
+    return document, versions
+
+
+_OF_VERSION = (
+    "id", "number", "content_hash", "created_at", "language", "is_complete", "is_partial", "warnings", "report",
+)  # fmt: skip
 
 
 def _embedder_of(chatbot: Chatbot) -> Embedder:

@@ -55,6 +55,27 @@ told AS (
 )
 SELECT id FROM claimed;
 
+-- name: claimed_run
+-- All that a worker must know of a run it has claimed.
+SELECT run.workspace_id, run.chatbot_id, run.source_id, run.kind, run.is_forced, run.created_at, run.attempt, run.errors,
+       run.crashes, run.fence, run.state, run.progress_done, run.progress_total, run.chunks_embedded, run.chunks_reused,
+       run.tokens, run.steps, chatbot.embedding_model, chatbot.deleted_at,
+       source.source_type, source.name, source.uri, source.options, source.file, source.refresh, source.searchable,
+       source.status, source.last_synced_at
+  FROM training_run AS run
+  JOIN training_trainingsource AS source ON source.id = run.source_id
+  JOIN chatbots_chatbot AS chatbot ON chatbot.id = run.chatbot_id
+ WHERE run.id = %(run)s;
+
+-- name: versions_of
+-- A document of a source with its versions, newest first; one row without a version when it has none.
+SELECT document.id AS document_id, document.current_version_id, version.id, version.number, version.content_hash,
+       version.created_at, version.language, version.is_complete, version.is_partial, version.warnings, version.report
+  FROM training_document AS document
+  LEFT JOIN training_documentversion AS version ON version.document_id = document.id
+ WHERE document.source_id = %(source)s AND document.key = %(key)s
+ ORDER BY version.number DESC;
+
 -- name: requeue_crashed
 -- Runs whose worker is gone go back to the queue, with a crash noted; those that crashed too often are left for `crashed_too_often`.
 UPDATE training_run

@@ -63,7 +63,7 @@ def _reconcile(chatbot: ChatbotRef, *, repair: bool) -> Findings:
         if repair and not findings.is_clean:
             _repair(chatbot, ids)
     if repair and not findings.is_clean:
-        worker.refresh_statistics(chatbot.chatbot_id)
+        worker.refresh_statistics(chatbot)
     return findings
 
 

@@ -19,6 +19,7 @@ from chatsphere.apps.training.refresh import next_refresh
 from chatsphere.core import durable
 from chatsphere.core.durable import DurableState
 from chatsphere.core.exceptions import Conflict, NotFound
+from chatsphere.services.vector_store.base import ChatbotRef
 
 logger = logging.getLogger("chatsphere.training")
 
@@ -84,5 +85,5 @@ def _wake_workers() -> None:
 
 
 def _count_statistics() -> None:
-    for chatbot_id in TermChange.objects.order_by().values_list("chatbot_id", flat=True).distinct():
-        worker.refresh_statistics(chatbot_id)
+    for pair in TermChange.objects.order_by().values_list("workspace_id", "chatbot_id").distinct():
+        worker.refresh_statistics(ChatbotRef(*pair))

@@ -10,6 +10,7 @@ from celery import shared_task
 
 from chatsphere.apps.training import files, sweep, worker
 from chatsphere.apps.training.hints import RUN_TRAINING, send_hint
+from chatsphere.services.vector_store.base import ChatbotRef
 
 DRAIN_SECONDS: Final = 5.0
 
@@ -26,9 +27,9 @@ def run_training(run_id: str = "") -> None:
 
 
 @shared_task(name="chatsphere.apps.training.tasks.refresh_statistics")
-def refresh_statistics(chatbot_id: str) -> None:
+def refresh_statistics(workspace_id: str, chatbot_id: str) -> None:
     """Count a chatbot's terms after something was taken away."""
-    worker.refresh_statistics(UUID(chatbot_id))
+    worker.refresh_statistics(ChatbotRef(UUID(workspace_id), UUID(chatbot_id)))
 
 
 @shared_task(name="chatsphere.apps.training.tasks.sweep_training")
