@@ -173,7 +173,7 @@ class PgVectorStore:
 
     def _oid(self, connection: Connection, name: str) -> int:
         """pgvector's types have other numbers in each database."""
-        key = (connection.info.dsn, name)
+        key = (f"{connection.info.host}:{connection.info.port}/{connection.info.dbname}", name)
         if key not in self._oids:
             info = TypeInfo.fetch(connection, name)
             if info is None:
