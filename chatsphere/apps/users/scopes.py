@@ -29,4 +29,5 @@ RIGHTS: tuple[tuple[str, str, str, str], ...] = (
     ("Give members other roles, remove members", "admin", "PATCH", "/api/v1/workspaces/{workspace}/members/{member}/"),
     ("Read the audit trail", "admin", "GET", "/api/v1/workspaces/{workspace}/audit-events/"),
     ("Hand the workspace over to another owner", "owner", "POST", "/api/v1/workspaces/{workspace}/transfer/"),
+    ("Delete the workspace", "owner", "DELETE", "/api/v1/workspaces/{workspace}/"),
 )

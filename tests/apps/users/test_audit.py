@@ -91,11 +91,13 @@ def test_the_database_refuses_changes(alice: Any, client_of: Any, deed: str) -> 
 
 
 def test_usage_shows_every_quota_with_its_limit(alice: Any, bob: Any, charlie: Any, client_of: Any) -> None:
+    from chatsphere.apps.chatbots.models import Chatbot
     from chatsphere.apps.users import quota
     from chatsphere.apps.users.quota import Amount, Metric
 
     workspace = alice.default_workspace
-    quota.take(workspace_id=workspace.pk, amounts=[Amount(Metric.CHATBOTS, 2)])
+    for number in range(2):
+        Chatbot.objects.create(workspace=workspace, name="Help", slug=f"help-{number}")
     quota.reserve(workspace_id=workspace.pk, request_key="a", amounts=[Amount(Metric.MESSAGES, 3)])
     url = f"/api/v1/workspaces/{workspace.pk}/usage/"
 
