@@ -20,10 +20,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"{\\rtf", "application/rtf"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
-    (b"BM", "image/bmp"),
     (b"\x1f\x8b", "application/gzip"),
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
     (b"Rar!\x1a\x07", "application/vnd.rar"),
@@ -31,6 +31,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MZ\x90", "application/x-executable"),
     (b"SQLite format 3\x00", "application/vnd.sqlite3"),
     (b"%!PS", "application/postscript"),
+)
+# Letters that a text may begin with too: only a NUL near them tells the difference.
+_LETTER_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"BM", "image/bmp"),
     (b"ID3", "audio/mpeg"),
     (b"OggS", "audio/ogg"),
 )
@@ -85,12 +89,20 @@ def detect_media_type(data: bytes, *, name: str = "", hint: str | None = None) -
 
 def _binary_type(data: bytes) -> str:
     head = data[:_HEAD]
-    if b"%PDF-" in head[:1024]:
+    if _is_pdf(head):
         return "application/pdf"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _container_type(data)
     start = head.lstrip() if head[:1].isspace() else head
-    return next((media_type for magic, media_type in _MAGIC if start.startswith(magic)), "")
+    magics = (*_MAGIC, *_LETTER_MAGIC) if b"\x00" in start[:32] else _MAGIC
+    return next((media_type for magic, media_type in magics if start.startswith(magic)), "")
+
+
+def _is_pdf(head: bytes) -> bool:
+    """The mark may follow up to a kilobyte of other bytes; a text that only speaks of it holds no PDF object."""
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"%PDF-"):
+        return True
+    return b"%PDF-" in head[:1024] and (b"\x00" in head or re.search(rb"\d+ \d+ obj\b", head) is not None)
 
 
 def _container_type(data: bytes) -> str:
