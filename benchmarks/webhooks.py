@@ -121,7 +121,8 @@ def _run(stack: ExitStack, count: int) -> None:
         _celery("worker", "--concurrency", "2", "--queues", "default"),
         _celery("beat", "--schedule", _beat_file()),
     )
-    stack.callback(lambda: [_kill(process) for process in (worker, beat)])
+    for process in (worker, beat):
+        stack.callback(_kill, process)
     _warm_up(receivers, workspace_id)
     receivers.begun = begun = time.monotonic()
     _announce(workspace_id, count)

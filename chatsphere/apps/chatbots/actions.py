@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from chatsphere.apps.chatbots import configuration as configurations
 from chatsphere.apps.chatbots.models import Chatbot, ChatbotVersion
 from chatsphere.apps.chatbots.slugs import free_slug, slug_of
+from chatsphere.apps.users import audit
+from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.models import Workspace
 from chatsphere.apps.webhooks.actions import announce
 from chatsphere.core.conditional import require_match
@@ -75,10 +77,11 @@ def update_chatbot(
 
 
 @transaction.atomic
-def delete_chatbot(*, workspace_id: UUID, chatbot_id: UUID, if_match: str | None = None) -> None:
+def delete_chatbot(*, workspace_id: UUID, chatbot_id: UUID, if_match: str | None = None, actor: Actor = SYSTEM) -> None:
     """From now on it answers nothing and is seen by nobody; an operator can restore it until it is purged. Raises NotFound."""
     chatbot = _save(_lock_chatbot(workspace_id, chatbot_id, if_match), deleted_at=timezone.now())
     _announce("chatbot.deleted", chatbot)
+    _note(actor, "chatbot.deleted", chatbot)
 
 
 @transaction.atomic
@@ -101,7 +104,9 @@ def create_version(
 
 
 @transaction.atomic
-def publish_version(*, workspace_id: UUID, chatbot_id: UUID, number: int, roll_back: bool = False) -> ChatbotVersion:
+def publish_version(
+    *, workspace_id: UUID, chatbot_id: UUID, number: int, roll_back: bool = False, actor: Actor = SYSTEM
+) -> ChatbotVersion:
     """This version answers from now on; ``roll_back`` also takes the editable configuration back to it. Raises NotFound.
 
     Publishing the version that already answers changes nothing and announces nothing.
@@ -118,6 +123,7 @@ def publish_version(*, workspace_id: UUID, chatbot_id: UUID, number: int, roll_b
     version.save(update_fields=["published_at"])
     _save(chatbot, published_version=version)
     _announce("chatbot.published", chatbot, version=version.number)
+    _note(actor, "chatbot.published", chatbot, version=version.number)
     return version
 
 
@@ -132,6 +138,7 @@ def restore_chatbot(*, chatbot_id: UUID) -> Chatbot:
     if chatbot.deleted_at is None:
         raise Conflict(_("This chatbot is not deleted."))
     slug = free_slug(chatbot.slug, _slugs_like(found, chatbot.slug))
+    _note(SYSTEM, "chatbot.restored", chatbot)
     return _save(chatbot, deleted_at=None, slug=slug)
 
 
@@ -213,4 +220,15 @@ def _announce(kind: str, chatbot: Chatbot, **more: Any) -> None:
         chatbot_id=chatbot.pk,
         object_id=chatbot.pk,
         payload={"chatbot": {"id": str(chatbot.pk), "name": chatbot.name, "slug": chatbot.slug}, **more},
+    )
+
+
+def _note(actor: Actor, action: str, chatbot: Chatbot, **details: Any) -> None:
+    audit.record(
+        actor,
+        action,
+        workspace_id=chatbot.workspace_id,
+        object_type="chatbot",
+        object_id=chatbot.pk,
+        details={"name": chatbot.name, **details},
     )

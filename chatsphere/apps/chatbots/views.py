@@ -21,6 +21,7 @@ from chatsphere.apps.chatbots.serializers import (
     VersionInput,
     VersionSerializer,
 )
+from chatsphere.apps.users.audit import actor_of
 from chatsphere.core.conditional import IF_MATCH, if_match_of, with_etag
 from chatsphere.core.exceptions import Forbidden, NotFound
 from chatsphere.core.principal import Principal, principal_of
@@ -102,7 +103,12 @@ class ChatbotDetail(GenericAPIView[Chatbot]):
     def delete(self, request: Request, chatbot_id: UUID) -> Response:
         """It answers nothing from now on. Operators can restore it for seven days."""
         chatbot = _get(principal_of(request), chatbot_id)
-        actions.delete_chatbot(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, if_match=if_match_of(request))
+        actions.delete_chatbot(
+            workspace_id=chatbot.workspace_id,
+            chatbot_id=chatbot.pk,
+            if_match=if_match_of(request),
+            actor=actor_of(request),
+        )
         return Response(status=204)
 
     def _update(self, request: Request, chatbot_id: UUID, *, partial: bool) -> Response:
@@ -209,7 +215,11 @@ def _shown(request: Request, chatbot_id: UUID, *, status: int = 200) -> Response
 def _publish(request: Request, chatbot_id: UUID, number: int, *, roll_back: bool) -> Response:
     chatbot = _get(principal_of(request), chatbot_id)
     version = actions.publish_version(
-        workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, number=number, roll_back=roll_back
+        workspace_id=chatbot.workspace_id,
+        chatbot_id=chatbot.pk,
+        number=number,
+        roll_back=roll_back,
+        actor=actor_of(request),
     )
     return Response(VersionSerializer(version).data)
 

@@ -11,6 +11,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from chatsphere.apps.users.audit import actor_of
 from chatsphere.apps.webhooks import actions
 from chatsphere.apps.webhooks.catalogue import CATALOGUE
 from chatsphere.apps.webhooks.models import Delivery, Endpoint
@@ -65,7 +66,7 @@ class EndpointList(GenericAPIView[Endpoint]):
         workspace_id = _workspace(request)
         body = EndpointInput(data=request.data)
         body.is_valid(raise_exception=True)
-        endpoint = actions.create_endpoint(workspace_id=workspace_id, **body.validated_data)
+        endpoint = actions.create_endpoint(workspace_id=workspace_id, actor=actor_of(request), **body.validated_data)
         return with_etag(Response(EndpointWithSecret(endpoint).data, status=201), endpoint)
 
 
@@ -104,13 +105,14 @@ class EndpointDetail(GenericAPIView[Endpoint]):
             endpoint_id=endpoint.pk,
             changes=body.validated_data,
             if_match=if_match_of(request),
+            actor=actor_of(request),
         )
         return with_etag(Response(EndpointSerializer(changed).data), changed)
 
     @extend_schema(operation_id="webhooks_endpoints_destroy", responses={204: None}, tags=TAGS)
     def delete(self, request: Request, endpoint_id: UUID) -> Response:
         """It hears of nothing any more; its log goes with it."""
-        actions.delete_endpoint(workspace_id=_workspace(request), endpoint_id=endpoint_id)
+        actions.delete_endpoint(workspace_id=_workspace(request), endpoint_id=endpoint_id, actor=actor_of(request))
         return Response(status=204)
 
 
@@ -143,7 +145,9 @@ class EndpointSecret(GenericAPIView[Endpoint]):
     )
     def post(self, request: Request, endpoint_id: UUID) -> Response:
         """A new secret, shown this once. For 24 hours the old one signs beside it."""
-        endpoint = actions.rotate_secret(workspace_id=_workspace(request), endpoint_id=endpoint_id)
+        endpoint = actions.rotate_secret(
+            workspace_id=_workspace(request), endpoint_id=endpoint_id, actor=actor_of(request)
+        )
         return Response(EndpointWithSecret(endpoint).data)
 
 

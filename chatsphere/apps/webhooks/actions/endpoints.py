@@ -12,6 +12,8 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from chatsphere.apps.users import audit
+from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.models import Workspace
 from chatsphere.apps.webhooks.disabling import disable
 from chatsphere.apps.webhooks.models import Endpoint
@@ -32,6 +34,7 @@ def create_endpoint(
     chatbot_ids: Sequence[UUID] = (),
     description: str = "",
     is_active: bool = True,
+    actor: Actor = SYSTEM,
 ) -> Endpoint:
     """A new endpoint with a signing secret of its own; it hears of what happens from now on. Raises Invalid past MOST_ENDPOINTS."""
     Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
@@ -47,12 +50,18 @@ def create_endpoint(
         is_active=is_active,
         secret=new_secret(),
     )
+    _note(actor, "webhook.created", endpoint)
     return endpoint
 
 
 @transaction.atomic
 def update_endpoint(
-    *, workspace_id: UUID, endpoint_id: UUID, changes: Mapping[str, Any], if_match: str | None = None
+    *,
+    workspace_id: UUID,
+    endpoint_id: UUID,
+    changes: Mapping[str, Any],
+    if_match: str | None = None,
+    actor: Actor = SYSTEM,
 ) -> Endpoint:
     """Change the named fields. Switching it off drops what waits for it; switching it on forgets why it was off.
 
@@ -69,11 +78,12 @@ def update_endpoint(
     for name, value in values.items():
         setattr(endpoint, name, value)
     endpoint.save(update_fields=[*values, "updated_at"])
+    _note(actor, "webhook.changed", endpoint, fields=sorted(changes))
     return _lock(workspace_id, endpoint_id)
 
 
 @transaction.atomic
-def rotate_secret(*, workspace_id: UUID, endpoint_id: UUID) -> Endpoint:
+def rotate_secret(*, workspace_id: UUID, endpoint_id: UUID, actor: Actor = SYSTEM) -> Endpoint:
     """A new secret; the old one signs beside it for OVERLAP, so that receivers can change over. Raises NotFound."""
     endpoint = _lock(workspace_id, endpoint_id)
     now, fresh = timezone.now(), new_secret()
@@ -82,14 +92,17 @@ def rotate_secret(*, workspace_id: UUID, endpoint_id: UUID) -> Endpoint:
         previous_secret=F("secret"), previous_secret_until=now + OVERLAP, secret=fresh, updated_at=now
     )
     endpoint.secret, endpoint.updated_at = fresh, now
+    _note(actor, "webhook.secret_rotated", endpoint)
     return endpoint
 
 
-def delete_endpoint(*, workspace_id: UUID, endpoint_id: UUID) -> None:
+@transaction.atomic
+def delete_endpoint(*, workspace_id: UUID, endpoint_id: UUID, actor: Actor = SYSTEM) -> None:
     """Gone, with its deliveries. Raises NotFound."""
-    found = Endpoint.objects.in_workspace(workspace_id).filter(pk=endpoint_id)
-    if not found._raw_delete(found.db):  # the database's own cascade removes the log
-        raise NotFound
+    endpoint = _lock(workspace_id, endpoint_id)
+    _note(actor, "webhook.deleted", endpoint)
+    found = Endpoint.objects.filter(pk=endpoint.pk)
+    found._raw_delete(found.db)  # the database's own cascade removes the log
 
 
 def _lock(workspace_id: UUID, endpoint_id: UUID) -> Endpoint:
@@ -98,3 +111,14 @@ def _lock(workspace_id: UUID, endpoint_id: UUID) -> Endpoint:
     if endpoint is None:
         raise NotFound
     return endpoint
+
+
+def _note(actor: Actor, action: str, endpoint: Endpoint, **details: Any) -> None:
+    audit.record(
+        actor,
+        action,
+        workspace_id=endpoint.workspace_id,
+        object_type="webhook_endpoint",
+        object_id=endpoint.pk,
+        details=details,
+    )
