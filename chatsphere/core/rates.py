@@ -71,6 +71,7 @@ DEFAULTS = {
     "ask": (120, 60),  # the same for chat and search
     "anonymous": (60, 60),  # an address without a credential
     "visitor": (20, 600),  # a visitor of a chatbot
+    "visitor_address": (100, 600),  # an address, over all names that a browser's key gives its visitors
     "sign_in": (10, 60),  # an account
     "sign_in_address": (60, 60),  # an address, over all accounts
     "registration": (20, 3600),  # an address

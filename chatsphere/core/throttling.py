@@ -30,7 +30,7 @@ from chatsphere.core.redis_clients import async_client, sync_client
 
 logger = logging.getLogger("chatsphere.limits")
 uncounted: Counter[str] = Counter()
-LOCAL_RATES = frozenset({"ask", "visitor"})
+LOCAL_RATES = frozenset({"ask", "visitor", "visitor_address"})
 
 
 class _Absence:

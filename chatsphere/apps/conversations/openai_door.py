@@ -19,6 +19,7 @@ from chatsphere.apps.conversations import openai_schemas as schemas
 from chatsphere.apps.conversations.openai_requests import CompletionRequest, read_request
 from chatsphere.apps.conversations.question import Overrides, Question
 from chatsphere.apps.conversations.runs import Run, keeper
+from chatsphere.apps.conversations.streaming import admit_visitor
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
 from chatsphere.apps.users.credentials import authenticate_async
 from chatsphere.core.async_database import autocommit
@@ -78,6 +79,7 @@ async def model(_request: HttpRequest, principal: Principal, name: str) -> HttpR
 async def completions(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Answer as a chat completion, streamed or whole."""
     wanted = read_request(parse_json(request.body))
+    await admit_visitor(request, principal, None)
     try:
         run = keeper().start(await prepare_turn(_question(request, principal, wanted)))
     except NotFound as error:

@@ -17,6 +17,7 @@ from chatsphere.apps.conversations import schemas
 from chatsphere.apps.conversations.answer import answer_object, search_result
 from chatsphere.apps.conversations.door import door
 from chatsphere.apps.conversations.followers import follower, past_log
+from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.question import Question, VisitorClaim
 from chatsphere.apps.conversations.retrieval import Lookup, search
 from chatsphere.apps.conversations.runs import Run, keeper
@@ -41,7 +42,7 @@ async def chat(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> 
     """Answer a message, streamed or whole."""
     body = read_body(request, ChatSerializer)
     visitor = VisitorClaim(**body["visitor"]) if body["visitor"] else None
-    await _admit_visitor(request, principal, visitor)
+    await admit_visitor(request, principal, visitor)
     question = Question(
         principal=principal,
         text=body["message"],
@@ -107,11 +108,14 @@ async def find(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> 
     began = time.perf_counter()
     body = read_body(request, SearchSerializer)
     row = await _chatbot(chatbot_id, principal)
+    configuration = read_configuration(row["configuration"])
+    asked = Question(principal=principal, text=body["query"], origin=request.headers.get("Origin"))
+    check_origin(asked, configuration)
     lookup = Lookup(
         workspace_id=principal.workspace_id,
         chatbot_id=chatbot_id,
-        question=body["query"],
-        configuration=read_configuration(row["configuration"]),
+        question=asked.text,
+        configuration=configuration,
         embedding_model=row["embedding_model"],
     )
     outcome = await search(lookup, body["query"], limit=body["k"], filters=_filters(body["filters"], principal))
@@ -119,15 +123,21 @@ async def find(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> 
     return json_response({"results": results, "took_ms": round((time.perf_counter() - began) * 1000, 1)})
 
 
-async def _admit_visitor(request: HttpRequest, principal: Principal, visitor: VisitorClaim | None) -> None:
-    """A visitor has a limit too; who does not say who they are is counted by their address, when a browser's key is used."""
-    if visitor is not None:
-        subject = f"{principal.workspace_id.hex}:{visitor.external_id}"
-    elif principal.kind is PrincipalKind.PUBLISHABLE_KEY:
-        subject = f"{principal.workspace_id.hex}:address:{limited_as(client_address(request))}"
+async def admit_visitor(request: HttpRequest, principal: Principal, visitor: VisitorClaim | None) -> None:
+    """A visitor has a limit too; who does not say who they are is counted by their address, when a browser's key is used.
+
+    A page may call its visitor anything: new names do not lead round the limit of their address, and nobody uses up that of a visitor
+    whom the customer's server named.
+    """
+    workspace = principal.workspace_id.hex
+    if principal.kind is not PrincipalKind.PUBLISHABLE_KEY:
+        charges = [Charge(rate("visitor"), f"{workspace}:{visitor.external_id}")] if visitor else []
     else:
-        return
-    await admit_async(request, [Charge(rate("visitor"), subject)])
+        address = limited_as(client_address(request))
+        subject = f"{workspace}:page:{visitor.external_id}" if visitor else f"{workspace}:address:{address}"
+        charges = [Charge(rate("visitor"), subject), Charge(rate("visitor_address"), f"{workspace}:{address}")]
+    if charges:
+        await admit_async(request, charges)
 
 
 # --- answering -----------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from chatsphere.apps.conversations.answer import Draft, answer_object, error_obj
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.prepared import PreparedTurn, milliseconds
 from chatsphere.apps.conversations.prices import cost_micros
-from chatsphere.apps.conversations.question import Question, with_overrides
+from chatsphere.apps.conversations.question import Overrides, Question, with_overrides
 from chatsphere.apps.conversations.retrieval import Lookup, find_passages
 from chatsphere.apps.conversations.sayings import handoff_notice, refusal
 from chatsphere.apps.conversations.speaking import Voice, speak
@@ -175,13 +175,14 @@ def _lookup(turn: PreparedTurn) -> Lookup:
 
 
 async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], voice: Voice) -> None:
-    configuration = turn.configuration
+    configuration, question = turn.configuration, turn.question
+    overrides = question.overrides if question.is_trusted else Overrides()  # a page does not rewrite the instructions
     prompt = ChatPrompt(
         question=turn.question.text,
         passages=passages,
         history=turn.history,
         language=configuration.language,
-        **with_overrides(configuration, turn.question.overrides),
+        **with_overrides(configuration, overrides),
     )
     await speak(engines.chat_model(configuration.model), prompt, voice, refusal=refusal(configuration))
 
