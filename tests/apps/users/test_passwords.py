@@ -130,6 +130,15 @@ class TestWhereAddressesMustBeProven:
         subjects = {row.recipient: row.subject for row in OutgoingMail.objects.all()}
         assert subjects["alice@example.com"] == "You have a ChatSphere account already"
 
+    def test_a_lost_mail_is_no_dead_end_as_a_reset_proves_the_address_too(self, api_client: Any) -> None:
+        api_client.post(REGISTER, self.BODY)
+        OutgoingMail.objects.all().delete()
+        api_client.post(RESET, {"email": "dora@example.com"})
+
+        api_client.post(CONFIRM, {"token": _code_of_mail(), "password": NEW})
+
+        assert _sign_in(api_client, NEW, "dora@example.com") == 200
+
     def test_a_code_of_an_earlier_address_proves_nothing(self, alice: Any, api_client: Any) -> None:
         code = one_time.verification_code(alice)
         User.objects.filter(pk=alice.pk).update(email="new@example.com")

@@ -53,9 +53,10 @@ def request_reset(*, email: str, actor: Actor) -> None:
 
 @transaction.atomic
 def confirm_reset(*, token: str, password: str, actor: Actor) -> None:
-    """Set a password with the code of the mail, once; every session ends. Raises Invalid."""
+    """Set a password with the code of the mail, once; every session ends and the address is proven. Raises Invalid."""
     user = one_time.user_of_reset(token)
     check_password_strength(password, user)
+    User.objects.filter(pk=user.pk).update(is_email_verified=True)
     _set_password(user, password, "password.reset", audit.as_person(actor, user))
 
 
