@@ -90,11 +90,13 @@ class SameWorkspace(models.BaseConstraint):
 
     def _defer(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> None:
         # The parent or its unique pair may not exist yet: the key is added at the end of the migration.
-        assert model is not None and schema_editor is not None
+        if model is None or schema_editor is None:
+            raise ValueError("a constraint belongs to a model")
         schema_editor.deferred_sql.append(self._statement(model, schema_editor))
 
     def remove_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> Any:
-        assert model is not None and schema_editor is not None
+        if model is None or schema_editor is None:
+            raise ValueError("a constraint belongs to a model")
         return Statement(
             "ALTER TABLE %(table)s DROP CONSTRAINT %(name)s",
             table=Table(model._meta.db_table, schema_editor.quote_name),
