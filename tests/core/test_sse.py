@@ -1,0 +1,91 @@
+"""Server-sent events: frames, logs and their readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from chatsphere.core.exceptions import Malformed
+from chatsphere.core.sse import PING, EventLog, frame, last_event_id, read_frame, split_frames, with_pings
+
+
+def test_a_frame_reads_back_and_keeps_newlines_inside() -> None:
+    raw = frame(7, "message.delta", {"text": "two\n\nlines\r\n"})
+    assert raw.count(b"\n") == 4
+    assert read_frame(raw) == (7, "message.delta", {"text": "two\n\nlines\r\n"})
+    assert split_frames(raw + raw) == [raw, raw]
+
+
+@pytest.mark.parametrize(("header", "number"), [(None, 0), ("", 0), ("0", 0), ("12", 12)])
+def test_last_event_id_is_a_number(header: str | None, number: int) -> None:
+    assert last_event_id(header) == number
+
+
+@pytest.mark.parametrize("header", ["x", "-1", "1.5", "²", "9" * 30])
+def test_anything_else_is_malformed(header: str) -> None:
+    with pytest.raises(Malformed):
+        last_event_id(header)
+
+
+async def read(log: EventLog, after: int = 0) -> list[bytes]:
+    return [piece async for piece in log.read(after)]
+
+
+async def test_a_reader_gets_what_is_there_joined_and_then_what_comes() -> None:
+    log = EventLog()
+    log.add("a", 1)
+    log.add("b", 2)
+    reader = asyncio.create_task(read(log))
+    await asyncio.sleep(0)
+    log.add("c", 3)
+    await asyncio.sleep(0.01)
+    log.close()
+    assert await reader == [log.frames[0] + log.frames[1], log.frames[2]]
+    assert await read(log, after=2) == [log.frames[2]]
+    assert not log.has_more(3)
+
+
+async def test_a_silent_log_pings_when_woken() -> None:
+    log = EventLog()
+    reader = asyncio.create_task(read(log))
+    await asyncio.sleep(0.01)
+    log.wake()
+    await asyncio.sleep(0.01)
+    log.close()
+    assert await reader == [PING]
+
+
+async def test_a_reader_that_leaves_does_not_disturb_the_others() -> None:
+    log = EventLog()
+    leaving, staying = asyncio.create_task(read(log)), asyncio.create_task(read(log))
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    await asyncio.sleep(0.01)
+    log.add("a", 1)
+    log.close()
+    assert await staying == log.frames
+
+
+async def test_the_last_word_of_an_unknown_log_comes_once() -> None:
+    log = EventLog()
+    log.add("a", 1)
+    log.close(frame(99, "error", {}))
+    assert await read(log, after=50) == [frame(99, "error", {})]
+    assert await read(log) == [log.frames[0], frame(99, "error", {})]
+    assert await read(log, after=99) == []
+    assert log.has_more(98)
+    assert not log.has_more(99)
+
+
+async def test_other_streams_get_pings_in_their_silence() -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"one"
+        await asyncio.sleep(0.05)
+        yield b"two"
+
+    pieces = [piece async for piece in with_pings(slow(), seconds=0.02)]
+    assert pieces[0] == b"one"
+    assert pieces[-1] == b"two"
+    assert set(pieces[1:-1]) == {PING}
