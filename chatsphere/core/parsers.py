@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import JSONParser, MultiPartParser
 
 from chatsphere.core.exceptions import Malformed, TooLarge
 
@@ -80,3 +80,15 @@ class StrictJSONParser(JSONParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         return parse_json(stream.read(settings.MAX_JSON_BYTES + 1))
+
+
+class StrictMultiPartParser(MultiPartParser):
+    """DRF's own for forms; names of encodings that cannot decode a form are the client's mistake."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except (UnicodeError, LookupError) as error:
+            raise Malformed(_("Send forms in UTF-8.")) from error

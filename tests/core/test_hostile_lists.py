@@ -1,4 +1,4 @@
-"""What strangers write into cursors, limits and event numbers is a 4xx, never a 500 and never a way round a cap."""
+"""What strangers write into cursors, limits, event numbers and headers is a 4xx, never a 500 and never a way round a cap."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from chatsphere.apps.chatbots.actions import create_chatbot
 from chatsphere.core.exceptions import Malformed
 from chatsphere.core.sse import last_event_id
 
@@ -61,3 +62,22 @@ def test_an_event_number_that_cannot_be_is_refused(header: str) -> None:
 @pytest.mark.parametrize(("header", "number"), [(None, 0), ("", 0), ("7", 7), (str(2**53 - 1), 2**53 - 1)])
 def test_any_other_event_number_is_read(header: str | None, number: int) -> None:
     assert last_event_id(header) == number
+
+
+@pytest.mark.django_db
+def test_options_tells_nothing(alice: Any, client_of: Any) -> None:
+    chatbot = create_chatbot(workspace_id=alice.default_workspace_id, name="Help")
+
+    for path in (URL, f"{URL}{chatbot.pk}/", "/api/v1/auth/token/"):
+        answer = client_of(alice).options(path)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("charset", ["idna", "punycode", "zip", "undefined", "no-such"])
+def test_a_form_in_an_encoding_that_cannot_be_is_4xx(alice: Any, client_of: Any, charset: str) -> None:
+    chatbot = create_chatbot(workspace_id=alice.default_workspace_id, name="Help")
+    form = b'--X\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\\ud800\r\n--X--\r\n'
+    kind = f"multipart/form-data; boundary=X; charset={charset}"
+
+    assert client_of(alice).post(f"{URL}{chatbot.pk}/sources/", form, content_type=kind).status_code in (400, 422)

@@ -11,7 +11,6 @@ from django.core.files.uploadhandler import load_handler
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.generics import GenericAPIView
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -38,7 +37,7 @@ from chatsphere.apps.training.serializers import (
 )
 from chatsphere.core.conditional import if_match_of, with_etag
 from chatsphere.core.exceptions import NotFound
-from chatsphere.core.parsers import StrictJSONParser
+from chatsphere.core.parsers import StrictJSONParser, StrictMultiPartParser
 from chatsphere.core.principal import Principal, principal_of
 from chatsphere.core.query import FIELDS, read_filters
 
@@ -53,7 +52,7 @@ class SourceList(GenericAPIView[TrainingSource]):
 
     scope = "sources"
     serializer_class = SourceSerializer
-    parser_classes = (StrictJSONParser, MultiPartParser)
+    parser_classes = (StrictJSONParser, StrictMultiPartParser)
     ordering_fields = ("created_at", "updated_at", "name")
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:

@@ -202,6 +202,7 @@ MIDDLEWARE = [
     "chatsphere.core.middleware.rate_headers.RateHeadersMiddleware",
     "chatsphere.core.middleware.host.HostMiddleware",
     "chatsphere.core.middleware.inline.SecurityMiddleware",
+    "chatsphere.core.middleware.inline.CompressionMiddleware",
     "chatsphere.core.middleware.inline.LocaleMiddleware",
     "chatsphere.core.middleware.errors.ErrorMiddleware",
     "chatsphere.apps.users.middleware.IdempotencyMiddleware",
@@ -277,6 +278,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["chatsphere.core.parsers.StrictJSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["chatsphere.core.throttling.RateThrottle"],
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS is for browsers; the OpenAPI document describes the rest
     "DEFAULT_PAGINATION_CLASS": "chatsphere.core.pagination.CursorPagination",
     "DEFAULT_SCHEMA_CLASS": "chatsphere.core.openapi.Schema",
     "EXCEPTION_HANDLER": "chatsphere.core.exceptions.handle",
