@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from chatsphere.apps.users import attempts
 from chatsphere.apps.users.models import (
     APIKey,
     AuditEvent,
@@ -20,6 +23,29 @@ from chatsphere.apps.users.models import (
     User,
     Workspace,
 )
+from chatsphere.core.addresses import client_address
+from chatsphere.core.exceptions import Throttled
+
+
+class OperatorSignIn(AdminAuthenticationForm):
+    """The limits and lock-outs of everybody's sign-in hold here, too."""
+
+    def clean(self) -> dict[str, Any]:
+        email, address = self.cleaned_data.get("username", ""), client_address(self.request)
+        try:
+            attempts.admit_sign_in(email, address)
+        except Throttled as error:
+            raise ValidationError(str(error.message), code="throttled") from error
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except ValidationError:
+            attempts.note_failure(email, address)
+            raise
+        attempts.note_success(email, address)
+        return cleaned
+
+
+admin.site.login_form = OperatorSignIn
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs

@@ -68,3 +68,20 @@ def test_the_tidying_tasks_run_on_an_empty_and_on_a_full_database(operator: Clie
     forget_old_rows()
 
     assert actions.open_session(user=User.objects.get(email="alice@example.com"))
+
+
+def test_guessing_an_operators_password_is_limited(operator: Client) -> None:
+    stranger, url = Client(), "/admin/login/"
+    wrong = {"username": "root@example.com", "password": "guess"}
+
+    pages = [stranger.post(url, wrong).content.decode() for _guess in range(12)]
+
+    assert "Please enter the correct" in pages[0]
+    assert "Too many" in pages[-1]
+    assert "Too many" in stranger.post(url, {**wrong, "password": "root-Pass-42"}).content.decode()
+
+
+def test_an_operator_signs_in_here(operator: Client) -> None:
+    right = {"username": "root@example.com", "password": "root-Pass-42"}
+
+    assert Client().post("/admin/login/?next=/admin/", right).status_code == 302
