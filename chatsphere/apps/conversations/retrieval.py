@@ -119,7 +119,10 @@ def _trace(
             {
                 "chunk_id": str(hit.chunk_id),
                 "document_id": str(hit.document_id),
+                "source_id": str(hit.source_id),
                 "title": hit.title,
+                "heading_path": list(hit.heading_path),
+                "page": hit.page,
                 "scores": scores(hit),
                 "is_in_prompt": hit.chunk_id in kept,
             }

@@ -1,26 +1,91 @@
-"""How an answer came about, for people who want to know why."""
+"""How an answer came about, for people who want to know why.
+
+A trace keeps ids, scores and settings, never the text of documents: what was deleted must not live on in it. The prompt is put together
+again from the chunks that are still there.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from chatsphere.apps.conversations.models import Message, Trace
+from chatsphere.apps.training.models import ChunkText
+from chatsphere.services.ai.prompts import build_messages
+from chatsphere.services.types import ChatPrompt, SearchHit, Turn
+
+GONE = "(this passage was deleted)"
+NONCE = "…"  # the word around the sources was random and is not kept
+
+
+def prompt_settings(prompt: ChatPrompt) -> dict[str, Any]:
+    """What a trace keeps of a prompt; question and passages stand elsewhere in it."""
+    return {
+        "instructions": prompt.instructions,
+        "language": prompt.language,
+        "temperature": prompt.temperature,
+        "max_output_tokens": prompt.max_output_tokens,
+        "history": [[turn.role, turn.text] for turn in prompt.history],
+    }
 
 
 def shown_trace(message: Message) -> dict[str, Any] | None:
-    """The trace of an answer, or None for messages that have none. Two queries."""
+    """The trace of an answer, or None for messages that have none. Three queries."""
     trace = Trace.objects.in_workspace(message.workspace_id).filter(message_id=message.pk).first()
     if trace is None:
         return None
-    question = Message.objects.in_workspace(message.workspace_id).filter(pk=message.parent_id).first()
+    asked = Message.objects.in_workspace(message.workspace_id).filter(pk=message.parent_id).first()
+    question = asked.content if asked else ""
     return {
         "message": message.pk,
-        "question": question.content if question else "",
+        "question": question,
         "model": message.model,
         "version": message.version,
         "search_text": trace.data.get("search_text", ""),
         "candidates": trace.data.get("candidates", []),
         "decision": trace.data.get("decision"),
-        "prompt": trace.data.get("prompt"),
+        "prompt": _prompt(message, question, trace.data),
         "timings": trace.data.get("timings", {}),
     }
+
+
+def _prompt(message: Message, question: str, data: dict[str, Any]) -> list[dict[str, str]] | None:
+    """The messages that the model was given; None when none was asked."""
+    kept = data.get("prompt")
+    if kept is None:
+        return None
+    used = [candidate for candidate in data.get("candidates", []) if candidate["is_in_prompt"]]
+    texts = _texts(message.workspace_id, [UUID(candidate["chunk_id"]) for candidate in used])
+    prompt = ChatPrompt(
+        question=question,
+        passages=[_passage(candidate, texts) for candidate in used],
+        history=[Turn(role, text) for role, text in kept["history"]],
+        instructions=kept["instructions"],
+        language=kept["language"],
+    )
+    return [dict(each) for each in build_messages(prompt, nonce=NONCE)]  # type: ignore[arg-type]  # a TypedDict of strings
+
+
+def _texts(workspace_id: UUID, chunk_ids: list[UUID]) -> dict[UUID, str]:
+    rows = ChunkText.objects.in_workspace(workspace_id).filter(pk__in=chunk_ids)
+    return dict(rows.values_list("pk", "text"))
+
+
+def _passage(candidate: dict[str, Any], texts: dict[UUID, str]) -> SearchHit:
+    ids = [UUID(candidate[name]) for name in ("chunk_id", "document_id", "source_id")]
+    text = texts.get(ids[0], GONE)
+    return SearchHit(
+        chunk_id=ids[0],
+        document_id=ids[1],
+        source_id=ids[2],
+        title=candidate["title"],
+        url="",
+        page=candidate["page"],
+        heading_path=tuple(candidate["heading_path"]),
+        text=text,
+        char_start=0,
+        char_end=len(text),
+        dense=None,
+        sparse=None,
+        fused=0.0,
+    )

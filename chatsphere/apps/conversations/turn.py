@@ -27,6 +27,7 @@ from chatsphere.apps.conversations.question import Overrides, Question, with_ove
 from chatsphere.apps.conversations.retrieval import Lookup, find_passages
 from chatsphere.apps.conversations.sayings import handoff_notice, refusal
 from chatsphere.apps.conversations.speaking import Voice, speak
+from chatsphere.apps.conversations.traces import prompt_settings
 from chatsphere.apps.webhooks.actions import announce_async
 from chatsphere.core import engines
 from chatsphere.core.async_database import AsyncRows, pool
@@ -184,6 +185,7 @@ async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], voi
         language=configuration.language,
         **with_overrides(configuration, overrides),
     )
+    voice.draft.trace["prompt"] = prompt_settings(prompt)
     await speak(engines.chat_model(configuration.model), prompt, voice, refusal=refusal(configuration))
 
 

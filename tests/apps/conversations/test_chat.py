@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from chatsphere.apps.conversations.models import Citation, Conversation, Message, Visitor
+from chatsphere.apps.training.models import ChunkText
 from chatsphere.apps.users.actions import create_key
 from chatsphere.apps.users.models import UsageRecord
 from chatsphere.apps.webhooks.models import Event
@@ -77,6 +78,23 @@ async def test_what_was_said_and_used_is_stored_once(caller: Caller, chatbot: An
     assert len(await rows(Citation, message_id=reply.pk)) == 1
     kinds = sorted(event.type for event in await rows(Event))
     assert kinds == ["conversation.started", "message.completed"]
+
+
+async def test_the_trace_shows_candidates_decision_and_prompt(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    message_id = (await caller.ask(chatbot)).json()["message"]["id"]
+    trace = (await caller.get(f"/api/v1/messages/{message_id}/trace/")).json()
+    assert trace["decision"]["answer"] is True
+    assert any(candidate["is_in_prompt"] for candidate in trace["candidates"])
+    system, user = trace["prompt"]
+    assert system["role"] == "system"
+    assert "locker B-17" in user["content"]
+    assert "Where are the spare chargers kept?" in user["content"]
+    assert trace["timings"]["total_ms"] >= 0
+    await sync_to_async(ChunkText.objects.all().delete)()
+    gone = (await caller.get(f"/api/v1/messages/{message_id}/trace/")).json()["prompt"]
+    assert "locker B-17" not in gone[1]["content"]
 
 
 async def test_a_follow_up_sees_what_was_said_before(caller: Caller, chatbot: Any, model: ScriptedModel) -> None:
