@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from django.http import StreamingHttpResponse
+from django.test import RequestFactory
 
 from chatsphere.apps.users.actions import open_session
 from chatsphere.config.asgi import may_upload
 from chatsphere.core.async_database import close_pool
 from chatsphere.core.exceptions import Unauthenticated
 from chatsphere.core.middleware.body_limit import BodyLimit
+from chatsphere.core.middleware.inline import CompressionMiddleware
 
 
 @pytest.mark.parametrize("given", ["abcdefgh", "A-b_c.1234", "x" * 64])
@@ -155,3 +159,28 @@ def test_the_platform_takes_large_bodies_from_people_only(alice: Any) -> None:
             await close_pool()
 
     asyncio.run(look())
+
+
+@pytest.mark.django_db
+def test_whole_answers_are_compressed_on_request_and_their_tag_still_matches(alice: Any, client_of: Any) -> None:
+    client = client_of(alice)
+    made = client.post("/api/v1/chatbots/", {"name": "x"}).json()
+    path = f"/api/v1/chatbots/{made['id']}/"
+
+    answer = client.get(path, headers={"Accept-Encoding": "gzip"})
+
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert json.loads(gzip.decompress(answer.content)) == made
+    assert "Content-Encoding" not in client.get(path).headers
+    changed = client.patch(path, {"name": "y"}, headers={"If-Match": answer.headers["ETag"]})
+    assert changed.status_code == 200
+
+
+def test_a_stream_is_never_compressed() -> None:
+    request = RequestFactory().get("/", headers={"Accept-Encoding": "gzip"})
+    stream = StreamingHttpResponse([b"x" * 1000], content_type="text/event-stream")
+
+    answer = CompressionMiddleware(lambda request: stream)(request)
+
+    assert "Content-Encoding" not in answer.headers
+    assert b"".join(answer.streaming_content) == b"x" * 1000

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.middleware import clickjacking, locale, security
+from django.middleware import clickjacking, gzip, locale, security
 from django.utils.deprecation import MiddlewareMixin
 
 
@@ -27,3 +29,10 @@ class LocaleMiddleware(_Inline, locale.LocaleMiddleware):
 
 class XFrameOptionsMiddleware(_Inline, clickjacking.XFrameOptionsMiddleware):
     """Nobody frames the admin."""
+
+
+class CompressionMiddleware(_Inline, gzip.GZipMiddleware):
+    """gzip for whole answers. A stream passes as it is: an event that waits in a compressor is an event too late."""
+
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
+        return response if response.streaming else super().process_response(request, response)
