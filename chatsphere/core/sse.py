@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -109,7 +110,7 @@ class EventLog:
             self._changed = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._changed)
 
-    async def read(self, after: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, after: int = 0) -> AsyncGenerator[bytes, None]:
         """Frames behind number ``after`` as they come, those that are there joined into one piece. Ends with the log.
 
         Whoever owns the log calls ``wake`` when it was silent for PING_SECONDS.
@@ -128,6 +129,20 @@ class EventLog:
                 await self.change()
                 if position >= len(self.frames) and not self.is_closed:
                     yield PING
+
+
+async def while_allowed(
+    frames: AsyncGenerator[bytes, None], is_allowed: Callable[[], Awaitable[bool]], *, seconds: float
+) -> AsyncIterator[bytes]:
+    """The same frames, as long as the reader may have them: nothing is given out later than ``seconds`` after the last look."""
+    looked_at = time.monotonic()
+    async with aclosing(frames):
+        async for piece in frames:
+            if time.monotonic() - looked_at >= seconds:
+                if not await is_allowed():
+                    return
+                looked_at = time.monotonic()
+            yield piece
 
 
 async def with_pings(frames: AsyncIterator[bytes], *, seconds: float = PING_SECONDS) -> AsyncIterator[bytes]:

@@ -6,7 +6,7 @@ Citations and ids stand under one extension key, ``chatsphere``. Parameters that
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from chatsphere.apps.conversations import openai_schemas as schemas
 from chatsphere.apps.conversations.openai_requests import CompletionRequest, read_request
 from chatsphere.apps.conversations.question import Overrides, Question
 from chatsphere.apps.conversations.runs import Run, keeper
-from chatsphere.apps.conversations.streaming import admit_visitor
+from chatsphere.apps.conversations.streaming import admit_visitor, guarded_stream
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
 from chatsphere.apps.users.credentials import authenticate_async
 from chatsphere.core.async_database import autocommit
@@ -27,7 +27,7 @@ from chatsphere.core.async_views import View, async_view, json_response
 from chatsphere.core.exceptions import ApiError, NotFound, headers
 from chatsphere.core.parsers import parse_json
 from chatsphere.core.principal import Principal
-from chatsphere.core.sse import PING, EventStreamResponse, read_frame, split_frames
+from chatsphere.core.sse import PING, read_frame, split_frames
 
 FINISH_REASONS = {"length": "length", "blocked": "content_filter"}  # every other end is "stop"
 ERROR_TYPES = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error", 429: "rate_limit_error"}
@@ -85,7 +85,7 @@ async def completions(request: HttpRequest, principal: Principal) -> HttpRespons
     except NotFound as error:
         raise _no_model(wanted.model) from error
     if wanted.is_streamed:
-        return EventStreamResponse(_chunks(run, wanted))
+        return guarded_stream(_chunks(run, wanted), principal)
     return json_response(_completion(run, await run.finished(), wanted))
 
 
@@ -142,7 +142,7 @@ def _completion(run: Run, answer: Mapping[str, Any], wanted: CompletionRequest) 
     return {**head, "choices": [choice], "usage": _usage(message), "chatsphere": _extension(answer)}
 
 
-async def _chunks(run: Run, wanted: CompletionRequest) -> AsyncIterator[bytes]:
+async def _chunks(run: Run, wanted: CompletionRequest) -> AsyncGenerator[bytes, None]:
     """The run's events as completion chunks; an error is OpenAI's error object, after which nothing comes."""
     head = _head(run, wanted, "chat.completion.chunk")
     yield _chunk(head, {"role": "assistant", "content": ""})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -20,21 +20,23 @@ from chatsphere.apps.conversations.followers import follower, past_log
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.question import Question, VisitorClaim
 from chatsphere.apps.conversations.retrieval import Lookup, search
-from chatsphere.apps.conversations.runs import Run, keeper
+from chatsphere.apps.conversations.runs import DATABASE_AWAY, Run, keeper
 from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
+from chatsphere.apps.users.credentials import is_still_good
 from chatsphere.core.addresses import client_address, limited_as
 from chatsphere.core.async_database import autocommit
 from chatsphere.core.async_views import json_response, read_body
 from chatsphere.core.exceptions import NotFound
 from chatsphere.core.principal import Principal, PrincipalKind
 from chatsphere.core.rates import Charge, rate
-from chatsphere.core.sse import EventLog, EventStreamResponse, last_event_id
+from chatsphere.core.sse import EventLog, EventStreamResponse, last_event_id, while_allowed
 from chatsphere.core.throttling import admit_async
 from chatsphere.services.types import SearchFilters
 
 CANCEL_WAIT_SECONDS = 3.0
 CANCEL_POLL_SECONDS = 0.1
+CHECK_SECONDS = 4.0  # after which a stream looks at its credential again
 
 
 @door("POST", scope="chat", schema=schemas.CHAT, rate="ask")
@@ -81,11 +83,11 @@ async def events(request: HttpRequest, principal: Principal, message_id: UUID) -
     after = last_event_id(request.headers.get("Last-Event-ID"))
     run = keeper().runs.get(message_id)
     if run is not None and _is_of(run, principal):
-        return _stream(run.log, after)
+        return _stream(run.log, after, principal)
     row = await _one("find_answer", message_id, principal)
     if row["state"] == "pending":
-        return EventStreamResponse(_follow(message_id, principal.workspace_id, after))
-    return _stream(await past_log(row), after)
+        return guarded_stream(_follow(message_id, principal.workspace_id, after), principal)
+    return _stream(await past_log(row), after, principal)
 
 
 @door("POST", scope="chat", schema=schemas.CANCEL)
@@ -144,16 +146,28 @@ async def admit_visitor(request: HttpRequest, principal: Principal, visitor: Vis
 
 
 async def _answer(run: Run, *, is_streamed: bool) -> HttpResponseBase:
-    return _stream(run.log, 0) if is_streamed else json_response(await run.finished())
+    return _stream(run.log, 0, run.turn.question.principal) if is_streamed else json_response(await run.finished())
 
 
-def _stream(log: EventLog, after: int) -> HttpResponseBase:
+def guarded_stream(frames: AsyncGenerator[bytes, None], principal: Principal) -> EventStreamResponse:
+    """A stream that ends when its reader's session or key has ended or the workspace is suspended. A database that is away ends none."""
+
+    async def is_allowed() -> bool:
+        try:
+            return await is_still_good(principal)
+        except DATABASE_AWAY:
+            return True
+
+    return EventStreamResponse(while_allowed(frames, is_allowed, seconds=CHECK_SECONDS))
+
+
+def _stream(log: EventLog, after: int, principal: Principal) -> HttpResponseBase:
     if not log.has_more(after):
         return HttpResponse(status=204)  # tells an EventSource not to come back
-    return EventStreamResponse(log.read(after))
+    return guarded_stream(log.read(after), principal)
 
 
-async def _follow(message_id: UUID, workspace_id: UUID, after: int) -> AsyncIterator[bytes]:
+async def _follow(message_id: UUID, workspace_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
     log = follower().follow(message_id, workspace_id)
     try:
         async for piece in log.read(after):

@@ -7,13 +7,15 @@ from typing import Any
 
 import orjson
 import pytest
+from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from chatsphere.apps.conversations import event_store
+from chatsphere.apps.conversations import event_store, streaming
 from chatsphere.apps.conversations.followers import follower
 from chatsphere.apps.conversations.runs import keeper
+from chatsphere.apps.users.models import Session, Workspace
 from chatsphere.core.sse import split_frames
-from tests.apps.conversations.world import Caller, ScriptedModel, parse, read_all, read_until, wait_until
+from tests.apps.conversations.world import Caller, ScriptedModel, change, parse, read_all, read_until, rows, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -119,3 +121,39 @@ async def test_a_bad_last_event_id_is_400(caller: Caller, chatbot: Any, model: S
     message_id, _whole = await streamed(caller, chatbot)
     response = await caller.get(events_path(message_id), **{"Last-Event-ID": "seven"})
     assert response.status_code == 400
+
+
+@pytest.mark.parametrize("what", ["nothing", "the workspace is suspended", "the session has ended"])
+@pytest.mark.parametrize("door", ["chat", "events", "openai"])
+async def test_a_stream_ends_with_the_right_to_read_it(
+    caller: Caller, chatbot: Any, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, what: str, door: str
+) -> None:
+    monkeypatch.setattr(streaming, "CHECK_SECONDS", 0.0)
+    model.gate = asyncio.Semaphore(0)
+    stream = await opened(caller, chatbot, door)
+    await anext(stream)
+    if what == "the workspace is suspended":
+        await change((await rows(Workspace, pk=chatbot.workspace_id))[0], is_suspended=True)
+    elif what == "the session has ended":
+        await change((await rows(Session, user__email="alice@example.com"))[0], ended_at=timezone.now())
+    model.release(10)
+    rest = b"".join([piece async for piece in stream])
+    assert (b"locker B-17" in rest) is (what == "nothing")
+    [run] = keeper().runs.values()
+    assert "locker B-17" in (await run.finished())["message"]["content"]
+
+
+async def opened(caller: Caller, chatbot: Any, door: str) -> Any:
+    """A stream, opened at one of the doors that give one."""
+    if door == "openai":
+        body = {
+            "model": chatbot.slug,
+            "stream": True,
+            "messages": [{"role": "user", "content": "Where are the spare chargers kept?"}],
+        }
+        return aiter((await caller.post("/v1/chat/completions", body)).streaming_content)
+    asked = aiter((await caller.ask_streamed(chatbot)).streaming_content)
+    if door == "chat":
+        return asked
+    [run] = keeper().runs.values()
+    return aiter((await caller.get(events_path(str(run.turn.answer_id)))).streaming_content)
