@@ -175,8 +175,12 @@ def retry_later(row: DurableWork, *, error_type: str, message: str, after: float
 
 
 def release(row: DurableWork) -> None:
-    """Give the row back, due at once and without a mark against it: for work that makes room for others. Raises LostLease."""
-    if not _ours(row).update(state=DurableState.QUEUED, lease_until=None, available_at=timezone.now()):
+    """Give the row back, due at once and without a mark against it, not even an attempt: for work that makes room for others.
+
+    Raises LostLease.
+    """
+    changes = {"state": DurableState.QUEUED, "lease_until": None, "available_at": timezone.now()}
+    if not _ours(row).update(attempt=models.F("attempt") - 1, **changes):
         raise LostLease
 
 

@@ -44,6 +44,7 @@ logger = logging.getLogger("chatsphere.training")
 RECIPE: Final = 1
 CHUNKS_A_TRANSACTION: Final = 256
 TEXTS_A_CALL: Final = 128  # at first; then 32 to 512, by how fast the embedder is
+PATIENCE: Final = 10  # added to the priority of a run whose texts are found and whose vectors can wait
 SLICE_SECONDS: Final = 30.0  # a long run makes room for others, and goes on where it stopped
 
 Status = TrainingSource.Status
@@ -51,7 +52,11 @@ Searchable = TrainingSource.Searchable
 
 
 class MakeRoom(Exception):
-    """The run has had its slice of time and goes back to the queue."""
+    """The run goes back to the queue: it has had its slice of time, or others have no text yet. ``patience`` lets it wait behind them."""
+
+    def __init__(self, *, patience: int = 0) -> None:
+        super().__init__()
+        self.patience = patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ class _Target:
 
     document: Document
     version: DocumentVersion
-    is_first: bool  # nothing of the document answers yet
+    is_first: bool  # nothing of the document answered before
+    is_new: bool  # its chunks have just been written
     digest: bytes
     size: int
 
@@ -87,6 +93,7 @@ class _Training:
         self.embedder = _embedder_of(self.run.chatbot)
         with open_material(self.source) as material:
             target = self._target(material)
+        self._let_texts_pass(target)
         vectors = self._embed(target)
         self._finish(target, vectors)
 
@@ -98,7 +105,7 @@ class _Training:
         usable = next((each for each in versions if bytes(each.content_hash) == recipe and each.is_complete), None)
         if document is not None and usable is not None and not self._must_read_again(document, usable):
             is_first = document.current_version_id == usable.pk
-            return _Target(document, usable, is_first, material.digest, material.size)
+            return _Target(document, usable, is_first, False, material.digest, material.size)
         return self._new_version(material, recipe, document, versions)
 
     def _must_read_again(self, document: Document, usable: DocumentVersion) -> bool:
@@ -193,7 +200,7 @@ class _Training:
             document.current_version = version
         version.document, version.is_complete = document, is_whole
         version.save(force_insert=True)
-        return _Target(document, version, is_first, material.digest, material.size)
+        return _Target(document, version, is_first, True, material.digest, material.size)
 
     def _add_chunks(self, target: _Target, batch: Sequence[Chunk], *, is_last: bool) -> None:
         added = knowledge.add_chunks(
@@ -212,6 +219,16 @@ class _Training:
         )
         if target.is_first:
             knowledge.changed(self.chatbot)
+
+    def _let_texts_pass(self, target: _Target) -> None:
+        """Texts of all documents first, vectors then: a new document is found by its words while a hundred others are embedded."""
+        if (
+            target.is_new
+            and target.is_first
+            and self.run.priority < PATIENCE
+            and sql("texts_wait", {"patience": PATIENCE})
+        ):
+            raise MakeRoom(patience=PATIENCE)
 
     # --- embed ---
 

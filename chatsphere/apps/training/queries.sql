@@ -58,7 +58,7 @@ SELECT id FROM claimed;
 -- name: claimed_run
 -- All that a worker must know of a run it has claimed.
 SELECT run.workspace_id, run.chatbot_id, run.source_id, run.kind, run.is_forced, run.created_at, run.attempt, run.errors,
-       run.crashes, run.fence, run.state, run.progress_done, run.progress_total, run.chunks_embedded, run.chunks_reused,
+       run.crashes, run.fence, run.state, run.priority, run.progress_done, run.progress_total, run.chunks_embedded, run.chunks_reused,
        run.tokens, run.steps, chatbot.embedding_model, chatbot.deleted_at,
        source.source_type, source.name, source.uri, source.options, source.file, source.refresh, source.searchable,
        source.status, source.last_synced_at
@@ -66,6 +66,10 @@ SELECT run.workspace_id, run.chatbot_id, run.source_id, run.kind, run.is_forced,
   JOIN training_trainingsource AS source ON source.id = run.source_id
   JOIN chatbots_chatbot AS chatbot ON chatbot.id = run.chatbot_id
  WHERE run.id = %(run)s;
+
+-- name: texts_wait
+-- A row when documents are due of which not even the text is known yet.
+SELECT 1 AS one FROM training_run WHERE state = 'queued' AND available_at <= now() AND priority < %(patience)s LIMIT 1;
 
 -- name: versions_of
 -- A document of a source with its versions, newest first; one row without a version when it has none.

@@ -73,7 +73,7 @@ def _run_of(run_id: UUID, row: dict[str, Any]) -> Run:
 
 _OF_SOURCE = ("source_type", "name", "uri", "options", "file", "refresh", "searchable", "status", "last_synced_at")
 _OF_RUN = (
-    *("kind", "is_forced", "created_at", "attempt", "errors", "crashes", "fence", "state"),
+    *("kind", "is_forced", "created_at", "attempt", "errors", "crashes", "fence", "state", "priority"),
     *("progress_done", "progress_total", "chunks_embedded", "chunks_reused", "tokens", "steps"),
 )
 
@@ -86,8 +86,8 @@ def _attempt(run: Run, lost: Event) -> None:
             pipeline.train(run, lost)
     except durable.LostLease:
         raise
-    except pipeline.MakeRoom:
-        outcomes.made_room(run)
+    except pipeline.MakeRoom as room:
+        outcomes.made_room(run, patience=room.patience)
     except RetryableError as error:
         outcomes.retried(run, error_type=error.type, message=error.message, after=error.retry_after)
     except PermanentError as error:

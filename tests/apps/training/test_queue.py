@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from chatsphere.apps.training import actions, hints, sweep, tasks, worker
 from chatsphere.apps.training.models import KnowledgeStatistics, Run, TermChange, TrainingSource
-from chatsphere.core import durable
+from chatsphere.core import durable, engines
 from tests.apps.training.world import make_chatbot, make_source, trained, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -108,7 +108,7 @@ def test_the_task_makes_room_after_its_time_and_hands_on(
     sent.clear()
     tasks.run_training("")
     assert sent == [hints.RUN_TRAINING]
-    assert Run.objects.filter(state="succeeded").count() == 1
+    assert Run.objects.filter(fence=1).count() == 1
 
 
 def test_the_sweep_wakes_workers_for_runs_whose_hint_was_lost(chatbot: Any, sent: list[str]) -> None:
@@ -178,3 +178,27 @@ def test_the_sweep_counts_statistics_that_a_killed_worker_left(
     sweep.sweep()
     assert not TermChange.objects.exists()
     assert KnowledgeStatistics.objects.get(pk=chatbot.pk).chunks > 0
+
+
+def test_all_texts_are_found_before_any_vector_is_made(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [make_source(chatbot, f"# Number {number}\n\nText about topic{number}.") for number in range(4)]
+    kind = type(engines.embedder())
+    embed = kind.embed_passages
+    searchable: list[set[str]] = []
+
+    def embed_passages(self: Any, texts: Any) -> Any:
+        searchable.append(set(TrainingSource.objects.values_list("searchable", flat=True)))
+        return embed(self, texts)
+
+    monkeypatch.setattr(kind, "embed_passages", embed_passages)
+    work()
+    assert searchable[0] == {"text"}
+    assert set(TrainingSource.objects.values_list("status", "searchable")) == {("ready", "full")}
+    assert len(sources) == len(searchable)
+
+
+def test_a_new_text_overtakes_vectors_that_are_still_to_be_made(chatbot: Any, charlie: Any) -> None:
+    make_source(chatbot, name="old")
+    Run.objects.update(priority=10)
+    make_source(make_chatbot(charlie), name="new")
+    assert order_of_service() == ["new", "old"]
