@@ -81,10 +81,10 @@ async def regenerate(request: HttpRequest, principal: Principal, message_id: UUI
 async def events(request: HttpRequest, principal: Principal, message_id: UUID) -> HttpResponseBase:
     """Go on with a stream behind ``Last-Event-ID``, in whichever process the run lives; 204 when nothing follows."""
     after = last_event_id(request.headers.get("Last-Event-ID"))
+    row = await _one("find_answer", message_id, principal)  # also for a run of ours: its chatbot may be deleted
     run = keeper().runs.get(message_id)
-    if run is not None and _is_of(run, principal):
+    if run is not None:
         return _stream(run.log, after, principal)
-    row = await _one("find_answer", message_id, principal)
     if row["state"] == "pending":
         return guarded_stream(_follow(message_id, principal.workspace_id, after), principal)
     return _stream(await past_log(row), after, principal)

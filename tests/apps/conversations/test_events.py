@@ -123,6 +123,15 @@ async def test_a_bad_last_event_id_is_400(caller: Caller, chatbot: Any, model: S
     assert response.status_code == 400
 
 
+async def test_the_stream_of_a_deleted_chatbot_is_gone_at_once(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    message_id, _whole = await streamed(caller, chatbot)
+    assert len(keeper().runs) == 1
+    await change(chatbot, deleted_at=timezone.now())
+    assert (await caller.get(events_path(message_id))).status_code == 404
+
+
 @pytest.mark.parametrize("what", ["nothing", "the workspace is suspended", "the session has ended"])
 @pytest.mark.parametrize("door", ["chat", "events", "openai"])
 async def test_a_stream_ends_with_the_right_to_read_it(
