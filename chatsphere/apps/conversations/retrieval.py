@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter
+from statistics import fmean
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +25,8 @@ from chatsphere.services.types import SearchFilters, SearchHit, SearchOutcome, S
 
 logger = logging.getLogger("chatsphere.conversations")
 PASSAGES_PER_DOCUMENT = 3
+MOST_HITS = 50
+SHOWN_CANDIDATES = 20  # in a trace
 HITS_PER_PASSAGE = 3  # what is searched for, so that the choice has something to choose from
 
 
@@ -45,27 +51,34 @@ class Retrieved:
 
 
 async def find_passages(lookup: Lookup) -> Retrieved:
-    """Search, decide whether the question can be answered, choose the passages. One embedding and one search; a follow-up that finds
-    too little is searched once more as it was asked. Raises EngineError."""
+    """Search, decide whether the question can be answered, choose the passages. One embedding and one search; two at once for a
+    follow-up question: as it was asked, and with the subject of earlier questions. Raises EngineError."""
     began = time.perf_counter()
-    text = search_text(lookup.question, lookup.history)
-    outcome, decision = await _attempt(lookup, text)
-    if not decision.answer and text != lookup.question:
-        outcome, decision = await _better(lookup, outcome, decision)
-    passages = choose(outcome.hits, lookup.configuration.top_k)
-    return Retrieved(passages, decision.answer, _trace(text, outcome, decision, passages, began))
+    texts = dict.fromkeys((lookup.question, search_text(lookup.question, lookup.history)))
+    limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, MOST_HITS) if len(texts) == 1 else MOST_HITS
+    outcomes = await asyncio.gather(*(search(lookup, text, limit=limit) for text in texts))
+    decision = max(map(partial(_decide, lookup), texts, outcomes), key=attrgetter("probability"))
+    hits = merge(*(outcome.hits for outcome in outcomes))
+    passages = choose(hits, lookup.configuration.top_k)
+    return Retrieved(passages, decision.answer, _trace(list(texts)[-1], hits, decision, passages, began))
 
 
-async def _attempt(lookup: Lookup, text: str) -> tuple[SearchOutcome, Decision]:
-    limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, 50)
-    outcome = await search(lookup, text, limit=limit)
-    model = lookup.embedding_model or None
-    return outcome, decide(text, outcome, model_id=model, min_score=lookup.configuration.min_score)
+def _decide(lookup: Lookup, text: str, outcome: SearchOutcome) -> Decision:
+    return decide(text, outcome, model_id=lookup.embedding_model or None, min_score=lookup.configuration.min_score)
 
 
-async def _better(lookup: Lookup, outcome: SearchOutcome, decision: Decision) -> tuple[SearchOutcome, Decision]:
-    other, second = await _attempt(lookup, lookup.question)
-    return (other, second) if second.probability > decision.probability else (outcome, decision)
+def merge(*lists: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
+    """One list of several, by the mean of the fused scores; a hit that a list lacks counts there as its last one. Best first."""
+    if len(lists) == 1:
+        return tuple(lists[0])
+    scores_of = [{hit.chunk_id: hit.fused for hit in hits} for hits in lists if hits]
+    lowest = [min(found.values()) for found in scores_of]
+    known = {hit.chunk_id: hit for hits in reversed(lists) for hit in hits}
+    mixed = (
+        replace(hit, fused=fmean(found.get(hit.chunk_id, low) for found, low in zip(scores_of, lowest, strict=True)))
+        for hit in known.values()
+    )
+    return tuple(sorted(mixed, key=attrgetter("fused"), reverse=True))
 
 
 async def search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilters | None = None) -> SearchOutcome:
@@ -110,7 +123,7 @@ def choose(hits: Sequence[SearchHit], most: int) -> tuple[SearchHit, ...]:
 
 
 def _trace(
-    text: str, outcome: SearchOutcome, decision: Decision, passages: tuple[SearchHit, ...], began: float
+    text: str, hits: Sequence[SearchHit], decision: Decision, passages: tuple[SearchHit, ...], began: float
 ) -> dict[str, Any]:
     kept = {hit.chunk_id for hit in passages}
     return {
@@ -126,7 +139,7 @@ def _trace(
                 "scores": scores(hit),
                 "is_in_prompt": hit.chunk_id in kept,
             }
-            for hit in outcome.hits
+            for hit in hits[:SHOWN_CANDIDATES]
         ],
         "decision": {"answer": decision.answer, "probability": decision.probability, "features": decision.features},
         "timings": {"retrieval_ms": round((time.perf_counter() - began) * 1000, 1)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -79,6 +80,18 @@ def test_at_most_three_passages_of_a_document_none_twice_all_within_the_budget(s
     assert [h.text for h in choose(hits, 6)] == ["a0", "a1", "a2", "b"]
     assert [h.text for h in choose(hits, 2)] == ["a0", "a1"]
     assert len(choose([hit(two, "x" * 5000)], 6)) == 1
+
+
+def test_two_searches_become_one_list_by_their_mean_scores() -> None:
+    from chatsphere.apps.conversations.retrieval import merge
+
+    a, b, c = (replace(hit(uuid4(), name), fused=0.0) for name in "abc")
+    first = [replace(a, fused=2.0), replace(b, fused=1.0)]
+    second = [replace(b, fused=3.0), replace(c, fused=-1.0)]
+    assert [(h.text, h.fused) for h in merge(first, second)] == [("b", 2.0), ("a", 0.5), ("c", 0.0)]
+    assert merge(first) == tuple(first)
+    assert merge(first, []) == tuple(first)
+    assert merge([], []) == ()
 
 
 @pytest.mark.parametrize(
