@@ -197,3 +197,20 @@ def test_asynchronous_requests_do_the_same(alice: Any) -> None:
     assert [answer.status_code for answer in answers] == [201, 201, 422]
     assert answers[0].json() == answers[1].json()
     assert Workspace.objects.filter(name="Second").count() == 1
+
+
+@pytest.mark.django_db
+def test_visitors_of_one_page_do_not_share_keys(alice: Any) -> None:
+    made = actions.create_key(
+        workspace_id=alice.default_workspace_id, created_by=alice.pk, name="page", scopes=["chat"], kind="publishable"
+    )
+    answers = iter((b"first", b"second"))
+    middleware: Any = IdempotencyMiddleware(lambda _request: HttpResponse(next(answers)))
+
+    def ask(address: str) -> bytes:
+        request = RequestFactory().post("/x", b"{}", content_type="application/json", REMOTE_ADDR=address)
+        request.META |= {"HTTP_AUTHORIZATION": f"Bearer {made.secret}", "HTTP_IDEMPOTENCY_KEY": "1"}
+        return bytes(middleware(request).content)
+
+    longest = "2001:db8:1111:2222:3333:4444:5555:6666"
+    assert [ask("203.0.113.1"), ask(longest), ask("203.0.113.1"), ask(longest)] == [b"first", b"second"] * 2

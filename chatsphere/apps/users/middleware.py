@@ -15,7 +15,7 @@ from chatsphere.core import idempotency
 from chatsphere.core.addresses import client_address
 from chatsphere.core.exceptions import ApiError, as_api_error
 from chatsphere.core.middleware.errors import error_response
-from chatsphere.core.principal import Principal
+from chatsphere.core.principal import Principal, PrincipalKind
 
 REFUSALS = (ApiError, RequestDataTooBig)
 
@@ -87,4 +87,6 @@ def _credential(request: HttpRequest) -> dict[str, Any]:
 def _owner(request: HttpRequest, principal: Principal | None) -> str:
     if principal is None:
         return f"address:{client_address(request)}"
+    if principal.kind is PrincipalKind.PUBLISHABLE_KEY:  # all visitors of a page share it
+        return f"{principal.kind.value}:{principal.pk.hex}:{client_address(request)}"
     return f"{principal.workspace_id.hex}:{principal.kind.value}:{principal.pk.hex}"
