@@ -202,8 +202,8 @@ def test_a_strangers_lists_show_nothing_of_alices(world: World, charlie: Any, cl
     client = client_of(charlie)
     secrets = [*world.ids(), "secret", world.alice.email]
     outcomes = {}
-    for method, path, _operation in _operations():
-        if method == "get" and not _parameters(path):
+    for method, path, operation in _operations():
+        if method == "get" and not _parameters(path) and not _is_public(operation):
             answer = client.get(path)
             outcomes[path] = (answer.status_code, [secret for secret in secrets if secret in _text(answer)])
 
