@@ -1,7 +1,8 @@
 """How fast documents become searchable, as a user sees it: a running platform, uploads over HTTP, everything until it is found.
 
-    python -m benchmarks.ingest --documents FOLDER [--most 200] [--embedder local|stub] [--uploads 4]
+    python -m benchmarks.ingest [--documents FOLDER] [--most 200] [--embedder local|stub] [--uploads 4]
 
+Without a folder it takes the longest pages of ``../shared/data/awsdocs_a``, a company's real product documentation in Markdown.
 Starts ``chatsphere up`` in a folder of its own. ``stub`` embeds by a local OpenAI-compatible stub with 1,536 dimensions, ``local`` with
 the embedded model. Prints one JSON object: seconds until all are found by words and by meaning too, CPU seconds a megabyte (all
 processes of the platform), peak memory (PSS), seconds to delete everything by batches, and where the workers' time went.
@@ -29,6 +30,7 @@ from typing import Any
 import httpx2
 import psutil
 
+AWS_DOCS = Path(__file__).resolve().parents[2] / "shared" / "data" / "awsdocs_a" / "docs.jsonl"
 ENDED = {"ready", "partial", "failed", "cancelled"}
 
 
@@ -188,18 +190,33 @@ def measure(url: str, root: psutil.Process, files: Sequence[Path], uploads: int)
     return report | {"delete_s": round(time.monotonic() - begun, 2)}
 
 
+def real_pages(folder: Path, most: int) -> Path:
+    """The longest pages of the shared data's documentation, one file each."""
+    if not AWS_DOCS.exists():
+        raise SystemExit(f"{AWS_DOCS} is not there: name a folder with --documents")
+    pages = [json.loads(line) for line in AWS_DOCS.read_text(encoding="utf-8").splitlines()]
+    pages.sort(key=lambda page: len(page["text"]), reverse=True)
+    folder.mkdir()
+    for number, page in enumerate(pages[:most]):
+        (folder / f"{number:04}.md").write_text(page["text"], encoding="utf-8")
+    return folder
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--documents", type=Path, required=True)
+    parser.add_argument(
+        "--documents", type=Path, help="folder of files; real documentation of the shared data otherwise"
+    )
     parser.add_argument("--most", type=int, default=200)
     parser.add_argument("--embedder", choices=("local", "stub"), default="stub")
     parser.add_argument("--uploads", type=int, default=4)
     options = parser.parse_args()
-    files = sorted(path for path in options.documents.rglob("*") if path.is_file())[: options.most]
     port, stub_port = free_port(), free_port()
     environment = {"RATE_LIMITS_ENABLED": "false"}
     with tempfile.TemporaryDirectory(prefix="chatsphere-bench-") as name:
         folder = Path(name)
+        documents = options.documents or real_pages(folder / "pages", options.most)
+        files = sorted(path for path in documents.rglob("*") if path.is_file())[: options.most]
         if options.embedder == "stub":
             environment |= {
                 "EMBEDDING_MODEL": "openai:text-embedding-3-small",

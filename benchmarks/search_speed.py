@@ -1,8 +1,8 @@
 """Times of the pgvector engine on synthetic chunks: writing, searching, deleting, by the size of one chatbot.
 
-    python -m benchmarks.search_speed postgresql://… [--sizes 1000 10000 50000] [--dimensions 384] [--searches 100]
+    python -m benchmarks.search_speed [postgresql://…] [--sizes 1000 10000 50000] [--dimensions 384] [--searches 100]
 
-Texts are words drawn by Zipf's law from 60,000, 110 a chunk; vectors are random around 200 centres. The database
+Without a server it starts the embedded one in a folder of its own. Texts are words drawn by Zipf's law from 60,000, 110 a chunk; vectors are random around 200 centres. The database
 ``search_speed`` on that server is made anew.
 """
 
@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,7 @@ import numpy as np
 import psycopg
 
 from benchmarks.search_tables import Connection, add_places, create_database
+from chatsphere.embedded.postgres import PostgresServer
 from chatsphere.services.types import EmbeddingModel, SearchFilters, SearchRequest, Vectors
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 from chatsphere.services.vector_store.memory import PlacedChunk
@@ -65,7 +68,20 @@ class Material:
 
 def main() -> None:
     options = _options()
-    url = create_database(options.server, "search_speed")
+    if options.server:
+        _measure(options, options.server)
+        return
+    with tempfile.TemporaryDirectory(prefix="chatsphere-bench-") as folder:
+        server = PostgresServer(Path(folder) / "postgres")
+        server.start()
+        try:
+            _measure(options, server.url)
+        finally:
+            server.stop()
+
+
+def _measure(options: argparse.Namespace, server: str) -> None:
+    url = create_database(server, "search_speed")
     store = PgVectorStore(url)
     with psycopg.connect(url) as connection:
         for size in options.sizes:
@@ -141,7 +157,7 @@ def _ids(chatbot: ChatbotRef) -> tuple[UUID, UUID]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("server")
+    parser.add_argument("server", nargs="?", default="")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 50_000])
     parser.add_argument("--dimensions", type=int, default=384)
     parser.add_argument("--searches", type=int, default=100)
