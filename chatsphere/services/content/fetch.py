@@ -30,6 +30,7 @@ MOST_ADDRESSES = 4  # of one name that are tried
 READ_SIZE = 64 * 1024
 USER_AGENT = "ChatSphere/1.0"
 Resolve = Callable[[str, int], Sequence[str]]
+Wants = Callable[[int, Mapping[str, str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,12 @@ class Fetcher:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         limits: FetchLimits | None = None,
+        wants: Wants | None = None,
     ) -> Fetched:
         """One request; GET and HEAD follow redirects, each checked like the first address, as far as the limits allow.
 
-        With no redirects left, or another method, the 3xx itself is the answer. Raises FetchRefused (an address that must not be
+        With no redirects left, or another method, the 3xx itself is the answer. ``wants`` decides by status and headers whether the
+        body is read; without it, it is. Raises FetchRefused (an address that must not be
         reached), FetchFailed (no connection, too slow, broken answer), LimitExceeded (too many bytes or redirects).
         """
         limits = limits or self.limits
@@ -102,7 +105,7 @@ class Fetcher:
         passed: list[str] = []
         sent = {"User-Agent": self._user_agent, "Accept-Encoding": "gzip, deflate", **(headers or {})}
         while True:
-            answer = self._send(target, method, sent, body, limits, deadline)
+            answer = self._send(target, method, sent, body, limits, deadline, wants)
             following = _next_address(answer, method) if limits.max_redirects else None
             if following is None:
                 return replace(answer, seconds=time.monotonic() - begun, redirects=tuple(passed))
@@ -129,7 +132,14 @@ class Fetcher:
         return new, {name: value for name, value in sent.items() if name.lower() not in private}
 
     def _send(
-        self, target: Target, method: str, headers: Mapping[str, str], body: bytes, limits: FetchLimits, deadline: float
+        self,
+        target: Target,
+        method: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        limits: FetchLimits,
+        deadline: float,
+        wants: Wants | None,
     ) -> Fetched:
         backend = _CheckedBackend(self._addresses, limits.connect_seconds, deadline)
         timeout = dict.fromkeys(("connect", "read", "write", "pool"), limits.total_seconds)
@@ -140,7 +150,12 @@ class Fetcher:
             with request as response:
                 found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
                 is_detour = response.status in REDIRECTS and "location" in found
-                pieces = () if is_detour else _decoded(response.iter_stream(), found.get("content-encoding", ""))
+                is_unwanted = wants is not None and not wants(response.status, found)
+                pieces = (
+                    ()
+                    if is_detour or is_unwanted
+                    else _decoded(response.iter_stream(), found.get("content-encoding", ""))
+                )
                 return Fetched(target.url, response.status, found, _bounded(pieces, limits), 0.0)
 
     def _addresses(self, host: str, port: int) -> Sequence[str]:
