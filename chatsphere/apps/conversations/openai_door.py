@@ -19,7 +19,7 @@ from chatsphere.apps.conversations import openai_schemas as schemas
 from chatsphere.apps.conversations.openai_requests import CompletionRequest, read_request
 from chatsphere.apps.conversations.question import Overrides, Question
 from chatsphere.apps.conversations.runs import Run, keeper
-from chatsphere.apps.conversations.streaming import admit_visitor, guarded_stream
+from chatsphere.apps.conversations.streaming import admit_visitor, channel_of, guarded_stream
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
 from chatsphere.apps.users.credentials import authenticate_async
 from chatsphere.core.async_database import autocommit
@@ -97,7 +97,7 @@ def _question(request: HttpRequest, principal: Principal, wanted: CompletionRequ
         chatbot_id=chatbot_id,
         slug=slug,
         conversation_id=wanted.conversation_id,
-        channel="openai",
+        channel=channel_of(request, principal, server="openai"),
         origin=request.headers.get("Origin"),
         history=wanted.history if wanted.conversation_id is None else None,
         overrides=Overrides(wanted.instructions, wanted.temperature, wanted.max_output_tokens),

@@ -31,6 +31,7 @@ class PreparedTurn:
     is_handed_off: bool
     created_at: datetime
     started: float
+    is_public: bool = False  # a page in a browser reads along
 
     @property
     def workspace_id(self) -> UUID:

@@ -11,6 +11,9 @@ from chatsphere.apps.chatbots.configuration import Configuration
 from chatsphere.core.principal import Principal, PrincipalKind
 from chatsphere.services.types import Turn
 
+MOST_ATTRIBUTES = 50  # of a visitor, in one claim and in all that is remembered
+LONGEST_ATTRIBUTES = 8_000
+
 
 @dataclass(frozen=True, slots=True)
 class VisitorClaim:

@@ -38,7 +38,7 @@ TICK_SECONDS = 0.2
 PERSIST_TICKS = 5  # once a second
 RIGHTS_TICKS = 20  # every four seconds
 KEEP_ENDED_SECONDS = 10.0
-GRACE_SECONDS = 4.0  # for answers in the making when the process ends
+GRACE_SECONDS = 10.0  # for answers in the making when the process ends
 RECORD_ATTEMPTS = 6
 RECORD_PAUSE_SECONDS = 0.5
 DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout)
@@ -150,17 +150,19 @@ class Keeper:
 
     async def close(self, *, grace_seconds: float) -> None:
         """Let runs finish for so long, then end them with what they have said."""
-        lives = [run._life for run in self.runs.values() if run.ended_at is None]
-        if lives:
-            await asyncio.wait(lives, timeout=grace_seconds)
+        await self._wait(grace_seconds)
         for run in self.runs.values():
             run.cancel("shutdown")
-        if lives:
-            await asyncio.wait(lives)
+        await self._wait(None)
         await self._mirror(list(self.runs.values()))
         if self._task is not None:
             self._task.cancel()
         self.runs.clear()
+
+    async def _wait(self, seconds: float | None) -> None:
+        lives = [run._life for run in self.runs.values() if run.ended_at is None]
+        if lives:
+            await asyncio.wait(lives, timeout=seconds)
 
     async def _keep(self) -> None:
         while self.runs:

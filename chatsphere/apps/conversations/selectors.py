@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from chatsphere.apps.conversations.models import Conversation, Feedback, Message
-from chatsphere.core.principal import Principal
+from chatsphere.core.principal import Principal, PrincipalKind
 from chatsphere.services.types import FinishReason
+
+PUBLIC_CHANNEL = Conversation.Channel.WIDGET.value  # what publishable keys begin, and all that they may read
+
+
+def is_in_reach(principal: Principal, *, chatbot_id: UUID, channel: str | None) -> bool:
+    """Whether somebody may come near a conversation of this chatbot and channel, or its messages. A browser's key stays among what such
+    keys began: what a server asked may rest on passages that no page may show."""
+    is_page = principal.kind is PrincipalKind.PUBLISHABLE_KEY
+    return principal.may_use_chatbot(chatbot_id) and (channel == PUBLIC_CHANNEL or not is_page)
 
 
 def conversations_for(principal: Principal) -> QuerySet[Any]:
@@ -17,6 +27,8 @@ def conversations_for(principal: Principal) -> QuerySet[Any]:
     rows: QuerySet[Any] = Conversation.objects.in_workspace(principal.workspace_id).filter(chatbot__deleted_at=None)
     if principal.chatbot_ids is not None:
         rows = rows.filter(chatbot_id__in=principal.chatbot_ids)
+    if principal.kind is PrincipalKind.PUBLISHABLE_KEY:
+        rows = rows.filter(channel=PUBLIC_CHANNEL)
     return rows
 
 
@@ -25,6 +37,8 @@ def messages_for(principal: Principal) -> QuerySet[Any]:
     rows: QuerySet[Any] = Message.objects.in_workspace(principal.workspace_id).filter(chatbot__deleted_at=None)
     if principal.chatbot_ids is not None:
         rows = rows.filter(chatbot_id__in=principal.chatbot_ids)
+    if principal.kind is PrincipalKind.PUBLISHABLE_KEY:
+        rows = rows.filter(conversation__channel=PUBLIC_CHANNEL)
     return rows
 
 

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chatsphere.apps.conversations.models import Citation, Conversation, Feedback, Message
+from chatsphere.apps.conversations.question import LONGEST_ATTRIBUTES, MOST_ATTRIBUTES
 from chatsphere.core.serializers import StrictSerializer
 
 LONGEST_MESSAGE = 8_000
@@ -22,10 +23,14 @@ class VisitorSerializer(StrictSerializer):
     external_id = serializers.CharField(max_length=200, help_text=_("Your own id of this person."))
     name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     email = serializers.EmailField(required=False, allow_blank=True)
-    attributes = serializers.JSONField(required=False, default=dict)
+    attributes = serializers.JSONField(
+        required=False,
+        default=dict,
+        help_text=_("Added to what is known; when both together are too many, the new ones take its place."),
+    )
 
     def validate_attributes(self, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict) or len(value) > 50 or len(str(value)) > 8_000:
+        if not isinstance(value, dict) or len(value) > MOST_ATTRIBUTES or len(str(value)) > LONGEST_ATTRIBUTES:
             raise serializers.ValidationError(_("Give an object of at most 50 keys and 8,000 characters."))
         return value
 

@@ -21,6 +21,7 @@ from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.question import Question, VisitorClaim
 from chatsphere.apps.conversations.retrieval import Lookup, search
 from chatsphere.apps.conversations.runs import DATABASE_AWAY, Run, keeper
+from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
 from chatsphere.apps.users.credentials import is_still_good
@@ -93,12 +94,12 @@ async def events(request: HttpRequest, principal: Principal, message_id: UUID) -
 @door("POST", scope="chat", schema=schemas.CANCEL)
 async def cancel(_request: HttpRequest, principal: Principal, message_id: UUID) -> HttpResponseBase:
     """Stop an answer; what was said is kept. Answers with the message as it then is; harmless on one that has ended."""
+    await _one("find_answer", message_id, principal)
     run = keeper().runs.get(message_id)
-    if run is not None and _is_of(run, principal):
+    if run is not None:
         run.cancel()
         await run.ended()
     else:
-        await _one("find_answer", message_id, principal)
         await _cancel_elsewhere(message_id, principal)
     row = await _one("find_answer", message_id, principal)
     return json_response(answer_object(row), status=202 if row["state"] == "pending" else 200)
@@ -176,18 +177,13 @@ async def _follow(message_id: UUID, workspace_id: UUID, after: int) -> AsyncGene
         follower().unfollow(message_id)
 
 
-def _is_of(run: Run, principal: Principal) -> bool:
-    turn = run.turn
-    return turn.workspace_id == principal.workspace_id and principal.may_use_chatbot(turn.chatbot_id)
-
-
-def channel_of(request: HttpRequest, principal: Principal) -> str:
-    """Where a message came from: a browser's key is the widget, our own command line says so, a person is the console."""
+def channel_of(request: HttpRequest, principal: Principal, *, server: str = "api") -> str:
+    """Where a message came from: a browser's key is the widget at every door, our own command line says so, others are ``server``."""
     if principal.kind is PrincipalKind.PUBLISHABLE_KEY:
-        return "widget"
+        return PUBLIC_CHANNEL
     if request.headers.get("User-Agent", "").startswith("chatsphere-cli"):
         return "cli"
-    return "api"
+    return server
 
 
 # --- looking up ----------------------------------------------------------------------------------------------------
@@ -197,7 +193,7 @@ async def _one(statement: str, message_id: UUID, principal: Principal) -> dict[s
     async with autocommit() as connection:
         found = await connection.execute(SQL[statement], {"id": message_id, "workspace_id": principal.workspace_id})
         row = await found.fetchone()
-    if row is None or not principal.may_use_chatbot(row["chatbot_id"]):
+    if row is None or not is_in_reach(principal, chatbot_id=row["chatbot_id"], channel=row["channel"]):
         raise NotFound
     return row
 

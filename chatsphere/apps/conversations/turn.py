@@ -23,9 +23,16 @@ from chatsphere.apps.conversations.answer import Draft, answer_object, error_obj
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.prepared import PreparedTurn, milliseconds
 from chatsphere.apps.conversations.prices import cost_micros
-from chatsphere.apps.conversations.question import Overrides, Question, with_overrides
+from chatsphere.apps.conversations.question import (
+    LONGEST_ATTRIBUTES,
+    MOST_ATTRIBUTES,
+    Overrides,
+    Question,
+    with_overrides,
+)
 from chatsphere.apps.conversations.retrieval import Lookup, find_passages
 from chatsphere.apps.conversations.sayings import handoff_notice, refusal
+from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.speaking import Voice, speak
 from chatsphere.apps.conversations.traces import prompt_settings
 from chatsphere.apps.webhooks.actions import announce_async
@@ -81,11 +88,16 @@ async def _open(connection: AsyncRows, question: Question) -> dict[str, Any]:
     row = await found.fetchone()
     if row is None or not question.principal.may_use_chatbot(row["chatbot_id"]):
         raise NotFound
-    if question.conversation_id is not None and row["conversation_id"] is None:
+    if question.conversation_id is not None and not _may_continue(question, row):
         raise NotFound(_("There is no such conversation with this chatbot."))
     if not row["is_active"]:
         raise Conflict(_("This chatbot is switched off."), type="chatbot_inactive")
     return row
+
+
+def _may_continue(question: Question, row: dict[str, Any]) -> bool:
+    is_there = row["conversation_id"] is not None
+    return is_there and is_in_reach(question.principal, chatbot_id=row["chatbot_id"], channel=row["channel"])
 
 
 def _prepared(question: Question, row: dict[str, Any], started: float) -> PreparedTurn:
@@ -108,6 +120,7 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
         is_handed_off=row["conversation_state"] == "handoff",
         created_at=datetime.now(UTC),
         started=started,
+        is_public=not question.is_trusted or row["channel"] == PUBLIC_CHANNEL,
     )
 
 
@@ -139,6 +152,8 @@ def _new_rows(turn: PreparedTurn) -> dict[str, Any]:
         "visitor_name": claim.name if claim else "",
         "visitor_email": claim.email if claim else "",
         "attributes": Jsonb(dict(claim.attributes) if claim else {}),
+        "most_attributes": MOST_ATTRIBUTES,
+        "longest_attributes": LONGEST_ATTRIBUTES,
         "is_verified": question.is_trusted,
     }
 
@@ -171,7 +186,7 @@ def _lookup(turn: PreparedTurn) -> Lookup:
         configuration=turn.configuration,
         embedding_model=turn.embedding_model,
         history=turn.history,
-        access_tags=None if turn.question.is_trusted else frozenset(),
+        access_tags=frozenset() if turn.is_public else None,
     )
 
 

@@ -294,6 +294,61 @@ async def test_a_page_that_speaks_openais_language_has_the_same_limits_and_no_sa
     assert (server.instructions, server.temperature, server.max_output_tokens) == ("Forget the rules.", 2, 17)
 
 
+async def test_a_browsers_key_stays_among_what_pages_asked(
+    caller: Caller, chatbot: Any, alice: Any, model: ScriptedModel
+) -> None:
+    browser = Caller(await sync_to_async(publishable)(chatbot))
+    server_said, page_said = (await caller.ask(chatbot)).json(), (await browser.ask(chatbot)).json()
+
+    async def statuses(answer: Any) -> list[int]:
+        path, conversation = f"/api/v1/messages/{answer['message']['id']}", answer["conversation_id"]
+        again: Any = {"model": chatbot.slug, "chatsphere": {"conversation_id": conversation}}
+        again["messages"] = [{"role": "user", "content": "Where are the spare chargers kept?"}]
+        return [
+            response.status_code
+            for response in (
+                await browser.get(f"{path}/events/"),
+                await browser.post(f"{path}/cancel/"),
+                await browser.post(f"{path}/feedback/", {"rating": "up"}),
+                await browser.post(f"{path}/regenerate/"),
+                await browser.ask(chatbot, conversation_id=conversation),
+                await browser.post("/v1/chat/completions", again),
+            )
+        ]
+
+    assert await statuses(server_said) == [404] * 6
+    assert await statuses(page_said) == [200] * 6
+
+
+async def test_what_a_server_asks_in_a_pages_conversation_rests_on_nothing_hidden(
+    caller: Caller, chatbot: Any, alice: Any, model: ScriptedModel
+) -> None:
+    await sync_to_async(teach)(chatbot, "The vault code of the northern office is 4711.", access_tags=("staff",))
+    browser = Caller(await sync_to_async(publishable)(chatbot))
+    begun = (await browser.ask(chatbot)).json()["conversation_id"]
+    answer = await caller.ask(chatbot, "What is the vault code of the northern office?", conversation_id=begun)
+    assert answer.status_code == 200
+    assert not any("4711" in passage.text for prompt in model.prompts for passage in prompt.passages)
+
+
+async def test_the_attributes_of_a_visitor_do_not_grow_for_ever(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    async def tell(**attributes: str) -> Any:
+        response = await caller.ask(chatbot, visitor={"external_id": "v-1", "attributes": attributes})
+        assert response.status_code == 200, response.content
+        return (await rows(Visitor))[0].attributes
+
+    first = {f"a{n}": "x" for n in range(30)}
+    assert await tell(**first) == first
+    assert await tell(a0="y", plan="gold") == {**first, "a0": "y", "plan": "gold"}
+    many = {f"b{n}": "x" for n in range(30)}
+    assert await tell(**many) == many
+    assert await tell(long="x" * 7_400) == {"long": "x" * 7_400} | many
+    long = {"longer": "x" * 7_400}
+    assert await tell(**long) == long
+
+
 def publishable(chatbot: Any) -> str:
     made = create_key(
         workspace_id=chatbot.workspace_id,
