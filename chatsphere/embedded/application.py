@@ -1,10 +1,11 @@
-"""Django and Celery, loaded once in the supervisor; web, worker and beat are forked from it and share the memory."""
+"""Django and Celery, loaded once in the supervisor; web, workers and beat are forked from it and share the memory."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Mapping
@@ -21,8 +22,11 @@ MODULES = (
     "celery.apps.beat",
     "celery.apps.worker",
     "celery.concurrency.prefork",
+    "celery.concurrency.thread",
     "kombu.transport.redis",
 )
+# Answers in the making get ten seconds to finish (``runs.GRACE_SECONDS``), and those that did not are closed and stored in the rest.
+WEB_PATIENCE = 15
 M_ARENA_MAX = -8
 ARENAS = 2
 
@@ -63,18 +67,28 @@ def serve_web(host: str, port: int, workers: int) -> int:
         websockets=False,
         log_level=import_module("granian.log").LogLevels.warning,
         respawn_failed_workers=True,
-        workers_kill_timeout=6,
+        workers_kill_timeout=WEB_PATIENCE,
     ).serve()
     return 0
 
 
-def work(queues: str) -> int:
-    """Run a Celery worker until SIGTERM."""
+def work(queue: str, **options: Any) -> int:
+    """Run a Celery worker until SIGTERM; ``options`` are Celery's, such as ``pool`` and ``concurrency``.
+
+    Its node is called like its queue: two workers of one name on one machine would take each other's control messages.
+    """
     # Celery warns of root because it could unpickle; ChatSphere's tasks are JSON only.
     warnings.simplefilter("ignore", import_module("celery.exceptions").SecurityWarning)
     # Celery's command line is left out: it loads an interactive shell.
     worker = _celery().Worker(
-        queues=queues, loglevel="INFO", quiet=True, without_gossip=True, without_mingle=True, no_color=True
+        queues=queue,
+        hostname=f"{queue}@{socket.gethostname()}",
+        loglevel="INFO",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        no_color=True,
+        **options,
     )
     worker.start()
     return int(worker.exitcode or 0)

@@ -49,7 +49,7 @@ def read_records(file: Path) -> list[ChildRecord]:
     return _read(file)[1]
 
 
-def end_leftovers(file: Path, patience: float = 15.0) -> list[str]:
+def end_leftovers(file: Path, patience: float = 20.0) -> list[str]:
     """End every recorded child that still lives, with all of its session, and return their names.
 
     Each gets its own stop signal first (PostgreSQL: a fast shutdown) and is killed after ``patience`` seconds. A process is only

@@ -106,6 +106,7 @@ class _Startup:
         self._migrate()
         self._supervisor.start(services.web(self._options.host, self._options.port, self._web_concurrency))
         self._supervisor.start(services.worker())
+        self._supervisor.start(services.worker_default())
         self._supervisor.start(services.beat())
         self._wait_ready(environment)
 

@@ -15,8 +15,7 @@ from chatsphere.embedded.processes import Command
 from chatsphere.embedded.redis import RedisServer
 from chatsphere.embedded.supervisor import SELF, Service
 
-NAMES = (SELF, "postgres", "redis", "embedder", "initdb", "migrate", "web", "worker", "beat")
-QUEUES = "default,ingest"
+NAMES = (SELF, "postgres", "redis", "embedder", "initdb", "migrate", "web", "worker", "worker-default", "beat")
 
 
 def postgres(server: PostgresServer) -> Service:
@@ -41,12 +40,21 @@ def migrate() -> Service:
 
 
 def web(host: str, port: int, workers: int) -> Service:
-    return Service("web", partial(application.serve_web, host, port, workers), stop_rank=0)
+    return Service(
+        "web", partial(application.serve_web, host, port, workers), stop_rank=0, patience=application.WEB_PATIENCE + 2
+    )
 
 
 def worker() -> Service:
     # Jobs are durable: what a worker cannot finish in its patience, another one takes over.
-    return Service("worker", partial(application.work, QUEUES), stop_rank=1)
+    return Service("worker", partial(application.work, "ingest"), stop_rank=1)
+
+
+def worker_default() -> Service:
+    # Webhooks, mails and sweeps wait for no training: they have a small process of their own. It has two threads, because a turn
+    # of webhooks takes up to 20 s when receivers are slow.
+    work = partial(application.work, "default", pool="threads", concurrency=2)
+    return Service("worker-default", work, stop_rank=1)
 
 
 def beat() -> Service:

@@ -19,12 +19,12 @@ from chatsphere.embedded.errors import StackError
 from chatsphere.embedded.leftovers import read_records
 
 READY = "ready"
-# More than the patiences of all ranks together: web 8, worker and beat 8, embedder 3, Redis 4, PostgreSQL 10.
-STOP_PATIENCE = 40.0
+# More than the patiences of all ranks together: web 17, workers and beat 8, embedder 3, Redis 4, PostgreSQL 10.
+STOP_PATIENCE = 50.0
 
 
 class Stack:
-    """PostgreSQL, Redis, embedder, web, worker and beat under a supervisor in a process of its own.
+    """PostgreSQL, Redis, embedder, web, two workers and beat under a supervisor in a process of its own.
 
     ``environ`` replaces this process's environment for the children. The merged log goes to ``log_file``, by default
     ``stack.log`` in the data directory, and is written anew at each start. As a context manager it waits until the stack is ready.
@@ -58,7 +58,7 @@ class Stack:
         return self._process.pid if self._process else None
 
     def pids(self) -> dict[str, int]:
-        """Process ids of the living children by name: postgres, redis, embedder, web, worker, beat."""
+        """Process ids of the living children by name: postgres, redis, embedder, web, worker, worker-default, beat."""
         return {record.name: record.pid for record in read_records(DataFolder(self._data_dir).children_file)}
 
     def __enter__(self) -> Self:
@@ -103,16 +103,23 @@ class Stack:
         said = self._read_report(timeout)
         if said == READY:
             return
+        if self._process is not None and processes.has_ended(self._process):
+            raise StackError(said or f"The stack ended before it was ready, {self._last_words()}; see {self.log_file}.")
         raise StackError(said or f"The stack did not become ready within {timeout:.0f} seconds; see {self.log_file}.")
 
     def stop(self) -> None:
-        """End the stack, at most 40 seconds; no error when it is not running."""
+        """End the stack, at most 50 seconds; no error when it is not running."""
         if self._process is not None:
             processes.end(self._process, first=signal.SIGTERM, patience=STOP_PATIENCE)
             self._process = None
         if self._report >= 0:
             os.close(self._report)
             self._report = -1
+
+    def _last_words(self) -> str:
+        lines = self.log_file.read_text(errors="replace").split("\n")
+        said = [line for line in lines if line.strip()]
+        return f"its last line was: {said[-1].strip()}" if said else "without a word"
 
     def _read_report(self, timeout: float) -> str:
         """The first line of the report, or what came before its end."""

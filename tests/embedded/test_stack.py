@@ -10,16 +10,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from chatsphere.embedded import services
 from chatsphere.embedded.data_folder import DataFolder
 from chatsphere.embedded.errors import StackError
 from chatsphere.embedded.stack import Stack
 from tests.embedded.conftest import permissions_of_parents
 
-ALL = {"postgres", "redis", "web", "worker", "beat"}
+ALL = {"postgres", "redis", "web", "worker", "worker-default", "beat"}
 MakeStack = Callable[[Path], Stack]
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -97,6 +99,22 @@ def test_it_comes_up_ready_ends_in_order_and_leaves_nothing_running(folder: Path
     assert not (data_dir / "postgres" / "cluster" / "postmaster.pid").exists()
 
 
+def test_every_queue_has_a_worker(settings: Any) -> None:
+    routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
+    served = [service.run.args[0] for service in (services.worker(), services.worker_default())]  # type: ignore[union-attr]
+    assert sorted(served) == sorted({settings.CELERY_TASK_DEFAULT_QUEUE, *routed})
+
+
+def test_a_stack_that_ends_early_says_its_last_words(folder: Path, free_port: Callable[[], int]) -> None:
+    stack = Stack(folder / "data", port=free_port(), environ={**os.environ, "WEB_CONCURRENCY": "1"})
+    stack.start()
+    assert stack.pid is not None
+    os.kill(stack.pid, signal.SIGKILL)
+    with pytest.raises(StackError, match="The stack ended before it was ready, without a word; see"):
+        stack.wait_ready(30)
+    stack.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_after_kill_9_of_the_supervisor_the_next_start_carries_on(folder: Path, make_stack: MakeStack) -> None:
@@ -160,7 +178,7 @@ def test_servers_of_the_operator_are_used_instead(
     environ = {name: value for name, value in os.environ.items() if name not in foreign}
     environ |= {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "EMBEDDING_MODEL": "hashing:256"}
     with Stack(folder / "data", port=free_port(), environ=environ) as stack:
-        assert set(stack.pids()) == {"web", "worker", "beat"}
+        assert set(stack.pids()) == {"web", "worker", "worker-default", "beat"}
         assert register(stack, "own@example.com") == 201
     redis.stop()
     postgres.stop()
