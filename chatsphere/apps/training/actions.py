@@ -20,6 +20,7 @@ from chatsphere.apps.training import knowledge, outcomes
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.hints import REFRESH_STATISTICS, RUN_TRAINING, hint_after_commit
 from chatsphere.apps.training.models import Run, TrainingSource
+from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.apps.training.refresh import next_refresh
 from chatsphere.apps.webhooks.actions import announce_many
 from chatsphere.core.conditional import require_match
@@ -30,12 +31,16 @@ from chatsphere.services.vector_store.base import ChatbotRef
 logger = logging.getLogger("chatsphere.training")
 
 
-ONE_SOURCE, SEVERAL_SOURCES, BY_THE_CLOCK = 0, 1, 5  # priorities: who waits for one document goes first
+# Priorities: who waits for one document goes first. A web site takes minutes anyway: it waits behind texts, and behind their vectors.
+ONE_SOURCE, SEVERAL_SOURCES, BY_THE_CLOCK, SLOW = 0, 1, 5, 11
 
 
 @dataclass(frozen=True, slots=True)
 class NewSource:
-    """What a client gave. ``options`` is ``{"content": …}`` of a text, ``{"pairs": […]}`` of questions; a file has ``file``."""
+    """What a client gave. ``options`` is ``{"content": …}`` of a text, ``{"pairs": […]}`` of questions; a file has ``file``.
+
+    What the web gives has ``uri``, and limits and patterns in ``options``.
+    """
 
     source_type: str
     name: str
@@ -173,9 +178,18 @@ def _source(workspace_id: UUID, chatbot_id: UUID, given: NewSource, created_by: 
         access_tags=list(given.access_tags),
         refresh=given.refresh,
         next_refresh_at=next_refresh(given.refresh, timezone.now()),
+        progress_unit=_unit(given.source_type),
         bytes=given.file.size if given.file is not None else 0,
         created_by_id=created_by,
     )
+
+
+def _is_slow(source: TrainingSource) -> bool:
+    return source.source_type in (TrainingSource.Type.SITEMAP, TrainingSource.Type.CRAWL)
+
+
+def _unit(source_type: str) -> str:
+    return "pages" if source_type in WEB_TYPES else "chunks"
 
 
 def _queue(
@@ -187,8 +201,9 @@ def _queue(
             chatbot_id=source.chatbot_id,
             source=source,
             kind=kind,
-            priority=priority,
+            priority=SLOW if _is_slow(source) else priority,
             is_forced=is_forced,
+            progress_unit=source.progress_unit,
         )
         for source in sources
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -21,20 +22,38 @@ from chatsphere.services.vector_store.base import ChatbotRef
 Status = TrainingSource.Status
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run that ended well made of its source. ``digest``: of the bytes of a source of one document, else None."""
+
+    is_partial: bool
+    warnings: Sequence[str]
+    media_type: str
+    size: int
+    digest: bytes | None
+
+
 def succeeded(
     run: Run, source: TrainingSource, version: DocumentVersion, *, digest: bytes, size: int, report: Mapping[str, Any]
 ) -> None:
+    """``ended_well`` for a source of one document, whose version this is."""
+    media_type = version.report.get("media_type", "")
+    result = Result(version.is_partial, version.warnings, media_type, size, digest)
+    ended_well(run, source, result, report)
+
+
+def ended_well(run: Run, source: TrainingSource, result: Result, report: Mapping[str, Any]) -> None:
     """The source is ready, or partly so, and counts what answers now. ``report``: see ``pipeline``. Needs the run held."""
-    source.status = Status.PARTIAL if version.is_partial else Status.READY
+    source.status = Status.PARTIAL if result.is_partial else Status.READY
     [counts] = sql(
         "succeed",
         {
             **report,
             "status": source.status,
-            "warnings": Jsonb(version.warnings),
-            "bytes": size,
-            "digest": digest,
-            "media_type": version.report.get("media_type", ""),
+            "warnings": Jsonb(list(result.warnings)),
+            "bytes": result.size,
+            "digest": result.digest,
+            "media_type": result.media_type,
             "refresh_after": refresh_after(source.refresh),
         },
     )

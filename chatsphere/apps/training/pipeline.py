@@ -60,7 +60,7 @@ class MakeRoom(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """The version that the run brings in, or completes."""
 
     document: Document
@@ -77,10 +77,12 @@ class _Target:
 
 def train(run: Run, lost: Event) -> None:
     """Do the claimed run. Raises LostLease, MakeRoom, or what reading, embedding and the database raise. ``lost``: see kept_alive."""
-    _Training(run, lost).work()
+    Training(run, lost).work()
 
 
-class _Training:
+class Training:
+    """The run of a source of one document; ``web.WebTraining`` does its steps for each page."""
+
     def __init__(self, run: Run, lost: Event) -> None:
         self.run = run
         self.source: TrainingSource = run.source
@@ -90,7 +92,7 @@ class _Training:
         self.ends_at = time.monotonic() + SLICE_SECONDS
 
     def work(self) -> None:
-        self.embedder = _embedder_of(self.run.chatbot)
+        self.embedder = embedder_of(self.run.chatbot)
         with open_material(self.source) as material:
             target = self._target(material)
         self._let_texts_pass(target)
@@ -99,13 +101,13 @@ class _Training:
 
     # --- read, chunk, store ---
 
-    def _target(self, material: Material) -> _Target:
+    def _target(self, material: Material) -> Target:
         recipe = self._recipe(material)
         document, versions = _known(self.source, material.key)
         usable = next((each for each in versions if bytes(each.content_hash) == recipe and each.is_complete), None)
         if document is not None and usable is not None and not self._must_read_again(document, usable):
             is_first = document.current_version_id == usable.pk
-            return _Target(document, usable, is_first, False, material.digest, material.size)
+            return Target(document, usable, is_first, False, material.digest, material.size)
         return self._new_version(material, recipe, document, versions)
 
     def _must_read_again(self, document: Document, usable: DocumentVersion) -> bool:
@@ -118,7 +120,7 @@ class _Training:
 
     def _new_version(
         self, material: Material, recipe: bytes, document: Document | None, versions: Sequence[DocumentVersion]
-    ) -> _Target:
+    ) -> Target:
         with self.steps.timed("read"):
             extracted = material.read()
         self.steps.add("read", items=1, bytes=material.size)
@@ -181,7 +183,7 @@ class _Training:
 
     def _open(
         self, material: Material, document: Document | None, version: DocumentVersion, *, is_whole: bool
-    ) -> _Target:
+    ) -> Target:
         """Write the version, and its document when it is new. The keys are checked at the commit, so either may come first."""
         is_first = document is None or document.current_version_id is None
         if document is None:
@@ -200,9 +202,9 @@ class _Training:
             document.current_version = version
         version.document, version.is_complete = document, is_whole
         version.save(force_insert=True)
-        return _Target(document, version, is_first, True, material.digest, material.size)
+        return Target(document, version, is_first, True, material.digest, material.size)
 
-    def _add_chunks(self, target: _Target, batch: Sequence[Chunk], *, is_last: bool) -> None:
+    def _add_chunks(self, target: Target, batch: Sequence[Chunk], *, is_last: bool) -> None:
         added = knowledge.add_chunks(
             chatbot=self.chatbot,
             version_id=target.version.pk,
@@ -214,13 +216,12 @@ class _Training:
         self.steps.add("store", items=added.new, reused=added.reused)
         self.run.chunks_reused += added.reused
         self.run.progress_total += len(batch)
-        self._tell(
-            Status.EMBEDDING if is_last else Status.CHUNKING, searchable=Searchable.TEXT if target.is_first else None
-        )
+        is_news = target.is_first and self.source.searchable == Searchable.NONE
+        self._tell(Status.EMBEDDING if is_last else Status.CHUNKING, searchable=Searchable.TEXT if is_news else None)
         if target.is_first:
             knowledge.changed(self.chatbot)
 
-    def _let_texts_pass(self, target: _Target) -> None:
+    def _let_texts_pass(self, target: Target) -> None:
         """Texts of all documents first, vectors then: a new document is found by its words while a hundred others are embedded."""
         if (
             target.is_new
@@ -232,7 +233,7 @@ class _Training:
 
     # --- embed ---
 
-    def _embed(self, target: _Target) -> list[tuple[UUID, Vector]]:
+    def _embed(self, target: Target) -> list[tuple[UUID, Vector]]:
         """Vectors of all chunks that have none yet are stored batch by batch; the last batch is returned, for ``_finish``."""
         vectors: list[tuple[UUID, Vector]] = []
         self.run.progress_done = self.run.progress_total
@@ -285,7 +286,7 @@ class _Training:
 
     # --- finish ---
 
-    def _finish(self, target: _Target, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+    def _finish(self, target: Target, vectors: Sequence[tuple[UUID, Vector]]) -> None:
         begun = time.perf_counter()
         with transaction.atomic():
             knowledge.hold(self.run, alone=target.is_switch)
@@ -299,7 +300,7 @@ class _Training:
             )
             knowledge.changed(self.chatbot)
 
-    def _switch(self, target: _Target) -> None:
+    def _switch(self, target: Target) -> None:
         """Put the new version in the old one's place: searches see the one or the other, never both, never neither."""
         report = target.version.report
         Document.objects.filter(pk=target.document.pk).update(
@@ -356,7 +357,7 @@ _OF_VERSION = (
 )  # fmt: skip
 
 
-def _embedder_of(chatbot: Chatbot) -> Embedder:
+def embedder_of(chatbot: Chatbot) -> Embedder:
     """The embedder whose vectors answer for this chatbot; its first training decides which that is."""
     if not chatbot.embedding_model:
         default = engines.embedder().model.id

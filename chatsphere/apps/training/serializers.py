@@ -9,17 +9,41 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 
+from chatsphere.apps.training import site
 from chatsphere.apps.training.models import Document, Run, TrainingSource
+from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.core.durable import DurableState
 from chatsphere.core.query import SparseFields
 from chatsphere.core.serializers import StrictSerializer
+from chatsphere.services.content.crawl import tidy
+from chatsphere.services.errors import FetchRefused
 
 MOST_SOURCES_A_CALL: Final = 100
 MOST_PAIRS: Final = 1_000
-UNAVAILABLE_TYPES: Final = (TrainingSource.Type.URL, TrainingSource.Type.SITEMAP, TrainingSource.Type.CRAWL)
+MOST_PATTERNS: Final = 50
+_PATTERNS: Final = "patterns of path and query, in which `*` stands for anything, as in `/docs/*`."
+_LISTING: Final = ("url", "max_pages", "include", "exclude")
+_OWN_FIELDS: Final = {
+    TrainingSource.Type.TEXT.value: ("content",),
+    TrainingSource.Type.QA.value: ("pairs",),
+    TrainingSource.Type.URL.value: ("url",),
+    TrainingSource.Type.SITEMAP.value: _LISTING,
+    TrainingSource.Type.CRAWL.value: (*_LISTING, "max_depth"),
+}
 _PROGRESS = inline_serializer(
     "Progress",
     {"done": serializers.IntegerField(), "total": serializers.IntegerField(), "unit": serializers.CharField()},
+)
+
+_LIMITS = inline_serializer(
+    "SourceLimits",
+    {
+        "max_pages": serializers.IntegerField(allow_null=True),
+        "max_depth": serializers.IntegerField(allow_null=True),
+        "include": serializers.ListField(child=serializers.CharField(), allow_null=True),
+        "exclude": serializers.ListField(child=serializers.CharField(), allow_null=True),
+    },
+    allow_null=True,
 )
 
 
@@ -84,6 +108,9 @@ class SourceDetailSerializer(SourceSerializer):
 
     content = serializers.SerializerMethodField(help_text="Of a text.")
     pairs = serializers.SerializerMethodField(help_text="Of questions and answers.")
+    limits = serializers.SerializerMethodField(
+        help_text="Of a sitemap or crawl: what was given of pages, depth and patterns."
+    )
 
     def get_content(self, source: TrainingSource) -> str | None:
         content: str | None = source.options.get("content")
@@ -93,6 +120,11 @@ class SourceDetailSerializer(SourceSerializer):
     def get_pairs(self, source: TrainingSource) -> list[dict[str, str]] | None:
         pairs: list[dict[str, str]] | None = source.options.get("pairs")
         return pairs
+
+    @extend_schema_field(_LIMITS)
+    def get_limits(self, source: TrainingSource) -> dict[str, Any] | None:
+        names = ("max_pages", "max_depth", "include", "exclude")
+        return {name: source.options.get(name) for name in names} if source.source_type in WEB_TYPES else None
 
 
 class _Editable(StrictSerializer):
@@ -115,12 +147,19 @@ class SourcePatch(_Editable):
 
 
 class SourceInput(_Editable):
-    """A new source: `text` with `content`, `qa` with `pairs`; files are sent as multipart."""
+    """A new source: `text` with `content`, `qa` with `pairs`, a web page (`url`), all pages of a `sitemap`, or a `crawl` of a site from
+    `url` on, within its folder. Files are sent as multipart."""
 
     source_type = serializers.ChoiceField(TrainingSource.Type.choices)
     url = serializers.CharField(max_length=2_000)
-    max_pages = serializers.IntegerField(min_value=1, max_value=10_000)
-    max_depth = serializers.IntegerField(min_value=0, max_value=20)
+    max_pages = serializers.IntegerField(min_value=1, max_value=10_000, help_text="200 of a crawl, 1,000 of a sitemap.")
+    max_depth = serializers.IntegerField(min_value=0, max_value=20, help_text="Links from the first page on: 5.")
+    include = serializers.ListField(
+        child=serializers.CharField(max_length=200), max_length=MOST_PATTERNS, help_text=f"Only these: {_PATTERNS}"
+    )
+    exclude = serializers.ListField(
+        child=serializers.CharField(max_length=200), max_length=MOST_PATTERNS, help_text=f"None of these: {_PATTERNS}"
+    )
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
@@ -128,22 +167,24 @@ class SourceInput(_Editable):
             field.required = name == "source_type"
         return fields
 
+    def validate_url(self, value: str) -> str:
+        try:
+            return tidy(site.guarded_fetcher().check(value).url)
+        except FetchRefused as error:
+            raise serializers.ValidationError(error.message) from error
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         kind = attrs["source_type"]
-        if kind in UNAVAILABLE_TYPES:
-            raise serializers.ValidationError(
-                {"source_type": _("Web pages cannot be read yet. Save the page and upload it as a file.")}
-            )
         if kind == TrainingSource.Type.FILE:
             raise serializers.ValidationError({"file": _("Send files as multipart/form-data, in parts named `file`.")})
-        own = "content" if kind == TrainingSource.Type.TEXT else "pairs"
-        foreign = {"content", "pairs", "url", "max_pages", "max_depth"} & attrs.keys() - {own}
+        own = _OWN_FIELDS[kind]
+        foreign = {name for names in _OWN_FIELDS.values() for name in names} & attrs.keys() - set(own)
         if foreign:
             raise serializers.ValidationError(
                 {name: _("A source of this type does not have this.") for name in foreign}
             )
-        if own not in attrs:
-            raise serializers.ValidationError({own: _("This field is required.")})
+        if own[0] not in attrs:
+            raise serializers.ValidationError({own[0]: _("This field is required.")})
         return attrs
 
 
@@ -208,6 +249,9 @@ class DryRunAnswer(serializers.Serializer[Any]):
     changed = serializers.IntegerField()
     unchanged = serializers.IntegerField()
     removed = serializers.IntegerField()
+    unchecked = serializers.IntegerField(
+        help_text="Pages that there was no time to ask for; a dry run visits web sites for ten seconds at most."
+    )
 
 
 class DocumentSerializer(SparseFields):

@@ -333,14 +333,25 @@ def _validated(kind: Any, data: Any) -> dict[str, Any]:
 
 def _new_source(body: Mapping[str, Any]) -> NewSource:
     kind = body["source_type"]
-    options = {name: body[name] for name in ("content", "pairs") if name in body}
+    options = {name: body[name] for name in _OPTIONS if name in body}
     return NewSource(
         source_type=kind,
-        name=body.get("name") or _first_line(body.get("content") or body["pairs"][0]["question"]),
+        name=body.get("name") or _name_of(body),
+        uri=body.get("url", ""),
         options=options,
         access_tags=body.get("access_tags", ()),
         refresh=body.get("refresh", TrainingSource.Refresh.NEVER),
     )
+
+
+_OPTIONS = ("content", "pairs", "max_pages", "max_depth", "include", "exclude")
+
+
+def _name_of(body: Mapping[str, Any]) -> str:
+    """A name for what was given none."""
+    if "url" in body:
+        return str(body["url"]).partition("://")[2].removesuffix("/")[:300]
+    return _first_line(body.get("content") or body["pairs"][0]["question"])
 
 
 def _first_line(text: str) -> str:

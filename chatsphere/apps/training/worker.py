@@ -13,10 +13,11 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.models import Chatbot
-from chatsphere.apps.training import outcomes, pipeline
+from chatsphere.apps.training import outcomes, pipeline, web
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Run, TrainingSource
+from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.core import durable, engines
 from chatsphere.services.errors import PermanentError, RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -83,7 +84,7 @@ def _attempt(run: Run, lost: Event) -> None:
         if run.chatbot.deleted_at is not None:
             _cancel(run)
         else:
-            pipeline.train(run, lost)
+            _train(run, lost)
     except durable.LostLease:
         raise
     except pipeline.MakeRoom as room:
@@ -98,6 +99,13 @@ def _attempt(run: Run, lost: Event) -> None:
     except Exception:  # a bug must not leave the run to the leases, which would repeat it ten times
         logger.exception("Run %s failed unexpectedly.", run.pk)
         _retry(run, error_type="internal_error", message=_("Something went wrong on our side."))
+
+
+def _train(run: Run, lost: Event) -> None:
+    if run.source.source_type in WEB_TYPES:
+        web.train(run, lost)
+    else:
+        pipeline.train(run, lost)
 
 
 def _cancel(run: Run) -> None:

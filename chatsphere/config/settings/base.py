@@ -170,6 +170,12 @@ DATA_UPLOAD_MAX_NUMBER_FILES = MAX_UPLOAD_FILES
 FETCH_ALLOW_LOOPBACK = env.boolean(
     "FETCH_ALLOW_LOOPBACK", False, help="Tests only: lets the crawler and webhooks reach this machine."
 )
+CRAWL_DELAY_SECONDS = env.number(
+    "CRAWL_DELAY_SECONDS",
+    1.0,
+    high=60.0,
+    help="Least seconds between two requests to a web site that is read; its robots.txt may ask for more.",
+)
 
 # Logs
 LOG_LEVEL = env.choice(

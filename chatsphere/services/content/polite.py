@@ -54,13 +54,16 @@ class OwnPace:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the last answer said about its state, to ask only for a change."""
+    """What the last answer from ``url`` said about its state, to ask only for a change."""
 
+    url: str = ""
     etag: str = ""
     last_modified: str = ""
 
-    def headers(self) -> dict[str, str]:
-        """The conditions of a request."""
+    def headers(self, url: str) -> dict[str, str]:
+        """The conditions of a request to this address; another one may use the same words for another state."""
+        if url != self.url:
+            return {}
         named = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in named.items() if value}
 
@@ -94,11 +97,11 @@ class PoliteFetcher:
         The body of a type that nobody reads is left out. Raises FetchRefused (private address, robots.txt), FetchFailed (with
         ``retry_after`` when the server named a time), LimitExceeded. May sleep for up to a minute and a half.
         """
-        conditions = (known or Known()).headers()
+        known = known or Known()
         limits = replace(limits or self._fetcher.limits, max_redirects=0)
         passed: list[str] = []
         while True:
-            answer = self._try(url, {"Accept": ACCEPT, **conditions}, limits, tries)
+            answer = self._try(url, {"Accept": ACCEPT, **known.headers(url)}, limits, tries)
             following = _following(answer)
             if following is None:
                 return replace(answer, redirects=tuple(passed))

@@ -131,12 +131,20 @@ def test_a_broken_robots_txt_keeps_us_away_for_now(site: Website, polite: Polite
 def test_an_unchanged_page_is_not_sent_again(site: Website, polite: PoliteFetcher) -> None:
     site.page("/", "<p>Hello</p>")
     first = polite.get(f"{site.url}/")
-    again = polite.get(f"{site.url}/", known=Known(etag=first.headers["etag"]))
+    again = polite.get(f"{site.url}/", known=Known(first.url, etag=first.headers["etag"]))
     assert (again.status, again.body) == (304, b"")
     site.pages["/"].has_etag = False
     site.pages["/"].headers["Last-Modified"] = "Sun, 01 Nov 2026 10:00:00 GMT"
-    known = Known(last_modified="Sun, 01 Nov 2026 10:00:00 GMT")
+    known = Known(first.url, last_modified="Sun, 01 Nov 2026 10:00:00 GMT")
     assert polite.get(f"{site.url}/", known=known).status == 304
+
+
+def test_what_is_known_of_one_address_is_not_asked_of_another(site: Website, polite: PoliteFetcher) -> None:
+    site.page("/b", "<p>Hello</p>")
+    first = polite.get(f"{site.url}/b")
+    site.pages["/a"] = Answer(status=302, headers={"Location": "/b"})
+    assert polite.get(f"{site.url}/a", known=Known(f"{site.url}/a", first.headers["etag"])).status == 200
+    assert polite.get(f"{site.url}/a", known=Known(f"{site.url}/b", first.headers["etag"])).status == 304
 
 
 def test_redirects_are_followed_and_told(site: Website, polite: PoliteFetcher) -> None:

@@ -106,3 +106,6 @@ class TrainingSource(TenantChild):
     @property
     def processed(self) -> bool:
         return self.status == self.Status.READY
+
+
+WEB_TYPES = frozenset({TrainingSource.Type.URL, TrainingSource.Type.SITEMAP, TrainingSource.Type.CRAWL})

@@ -1,0 +1,390 @@
+"""A training run of a web source: list its pages, visit each that is due, keep what changed, let go what vanished.
+
+Each visited page is a document that becomes knowledge by itself; what has been visited is written down with it. So a worker that is
+killed, or makes room for others, leaves the next one to go on at the page where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from chatsphere.apps.training import knowledge, outcomes, pages, site
+from chatsphere.apps.training.material import Material
+from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run, TrainingSource
+from chatsphere.apps.training.pages import MISSES_UNTIL_REMOVED, Found
+from chatsphere.apps.training.pipeline import RECIPE, MakeRoom, Target, Training, embedder_of
+from chatsphere.core import durable
+from chatsphere.services.content.crawl import page_links, tidy
+from chatsphere.services.content.extract.sandbox import extract_in_child
+from chatsphere.services.content.fetch import Fetched
+from chatsphere.services.content.links import PageLinks
+from chatsphere.services.content.polite import LONGEST_WAIT, Known, is_readable
+from chatsphere.services.errors import ContentError, EmptyDocument, FetchFailed, FetchRefused, UnsupportedFormat
+from chatsphere.services.types import ExtractedDocument, Vector
+
+Type = TrainingSource.Type
+Outcome = Page.Outcome
+SLICE_SECONDS: Final = 10.0  # visits are slow: others are let in soon
+FAILURES_IN_A_ROW: Final = 5  # then the server is taken to be down
+ERRORS_OF_A_PAGE: Final = 2  # attempts of the run that one page may spoil
+_BATCH: Final = 500
+_GONE = "This page is gone; it answers no more."
+_MISSING = "This page could not be found ({misses} of {most} times); it answers until then."
+_ELSEWHERE = "This address leads to {url}, which lies outside of the site. Add that address instead."
+
+
+@dataclass(frozen=True, slots=True)
+class PageMaterial(Material):
+    """A page as it was sent. ``hint`` is its Content-Type."""
+
+    hint: str = ""
+
+    def read(self) -> ExtractedDocument:
+        """The main text of a web page, or all of a short one; any other file as it is."""
+        try:
+            document = self._extract(main_text_only=True)
+        except EmptyDocument:
+            document = self._extract(main_text_only=False)
+        return replace(
+            document, report={**document.report, "bytes": self.size, "digest": self.digest.hex(), "recipe": RECIPE}
+        )
+
+    def _extract(self, *, main_text_only: bool) -> ExtractedDocument:
+        assert isinstance(self.content, Path)  # noqa: S101 - for the type checker
+        return extract_in_child(
+            self.content, name=self.name, media_type_hint=self.hint or None, main_text_only=main_text_only
+        )
+
+
+def train(run: Run, lost: Event) -> None:
+    """Do the claimed run of a web source. Raises LostLease, MakeRoom, or what fetching, reading, embedding and the database raise."""
+    WebTraining(run, lost).work()
+
+
+class WebTraining(Training):
+    """``pages_done`` and ``pages_total`` are the progress that people see."""
+
+    def __init__(self, run: Run, lost: Event) -> None:
+        super().__init__(run, lost)
+        self.ends_at = time.monotonic() + SLICE_SECONDS
+        self.fetcher = site.polite_fetcher()
+        self.scope = site.scope_of(self.source)
+        self.pages_done, self.pages_total = run.progress_done, run.progress_total
+        self.failures = 0
+
+    def work(self) -> None:
+        self.embedder = embedder_of(self.run.chatbot)
+        if "list" not in self.run.steps:
+            self._list()
+        while (page := pages.next_page(self.run)) is not None:
+            self._visit(page)
+            if self.lost.is_set():
+                raise durable.LostLease
+            if time.monotonic() > self.ends_at:
+                raise MakeRoom(patience=1)
+        self._end()
+
+    def _must_read_again(self, document: Document, usable: DocumentVersion) -> bool:
+        return False  # the server says what changed, and the bytes prove it
+
+    # --- list ---
+
+    def _list(self) -> None:
+        left = 0
+        with self.steps.timed("list"):
+            if self.source.source_type == Type.SITEMAP:
+                left = self._list_sitemap()
+            else:
+                with self._held():
+                    pages.list_known(self.run)
+                self._list_found([Found(str(self.source.uri))])
+        self.pages_done, self.pages_total = pages.progress(self.run)
+        self.steps.add("list", items=self.pages_total, left_out=left)
+        with self._held():
+            self._tell(TrainingSource.Status.FETCHING)
+
+    def _list_sitemap(self) -> int:
+        found, left = site.pages_of_sitemap(self.source, self.fetcher), 0
+        while batch := list(islice(found, _BATCH)):
+            left += self._list_found(batch)
+            if left > _BATCH:
+                break
+        return left
+
+    def _list_found(self, found: Sequence[Found]) -> int:
+        with self._held():
+            return pages.list_found(self.run, found, most=site.most_pages(self.source))
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with transaction.atomic():
+            durable.hold(self.run)
+            yield
+
+    # --- visit ---
+
+    def _visit(self, page: Page) -> None:
+        document = self._document(page.url)
+        try:
+            with self.steps.timed("fetch"):
+                answer = self.fetcher.get(page.url, known=_state_of(document))
+            self.steps.add("fetch", items=1, bytes=len(answer.body))
+            self._take(page, document, answer)
+            self.failures = 0
+        except FetchFailed as error:
+            self._failed(page, error)
+        except ContentError as error:
+            if self._is_vital(page):
+                raise
+            self._note(page, _outcome_of(error), error.message)
+
+    def _take(self, page: Page, document: Document | None, answer: Fetched) -> None:
+        if answer.status == 304 and document is not None:
+            self._unchanged(page, document)
+        elif answer.status in (404, 410):
+            self._vanished(page, document, is_for_good=answer.status == 410)
+        elif answer.status != 200:
+            raise FetchRefused(f"The server answered with {answer.status}.")
+        elif not is_readable(answer.status, answer.headers):
+            raise UnsupportedFormat(f"Files of the type {answer.headers['content-type']} cannot be read yet.")
+        else:
+            self._read(page, answer)
+
+    def _document(self, key: str) -> Document | None:
+        rows = Document.objects.filter(source_id=self.source.pk, key=key).select_related("current_version")
+        document: Document | None = rows.defer("current_version__text").first()
+        return document
+
+    def _is_vital(self, page: Page) -> bool:
+        """The page that was asked for by name, while there is nothing that could answer instead."""
+        return page.url == self.scope.start and not self.source.documents.exists()
+
+    def _failed(self, page: Page, error: FetchFailed) -> None:
+        """One page may fail; a server that is down, or that asks us to wait, ends this attempt of the run."""
+        asks_to_wait = (error.retry_after or 0) > LONGEST_WAIT and (
+            pages.count_error(self.run, page) <= ERRORS_OF_A_PAGE
+        )
+        self.failures += 1
+        if self._is_vital(page) or asks_to_wait or self.failures >= FAILURES_IN_A_ROW:
+            raise error
+        self._note(page, Outcome.FAILED, error.message)
+
+    def _note(self, page: Page, outcome: str, message: str) -> None:
+        with self._held():
+            self._settle(page, outcome, message)
+
+    def _settle(self, page: Page, outcome: str, message: str = "") -> None:
+        pages.visited(self.run, page, outcome, message)
+        self._show()
+
+    def _show(self) -> None:
+        self.pages_done, self.pages_total = pages.progress(self.run)
+        self._tell(TrainingSource.Status.FETCHING)
+
+    def _unchanged(self, page: Page, document: Document) -> None:
+        with self._held():
+            Document.objects.filter(pk=document.pk).update(misses=0)
+            self.steps.add("fetch", unchanged=1)
+            self._settle(page, Outcome.KEPT)
+
+    def _vanished(self, page: Page, document: Document | None, *, is_for_good: bool) -> None:
+        if document is None:
+            if self._is_vital(page):
+                raise FetchRefused("There is no page at this address (404). Check it and try again.")
+            return self._note(page, Outcome.GONE, "")
+        with self._alone():
+            message = self._miss(document, is_for_good=is_for_good)
+            self._settle(page, Outcome.GONE, message)
+        return None
+
+    # --- read ---
+
+    def _read(self, page: Page, answer: Fetched) -> None:
+        links = page_links(answer)
+        key = self._key(page, answer, links)
+        if key is None:
+            return self._alias(page)
+        with _as_file(key, answer) as material:
+            target = self._target(material)
+        self._finish_page(page, target, self._embed(target), answer, links)
+        return None
+
+    def _key(self, page: Page, answer: Fetched, links: PageLinks) -> str | None:
+        """The address under which the page is kept; None when it is kept, or will be, under another one."""
+        if self.source.source_type == Type.URL:
+            return page.url
+        final = tidy(answer.url)
+        if not self.scope.holds(final):
+            raise FetchRefused(_ELSEWHERE.format(url=final))
+        if final != page.url:
+            other = pages.page_at(self.source, final)
+            if other is not None and other.visited_by == self.run.pk and other.outcome == Outcome.KEPT:
+                return None
+        return None if self._has_canonical(page, final, links) else final
+
+    def _has_canonical(self, page: Page, final: str, links: PageLinks) -> bool:
+        """Whether another address of the site stands for this page; it is listed then, too."""
+        for canonical in self.scope.of([links.canonical] if links.canonical else []):
+            if canonical == final or not self.fetcher.allows(canonical):
+                continue
+            self._list_found([Found(canonical, page.depth)])
+            other = pages.page_at(self.source, canonical)
+            return other is not None and not pages.is_alias_of_ours(self.run, other)
+        return False
+
+    def _alias(self, page: Page) -> None:
+        document = self._document(page.url)
+        if document is None:
+            return self._note(page, Outcome.ALIAS, "")
+        with self._alone():
+            self._remove(document)
+            self._settle(page, Outcome.ALIAS)
+        return None
+
+    def _finish_page(
+        self,
+        page: Page,
+        target: Target,
+        vectors: Sequence[tuple[UUID, Vector]],
+        answer: Fetched,
+        links: PageLinks,
+    ) -> None:
+        found = self._followed(page, links)
+        with self.steps.timed("store"), transaction.atomic():
+            knowledge.hold(self.run, alone=target.is_switch or target.document.key != page.url)
+            knowledge.add_vectors(chatbot=self.chatbot, model=self.embedder.model, vectors=vectors)
+            if target.is_switch:
+                self._switch(target)
+            Document.objects.filter(pk=target.document.pk).update(uri=answer.url, misses=0, **_state_in(answer))
+            self._list_links(found)
+            self._settle_read(page, target)
+            knowledge.changed(self.chatbot)
+
+    def _settle_read(self, page: Page, target: Target) -> None:
+        key = target.document.key
+        if key != page.url:
+            pages.visited_elsewhere(self.run, key, depth=page.depth)
+            moved = self._document(page.url)
+            if moved is not None:
+                self._remove(moved)
+        self._settle(page, Outcome.KEPT if key == page.url else Outcome.ALIAS)
+
+    def _followed(self, page: Page, links: PageLinks) -> list[Found]:
+        depth = page.depth + 1
+        most = int(self.source.options.get("max_depth", site.DEFAULT_DEPTH))
+        if self.source.source_type != Type.CRAWL or depth > most:
+            return []
+        return [Found(url, depth) for url in self.scope.of(links.links) if self.fetcher.allows(url)]
+
+    def _list_links(self, found: Sequence[Found]) -> None:
+        if found:
+            left = pages.list_found(self.run, found, most=site.most_pages(self.source))
+            self.steps.add("list", left_out=left)
+
+    # --- let go ---
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with transaction.atomic():
+            knowledge.hold(self.run, alone=True)
+            yield
+            knowledge.changed(self.chatbot)
+
+    def _miss(self, document: Document, *, is_for_good: bool = False) -> str:
+        """One miss more, or the end of the document; a sentence about it. Needs the knowledge alone."""
+        misses = document.misses + 1
+        if is_for_good or misses >= MISSES_UNTIL_REMOVED:
+            self._remove(document)
+            return _GONE
+        Document.objects.filter(pk=document.pk).update(misses=F("misses") + 1)
+        return _MISSING.format(misses=misses, most=MISSES_UNTIL_REMOVED)
+
+    def _remove(self, document: Document) -> None:
+        knowledge.drop_versions(self.chatbot, list(document.versions.values_list("pk", flat=True)))
+        Document.objects.filter(pk=document.pk).delete()
+        self.steps.add("fetch", removed=1)
+
+    # --- end ---
+
+    def _end(self) -> None:
+        with transaction.atomic():
+            knowledge.hold(self.run, alone=True)
+            for document in pages.vanished(self.run):
+                self._miss(document)
+            warnings = self._warnings()
+            pages.forget_lost(self.run)
+            documents = self.source.documents.exclude(current_version=None)
+            is_empty = not documents.exists()
+            if not is_empty:
+                self._succeed(warnings)
+            knowledge.changed(self.chatbot)
+        if is_empty:
+            raise EmptyDocument(" ".join(["No page with text was found at this address.", *warnings[:1]]))
+
+    def _succeed(self, warnings: list[str]) -> None:
+        current = DocumentVersion.objects.filter(pk__in=self.source.documents.values("current_version"))
+        sizes = [report.get("bytes", 0) for report in current.values_list("report", flat=True)]
+        is_partial = pages.has_failures(self.run) or current.filter(is_partial=True).exists()
+        outcomes.ended_well(
+            self.run,
+            self.source,
+            outcomes.Result(is_partial=is_partial, warnings=warnings, media_type="", size=sum(sizes), digest=None),
+            self._report(),
+        )
+
+    def _warnings(self) -> list[str]:
+        warnings = pages.warnings_of(self.run)
+        if self.steps.as_json().get("list", {}).get("left_out"):
+            most = site.most_pages(self.source)
+            warnings.append(
+                f"There are more pages than the {most} that this source may have; the others were left out."
+            )
+        return warnings
+
+    def _report(self) -> dict[str, Any]:
+        return super()._report() | {"done": self.pages_done, "total": self.pages_total}
+
+
+@contextmanager
+def _as_file(key: str, answer: Fetched) -> Iterator[PageMaterial]:
+    """The readers' child process opens files, so the page becomes one for as long as it is read."""
+    digest = hashlib.sha256(answer.body).digest()
+    with tempfile.NamedTemporaryFile(prefix="chatsphere-page-") as file:
+        file.write(answer.body)
+        file.flush()
+        content, hint = Path(file.name), answer.headers.get("content-type", "")
+        yield PageMaterial(key, key, answer.url, digest, len(answer.body), content, hint)
+
+
+def _state_of(document: Document | None) -> Known:
+    """What the server may compare with, if what we made of that state still holds."""
+    version = document.current_version if document is not None else None
+    if document is None or version is None or not version.is_complete or version.report.get("recipe") != RECIPE:
+        return Known()
+    return Known(document.uri, document.etag, document.last_modified)
+
+
+def _state_in(answer: Fetched) -> dict[str, str]:
+    etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
+    return {
+        "etag": etag if len(etag) <= 300 else "",
+        "last_modified": modified if len(modified) <= 100 else "",
+    }
+
+
+def _outcome_of(error: ContentError) -> str:
+    is_no_failure = isinstance(error, FetchRefused | UnsupportedFormat | EmptyDocument)
+    return Outcome.SKIPPED if is_no_failure else Outcome.FAILED

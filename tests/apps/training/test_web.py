@@ -1,0 +1,464 @@
+"""Pages of the web: read, visited again, changed, moved, lost; by robots.txt, through a killed worker, as a dry run."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from chatsphere.apps.training import actions, site, sweep, web, worker
+from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run, TrainingSource
+from chatsphere.apps.training.reconcile import reconcile
+from tests.apps.training.world import NOTHING, make_source, says, stored, work
+from tests.stubs.website import Answer, Website, serving
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HOURS = (
+    "<h1>Opening hours</h1><p>The library opens at {hour} on Saturdays, and it stays open until six in the evening.</p>"
+)
+FEES = "<h1>Fees</h1><p>A lost library card costs four euros and fifty cents; a late book costs twenty cents a day.</p>"
+ROOMS = "<h1>Rooms</h1><p>The quiet room on the second floor holds forty people who want to work alone.</p>"
+
+
+@pytest.fixture
+def library() -> Iterator[Website]:
+    site._polite_fetcher.cache_clear()
+    with serving() as website:
+        website.page("/", "<h1>The library</h1><p>Welcome to the library of Lindenau.</p>", links=("/hours", "/fees"))
+        website.page("/hours", HOURS.format(hour="ten"), links=("/", "/rooms.html#top"))
+        website.page("/fees", FEES, links=("/", "https://elsewhere.example/", "/logo.png"))
+        website.page("/rooms.html", ROOMS)
+        yield website
+
+
+def crawl(chatbot: Any, library: Website, path: str = "/", **options: Any) -> TrainingSource:
+    return make_source(chatbot, source_type="crawl", name="Library", uri=library.url + path, options=options)
+
+
+def sync(source: TrainingSource) -> TrainingSource:
+    source.refresh_from_db()
+    actions.sync_source(source=source)
+    return done(source)
+
+
+def done(source: TrainingSource) -> TrainingSource:
+    work()
+    source.refresh_from_db()
+    return source
+
+
+def ready(source: TrainingSource) -> TrainingSource:
+    done(source)
+    assert source.status == "ready", (source.status, source.error_message, source.warnings)
+    return source
+
+
+def keys(library: Website) -> set[str]:
+    return {key.removeprefix(library.url) for key in Document.objects.values_list("key", flat=True)}
+
+
+# --- a site becomes knowledge ---
+
+
+def test_a_site_becomes_searchable_and_follows_its_changes(chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    assert (source.documents_count, source.searchable, source.progress_unit) == (4, "full", "pages")
+    assert source.progress_done == source.progress_total == 4
+    assert says(chatbot, "library opens Saturdays", "opens at ten")
+    assert says(chatbot, "quiet room", "forty people")
+
+    library.page("/hours", HOURS.format(hour="eleven"), links=("/", "/rooms.html"))
+    ready(sync(source))
+    assert says(chatbot, "library opens Saturdays", "opens at eleven")
+    assert not says(chatbot, "library opens Saturdays", "opens at ten")
+
+    library.pages["/rooms.html"] = Answer(status=410)
+    ready(sync(source))
+    assert not says(chatbot, "quiet room", "forty people")
+    assert source.documents_count == 3
+    assert any("gone" in warning for warning in source.warnings)
+    assert reconcile().is_clean
+
+
+def test_each_page_is_a_document_with_its_address(chatbot: Any, library: Website) -> None:
+    ready(crawl(chatbot, library))
+    assert keys(library) == {"/", "/hours", "/fees", "/rooms.html"}
+    document = Document.objects.get(key=f"{library.url}/fees")
+    assert document.uri == f"{library.url}/fees"
+    assert document.etag == f'"{document.etag[1:-1]}"'
+    assert "Lindenau" not in document.current_version.text
+
+
+def test_we_say_who_we_are(chatbot: Any, library: Website, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://chat.example"
+    ready(crawl(chatbot, library))
+    [agent] = library.agents
+    assert agent.startswith("ChatSphere/")
+    assert agent.endswith("(+https://chat.example)")
+
+
+def test_a_page_by_itself_is_read_without_its_links(chatbot: Any, library: Website) -> None:
+    source = ready(make_source(chatbot, source_type="url", name="Fees", uri=f"{library.url}/fees", options={}))
+    assert library.paths() == ["/fees"]
+    assert source.documents_count == 1
+    assert says(chatbot, "lost card", "four euros")
+
+
+def test_a_crawl_stays_in_its_folder_depth_and_number(chatbot: Any, library: Website) -> None:
+    library.page("/docs/", ROOMS, links=("/docs/a", "/fees"))
+    library.page("/docs/a", FEES, links=("/docs/b",))
+    library.page("/docs/b", HOURS.format(hour="nine"), links=("/docs/c",))
+    library.page("/docs/c", HOURS.format(hour="noon"))
+    ready(crawl(chatbot, library, "/docs/", max_depth=2))
+    assert keys(library) == {"/docs/", "/docs/a", "/docs/b"}
+    source = ready(crawl(chatbot, library, max_pages=2))
+    assert source.documents_count == 2
+    assert "more pages than the 2" in source.warnings[-1]
+
+
+def test_patterns_choose_pages(chatbot: Any, library: Website) -> None:
+    ready(crawl(chatbot, library, exclude=["/fees*"]))
+    assert keys(library) == {"/", "/hours", "/rooms.html"}
+
+
+# --- sitemaps ---
+
+
+def write_sitemap(library: Website, **modified: str) -> None:
+    entries = "".join(
+        f"<url><loc>{library.url}/{name.replace('_', '.')}</loc><lastmod>{day}</lastmod></url>"
+        for name, day in modified.items()
+    )
+    library.pages["/1.xml.gz"] = Answer(gzip.compress(f"<urlset>{entries}</urlset>".encode()))
+    index = f"<sitemapindex><sitemap><loc>{library.url}/1.xml.gz</loc></sitemap></sitemapindex>"
+    library.pages["/sitemap.xml"] = Answer(index.encode(), headers={"Content-Type": "application/xml"})
+
+
+def sitemap(chatbot: Any, library: Website, **options: Any) -> TrainingSource:
+    address = f"{library.url}/sitemap.xml"
+    return make_source(chatbot, source_type="sitemap", name="Library", uri=address, options=options)
+
+
+def test_a_sitemap_is_read_by_its_lastmod(chatbot: Any, library: Website) -> None:
+    write_sitemap(library, hours="2026-11-01", fees="2026-11-01")
+    source = ready(sitemap(chatbot, library))
+    assert keys(library) == {"/hours", "/fees"}
+
+    library.seen.clear()
+    write_sitemap(library, hours="2026-11-02", fees="2026-11-01", rooms_html="2026-11-02")
+    ready(sync(source))
+    assert sorted(library.paths()) == ["/1.xml.gz", "/hours", "/rooms.html", "/sitemap.xml"]
+    assert library.paths(304) == ["/hours"]
+    assert keys(library) == {"/hours", "/fees", "/rooms.html"}
+
+
+def test_what_a_sitemap_lists_no_more_goes_after_three_misses(chatbot: Any, library: Website) -> None:
+    write_sitemap(library, hours="1", fees="1")
+    source = ready(sitemap(chatbot, library))
+    write_sitemap(library, hours="1")
+    for misses in (1, 2):
+        ready(sync(source))
+        assert Document.objects.get(key=f"{library.url}/fees").misses == misses
+        assert says(chatbot, "lost card", "four euros")
+    ready(sync(source))
+    assert keys(library) == {"/hours"}
+    assert not says(chatbot, "lost card", "four euros")
+
+
+def test_what_is_no_sitemap_fails_with_a_sentence(chatbot: Any, library: Website) -> None:
+    source = done(make_source(chatbot, source_type="sitemap", name="S", uri=f"{library.url}/fees", options={}))
+    assert (source.status, source.error_message) == ("failed", "There is no sitemap at this address.")
+
+
+# --- visited again ---
+
+
+def test_unchanged_pages_are_neither_sent_nor_parsed_again(chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    versions = set(DocumentVersion.objects.values_list("pk", flat=True))
+    library.seen.clear()
+    ready(sync(source))
+    assert sorted(library.paths(304)) == sorted(library.paths()) == ["/", "/fees", "/hours", "/rooms.html"]
+    assert set(DocumentVersion.objects.values_list("pk", flat=True)) == versions
+    run = Run.objects.order_by("pk").last()
+    assert run.steps["fetch"]["unchanged"] == 4
+    assert "read" not in run.steps
+
+
+def test_a_server_without_etags_is_compared_by_bytes(chatbot: Any, library: Website) -> None:
+    for answer in library.pages.values():
+        answer.has_etag = False
+    source = ready(crawl(chatbot, library))
+    ready(sync(source))
+    assert library.paths(304) == []
+    assert "read" not in Run.objects.order_by("pk").last().steps
+
+
+def test_a_missing_page_is_kept_for_three_visits(chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    page = library.pages.pop("/fees")
+    ready(sync(source))
+    assert says(chatbot, "lost card", "four euros")
+    assert any("1 of 3" in warning for warning in source.warnings)
+    library.pages["/fees"] = page
+    ready(sync(source))
+    assert Document.objects.get(key=f"{library.url}/fees").misses == 0
+    del library.pages["/fees"]
+    for _ in range(3):
+        ready(sync(source))
+    assert not says(chatbot, "lost card", "four euros")
+    assert reconcile().is_clean
+
+
+def test_a_refresh_that_is_due_reads_the_site_again(chatbot: Any, library: Website) -> None:
+    source = make_source(chatbot, source_type="crawl", name="L", uri=library.url + "/", options={}, refresh="daily")
+    ready(source)
+    assert timezone.now() + timedelta(hours=23) < source.next_refresh_at
+    library.page("/fees", FEES.replace("four", "nine"))
+    TrainingSource.objects.update(next_refresh_at=timezone.now())
+    sweep.sweep()
+    ready(source)
+    assert says(chatbot, "lost card", "nine euros")
+
+
+def test_a_moved_page_takes_its_document_along(chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    library.pages["/new-fees"] = library.pages["/fees"]
+    library.pages["/fees"] = Answer(status=301, headers={"Location": "/new-fees"})
+    ready(sync(source))
+    assert keys(library) == {"/", "/hours", "/new-fees", "/rooms.html"}
+    assert says(chatbot, "lost card", "four euros")
+    assert reconcile().is_clean
+
+
+def test_a_page_with_several_addresses_is_one_document(chatbot: Any, library: Website) -> None:
+    head = '<link rel="canonical" href="/fees">'
+    library.page("/fees", FEES, head=head)
+    library.page("/fees?sort=up", FEES, head=head)
+    library.page("/", "<p>Welcome to the library.</p>", links=("/fees?sort=up", "/fees", "/fees?utm_source=mail"))
+    ready(crawl(chatbot, library))
+    assert keys(library) == {"/", "/fees"}
+
+
+def test_addresses_that_name_each_other_lose_nothing(chatbot: Any, library: Website) -> None:
+    library.page("/a", FEES, head='<link rel="canonical" href="/b">')
+    library.page("/b", FEES, head='<link rel="canonical" href="/a">')
+    library.page("/", "<p>Welcome to the library.</p>", links=("/a", "/b"))
+    ready(crawl(chatbot, library))
+    assert says(chatbot, "lost card", "four euros")
+    assert Document.objects.count() == 2
+
+
+# --- what goes wrong ---
+
+
+def test_robots_txt_is_obeyed(chatbot: Any, library: Website) -> None:
+    library.pages["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /fees")
+    ready(crawl(chatbot, library))
+    assert keys(library) == {"/", "/hours", "/rooms.html"}
+    assert "/fees" not in library.paths()
+
+
+def test_a_page_that_robots_txt_closes_fails_with_a_sentence(chatbot: Any, library: Website) -> None:
+    library.pages["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /")
+    source = done(make_source(chatbot, source_type="url", name="F", uri=f"{library.url}/fees", options={}))
+    assert (source.status, source.error_type) == ("failed", "fetch_refused")
+    assert "robots.txt" in source.error_message
+
+
+def test_an_address_without_a_page_fails_with_a_sentence(chatbot: Any, library: Website) -> None:
+    source = done(crawl(chatbot, library, "/nothing"))
+    assert source.status == "failed"
+    assert "404" in source.error_message
+    assert stored(chatbot) == NOTHING
+
+
+def test_a_redirect_into_our_own_network_is_refused(chatbot: Any, library: Website) -> None:
+    library.pages["/in"] = Answer(status=302, headers={"Location": "http://10.0.0.1/"})
+    source = done(make_source(chatbot, source_type="url", name="In", uri=f"{library.url}/in", options={}))
+    assert (source.status, source.error_type) == ("failed", "fetch_refused")
+    assert "private network" in source.error_message
+
+
+def test_a_crawl_does_not_follow_redirects_off_the_site(chatbot: Any, library: Website) -> None:
+    with serving() as other:
+        other.page("/fees", "<p>The other site has other fees, which nobody asked for.</p>")
+        library.pages["/fees"] = Answer(status=302, headers={"Location": f"{other.url}/fees"})
+        source = ready(crawl(chatbot, library))
+    assert not says(chatbot, "fees", "other fees")
+    assert any("outside of the site" in warning for warning in source.warnings)
+
+
+def test_one_broken_page_leaves_the_others(chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site.polite_fetcher(), "_sleep", lambda seconds: None)
+    library.pages["/fees"] = Answer(status=500)
+    source = done(crawl(chatbot, library))
+    assert source.status == "partial"
+    assert keys(library) == {"/", "/hours", "/rooms.html"}
+    assert any("/fees" in warning and "500" in warning for warning in source.warnings)
+    library.page("/fees", FEES)
+    ready(sync(source))
+    assert says(chatbot, "lost card", "four euros")
+
+
+def test_a_server_that_is_down_is_tried_again_later(
+    chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site.polite_fetcher(), "_sleep", lambda seconds: None)
+    library.pages["/"] = Answer(status=503, headers={"Retry-After": "120"})
+    source = done(crawl(chatbot, library))
+    run = Run.objects.get()
+    assert (source.status, run.state, run.errors) == ("queued", "queued", 1)
+    assert timedelta(seconds=100) < run.available_at - timezone.now() < timedelta(seconds=121)
+
+
+def test_files_of_unknown_kinds_are_named_and_left_out(chatbot: Any, library: Website) -> None:
+    library.pages["/film"] = Answer(b"x" * 1000, headers={"Content-Type": "video/mp4"})
+    library.page("/", "<p>Welcome to the library of Lindenau.</p>", links=("/film", "/fees"))
+    source = ready(crawl(chatbot, library))
+    assert keys(library) == {"/", "/fees"}
+    assert any("video/mp4" in warning for warning in source.warnings)
+
+
+# --- durable ---
+
+
+def test_a_killed_worker_is_continued_without_fetching_twice(
+    chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = crawl(chatbot, library)
+    visit = web.WebTraining._visit
+    visits: list[str] = []
+
+    def die_at_the_third(self: Any, page: Page) -> None:
+        visits.append(page.url)
+        if len(visits) == 3:
+            raise KeyboardInterrupt
+        visit(self, page)
+
+    monkeypatch.setattr(web.WebTraining, "_visit", die_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    sweep.sweep()
+    ready(source)
+    assert sorted(library.paths()) == ["/", "/fees", "/hours", "/rooms.html"]
+    assert Run.objects.get().crashes == 0
+    assert reconcile().is_clean
+
+
+def test_a_long_crawl_makes_room_and_goes_on(chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "SLICE_SECONDS", -1.0)
+    source = crawl(chatbot, library)
+    single = make_source(chatbot)
+    order: list[str] = []
+    do = worker.do
+    monkeypatch.setattr(worker, "do", lambda run: (order.append(run.source.source_type), do(run)))
+    work()
+    assert order == ["text", *["crawl"] * 5]
+    ready(source)
+    single.refresh_from_db()
+    assert single.status == "ready"
+    assert sorted(library.paths()) == ["/", "/fees", "/hours", "/rooms.html"]
+
+
+def test_a_deleted_source_stops_being_visited(chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = crawl(chatbot, library)
+    take = web.WebTraining._take
+
+    def delete_then_take(self: Any, *arguments: Any) -> None:
+        actions.delete_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, source_ids=[source.pk])
+        take(self, *arguments)
+
+    monkeypatch.setattr(web.WebTraining, "_take", delete_then_take)
+    work()
+    assert library.paths() == ["/"]
+    assert stored(chatbot) == NOTHING
+    assert not Page.objects.exists()
+
+
+# --- over HTTP ---
+
+
+@pytest.fixture
+def client(alice: Any, client_of: Any) -> Any:
+    return client_of(alice)
+
+
+def create(client: Any, chatbot: Any, **body: Any) -> Any:
+    return client.post(f"/api/v1/chatbots/{chatbot.pk}/sources/", body)
+
+
+def test_web_sources_are_accepted(client: Any, chatbot: Any, library: Website) -> None:
+    answer = create(client, chatbot, source_type="crawl", url=f"{library.url}/#top", max_pages=3, include=["/*"])
+    assert answer.status_code == 202, answer.content
+    body = answer.json()
+    assert body["uri"] == f"{library.url}/"
+    assert body["name"] == library.url.removeprefix("http://")
+    assert body["progress"] == {"done": 0, "total": 0, "unit": "pages"}
+    detail = client.get(f"/api/v1/sources/{body['id']}/").json()
+    assert detail["limits"] == {"max_pages": 3, "max_depth": None, "include": ["/*"], "exclude": None}
+    for kind in ("url", "sitemap"):
+        assert create(client, chatbot, source_type=kind, url=f"{library.url}/fees").status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({}, "url"),
+        ({"url": "http://10.0.0.1/"}, "url"),
+        ({"url": "http://[::ffff:169.254.169.254]/"}, "url"),
+        ({"url": "ftp://shop.example/"}, "url"),
+        ({"url": "file:///etc/passwd"}, "url"),
+        ({"url": "https://me:secret@shop.example/"}, "url"),
+        ({"url": "not an address"}, "url"),
+        ({"url": "https://shop.example/", "content": "x"}, "content"),
+        ({"url": "https://shop.example/", "max_pages": 0}, "max_pages"),
+        ({"url": "https://shop.example/", "max_pages": 10_001}, "max_pages"),
+        ({"url": "https://shop.example/", "exclude": ["x" * 201]}, "exclude.0"),
+    ],
+)
+def test_bad_addresses_are_422_with_a_sentence(client: Any, chatbot: Any, more: dict[str, Any], field: str) -> None:
+    answer = create(client, chatbot, source_type="crawl", **more)
+    assert answer.status_code == 422, answer.content
+    assert field in answer.json()["error"]["fields"]
+    assert not TrainingSource.objects.exists()
+
+
+def test_a_single_page_has_no_limits(client: Any, chatbot: Any) -> None:
+    answer = create(client, chatbot, source_type="url", url="https://shop.example/", max_pages=3)
+    assert answer.status_code == 422
+    assert "max_pages" in answer.json()["error"]["fields"]
+
+
+def dry_run(client: Any, source: TrainingSource) -> Any:
+    answer = client.post(f"/api/v1/sources/{source.pk}/sync/?dry_run=true")
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def test_a_dry_run_tells_of_changed_and_lost_pages(client: Any, chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    before = stored(chatbot)
+    nothing = {"would_change": False, "added": 0, "changed": 0, "unchanged": 4, "removed": 0, "unchecked": 0}
+    assert dry_run(client, source) == nothing
+    library.page("/fees", FEES.replace("four", "nine"))
+    library.pages["/rooms.html"] = Answer(status=410)
+    assert dry_run(client, source) == nothing | {
+        "would_change": True, "changed": 1, "unchanged": 2, "removed": 1,
+    }  # fmt: skip
+    assert stored(chatbot) == before
+
+
+def test_a_dry_run_of_a_sitemap_tells_of_new_pages(client: Any, chatbot: Any, library: Website) -> None:
+    write_sitemap(library, hours="1", fees="1")
+    source = ready(sitemap(chatbot, library))
+    write_sitemap(library, hours="1", fees="2", rooms_html="1")
+    library.page("/fees", FEES.replace("four", "nine"))
+    answer = dry_run(client, source)
+    assert (answer["added"], answer["changed"], answer["unchanged"]) == (1, 1, 1)
