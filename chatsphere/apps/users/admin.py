@@ -8,10 +8,13 @@ from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from chatsphere.apps.users import attempts
+from chatsphere.apps.users import attempts, audit
+from chatsphere.apps.users.actions import end_sessions
+from chatsphere.apps.users.audit import Actor
 from chatsphere.apps.users.models import (
     APIKey,
     AuditEvent,
@@ -40,12 +43,18 @@ class OperatorSignIn(AdminAuthenticationForm):
             cleaned: dict[str, Any] = super().clean()
         except ValidationError:
             attempts.note_failure(email, address)
+            audit.record(Actor("anonymous", ip_address=address), "operator.sign_in_failed", workspace_id=None)
             raise
         attempts.note_success(email, address)
+        audit.record(_operator(self.request, self.get_user()), "operator.signed_in", workspace_id=None)
         return cleaned
 
 
 admin.site.login_form = OperatorSignIn
+
+
+def _operator(request: HttpRequest | None, user: Any) -> Actor:
+    return audit.as_person(Actor(ip_address=client_address(request)), user)
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
@@ -75,6 +84,23 @@ class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]  # generic only in the s
     raw_id_fields = ("default_workspace",)
     list_filter = ("is_active", "is_staff")
     filter_horizontal = ()
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's signature
+        """Another password ends the person's sessions, as it does when they set it themselves."""
+        before = self.get_object(request, id)
+        response: HttpResponse = super().user_change_password(request, id, form_url)
+        user = self.get_object(request, id)
+        if before is not None and user is not None and user.password != before.password:
+            end_sessions(user_id=user.pk, reason="password.set_by_operator")
+            audit.record(
+                _operator(request, request.user),
+                "password.set_by_operator",
+                workspace_id=user.default_workspace_id,
+                object_type="user",
+                object_id=user.pk,
+            )
+        return response
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # generic only in the stubs

@@ -85,3 +85,28 @@ def test_an_operator_signs_in_here(operator: Client) -> None:
     right = {"username": "root@example.com", "password": "root-Pass-42"}
 
     assert Client().post("/admin/login/?next=/admin/", right).status_code == 302
+
+
+def test_signing_in_here_is_written_down(operator: Client) -> None:
+    for password in ("guess", "root-Pass-42"):
+        Client().post("/admin/login/?next=/admin/", {"username": "root@example.com", "password": password})
+
+    lines = AuditEvent.objects.filter(action__startswith="operator.").order_by("occurred_at")
+    assert [(line.action, line.actor_label) for line in lines] == [
+        ("operator.sign_in_failed", ""),
+        ("operator.signed_in", "root@example.com"),
+    ]
+
+
+def test_a_password_that_an_operator_sets_ends_the_persons_sessions(
+    operator: Client, alice: Any, client_of: Any
+) -> None:
+    signed_in, url = client_of(alice), f"/admin/users/user/{alice.pk}/password/"
+    body = {"usable_password": "true", "password1": "other-Pass-42", "password2": "mistyped"}
+
+    assert operator.post(url, body).status_code == 200
+    assert signed_in.get("/api/v1/users/me/").status_code == 200
+    assert operator.post(url, {**body, "password2": "other-Pass-42"}).status_code == 302
+    assert signed_in.get("/api/v1/users/me/").status_code == 401
+    line = AuditEvent.objects.get(action="password.set_by_operator")
+    assert (line.actor_label, line.object_id) == ("root@example.com", str(alice.pk))
