@@ -122,10 +122,10 @@ async def admit_async(request: HttpRequest, charges: Sequence[Charge]) -> None:
 def charges_for(
     request: Any, principal: Principal | None, name: str = "default", *, visitor: str | None = None
 ) -> list[Charge]:
-    """The limits of a request: of its key or person, else of its address; ``visitor`` (unique in the workspace) adds the visitor's."""
+    """The limits of a request: of its key, or of its person over all their workspaces, else of its address; ``visitor`` (unique in the workspace) adds the visitor's."""
     if principal is None:
         return [Charge(rate("anonymous"), f"address:{limited_as(client_address(request))}")]
-    charges = [Charge(rate(name), f"{principal.workspace_id.hex}:{principal.kind}:{principal.pk.hex}")]
+    charges = [Charge(rate(name), f"{principal.kind}:{principal.pk.hex}")]
     if visitor is not None:
         charges.append(Charge(rate("visitor"), f"{principal.workspace_id.hex}:{visitor}"))
     return charges

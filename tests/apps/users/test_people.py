@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
-from chatsphere.apps.users.models import Membership, User
+from chatsphere.apps.users.actions.workspaces import MOST_OWNED
+from chatsphere.apps.users.models import Membership, User, Workspace
 
 pytestmark = pytest.mark.django_db
 ME = "/api/v1/users/me/"
@@ -134,6 +137,29 @@ def test_a_workspace_is_changed_by_its_admins(alice: Any, bob: Any, charlie: Any
     assert client_of(charlie).patch(url, {"name": "x"}).status_code == 404
     assert client_of(charlie).get(url).status_code == 404
     assert client_of(alice).patch(url, {"name": "Renamed"}).json()["name"] == "Renamed"
+
+
+def test_a_person_owns_so_many_workspaces_and_no_more(alice: Any, bob: Any, client_of: Any) -> None:
+    client, url = client_of(alice), "/api/v1/workspaces/"
+    made = [client.post(url, {"name": f"No. {n}"}) for n in range(MOST_OWNED)]
+
+    assert [answer.status_code for answer in made] == [201] * (MOST_OWNED - 1) + [409]
+    assert made[-1].json()["error"]["type"] == "too_many_workspaces"
+    second = made[0].json()["id"]
+    assert client.delete(f"{url}{second}/").status_code == 204
+    assert client.post(url, {"name": "At once"}).status_code == 409
+    Workspace.objects.filter(pk=second).update(deleted_at=timezone.now() - timedelta(days=8))
+    assert client.post(url, {"name": "A week later"}).status_code == 201
+    assert client_of(bob).post(url, {"name": "Another's"}).status_code == 201
+
+
+def test_a_person_is_counted_once_over_all_their_workspaces(alice: Any, client_of: Any, settings: Any) -> None:
+    settings.RATE_LIMITS = ("default=2/60",)
+    client = client_of(alice)
+    made = client.post("/api/v1/workspaces/", {"name": "Second"}).json()
+
+    assert client.get(ME, headers={"X-Workspace": made["id"]}).status_code == 200
+    assert client.get(ME, headers={"X-Workspace": made["id"]}).status_code == 429
 
 
 @pytest.mark.parametrize("path", [ME, "/api/v1/users/", "/api/v1/workspaces/", "/api/v1/auth/sessions/"])
