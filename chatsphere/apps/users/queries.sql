@@ -22,6 +22,10 @@ FROM users_apikey k
 JOIN users_workspace w ON w.id = k.workspace_id AND w.deleted_at IS NULL
 WHERE k.id = %(key_id)s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
 
+-- name: a_deleted_chatbot
+-- One of these chatbots that was deleted; no new key is made for it.
+SELECT id FROM chatbots_chatbot WHERE id = ANY(%(ids)s) AND workspace_id = %(workspace_id)s AND deleted_at IS NOT NULL LIMIT 1
+
 -- name: touch_key
 -- Notes the use at most once a minute; the hash moves to the newest encryption key on the way.
 UPDATE users_apikey SET last_used_at = statement_timestamp(), secret_hash = %(secret_hash)s

@@ -207,6 +207,17 @@ def test_a_publishable_key_with_another_scope_is_refused(owner: Any, chatbot: An
     assert "scopes" in owner.post(URL, body).json()["error"]["fields"]
 
 
+def test_a_deleted_chatbot_gets_no_new_key_but_its_keys_can_still_be_rotated(owner: Any, chatbot: Any) -> None:
+    body = {"name": "w", "kind": "publishable", "scopes": ["chat"], "chatbots": [str(chatbot.pk)]}
+    old = _make(owner, **body)
+    Chatbot.objects.filter(pk=chatbot.pk).update(deleted_at=timezone.now())
+
+    assert "chatbots" in owner.post(URL, body).json()["error"]["fields"]
+    rotated = owner.post(f"{URL}{old['id']}/rotate/", {})
+    assert rotated.status_code == 201
+    assert rotated.json()["chatbots"] == [str(chatbot.pk)]
+
+
 def test_another_workspaces_chatbot_cannot_be_bound(charlie: Any, client_of: Any, chatbot: Any) -> None:
     body = {"name": "w", "scopes": ["chat"], "chatbots": [str(chatbot.pk)]}
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from chatsphere.apps.users import audit, tokens
 from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.models import APIKey, APIKeyChatbot
+from chatsphere.apps.users.named_sql import fetch_one
 from chatsphere.core.exceptions import Conflict, Invalid, NotFound
 
 CHATBOT_KEY = "users_apikeychatbot_chatbot_same_workspace"
@@ -41,23 +42,19 @@ def create_key(
 ) -> NewKey:
     """Make a key. ``chatbot_ids`` None lets it reach every chatbot of the workspace, also later ones.
 
-    Raises Invalid on ``chatbots`` when one of them is not in the workspace.
+    Raises Invalid on ``chatbots`` when one of them is not in the workspace, or deleted.
     """
-    secret = tokens.new_secret()
-    key: APIKey = APIKey.objects.create(
+    if chatbot_ids and fetch_one("a_deleted_chatbot", {"ids": list(chatbot_ids), "workspace_id": workspace_id}):
+        raise _no_chatbot()
+    key = APIKey(
         workspace_id=workspace_id,
         created_by_id=created_by,
         kind=kind,
         name=name,
         scopes=sorted(scopes),
-        all_chatbots=chatbot_ids is None,
         expires_at=expires_at,
-        secret_hash=tokens.hash_secret(secret),
-        last_four=secret[-4:],
     )
-    _bind(key, chatbot_ids or ())
-    _audit(actor, "api_key.created", key, scopes=key.scopes, kind=key.kind)
-    return NewKey(key=key, secret=f"{tokens.key_prefix(kind, key.pk)}_{secret}")
+    return _issue(key, chatbot_ids, actor)
 
 
 @transaction.atomic
@@ -70,16 +67,15 @@ def rotate_key(*, key: APIKey, overlap: timedelta, actor: Actor = SYSTEM) -> New
     alive.exclude(expires_at__lt=ends_at).update(expires_at=ends_at)
     _audit(actor, "api_key.rotated", key, ends_at=ends_at.isoformat())
     links = None if key.all_chatbots else [link.chatbot_id for link in key.chatbot_links.all()]
-    return create_key(
+    successor = APIKey(
         workspace_id=key.workspace_id,
-        created_by=key.created_by_id,
+        created_by_id=key.created_by_id,
+        kind=key.kind,
         name=key.name,
         scopes=key.scopes,
-        kind=key.kind,
-        chatbot_ids=links,
         expires_at=key.expires_at,
-        actor=actor,
     )
+    return _issue(successor, links, actor)
 
 
 @transaction.atomic
@@ -89,6 +85,17 @@ def revoke_key(*, workspace_id: UUID, key_id: UUID, actor: Actor = SYSTEM) -> No
     if not alive.update(revoked_at=timezone.now()):
         raise NotFound
     _audit(actor, "api_key.revoked", APIKey.objects.in_workspace(workspace_id).get(pk=key_id))
+
+
+def _issue(key: APIKey, chatbot_ids: Collection[UUID] | None, actor: Actor) -> NewKey:
+    secret = tokens.new_secret()
+    key.all_chatbots = chatbot_ids is None
+    key.secret_hash = tokens.hash_secret(secret)
+    key.last_four = secret[-4:]
+    key.save(force_insert=True)
+    _bind(key, chatbot_ids or ())
+    _audit(actor, "api_key.created", key, scopes=key.scopes, kind=key.kind)
+    return NewKey(key=key, secret=f"{tokens.key_prefix(key.kind, key.pk)}_{secret}")
 
 
 def _audit(actor: Actor, action: str, key: APIKey, **details: object) -> None:
@@ -109,6 +116,10 @@ def _bind(key: APIKey, chatbot_ids: Collection[UUID]) -> None:
             APIKeyChatbot.objects.bulk_create(links)
             cursor.execute(f"SET CONSTRAINTS {CHATBOT_KEY} IMMEDIATE")
     except IntegrityError as error:
-        raise Invalid(fields={"chatbots": [_("One of these chatbots does not exist.")]}) from error
+        raise _no_chatbot() from error
     with connection.cursor() as cursor:
         cursor.execute(f"SET CONSTRAINTS {CHATBOT_KEY} DEFERRED")
+
+
+def _no_chatbot() -> Invalid:
+    return Invalid(fields={"chatbots": [_("One of these chatbots does not exist.")]})
