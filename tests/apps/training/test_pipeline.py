@@ -387,7 +387,7 @@ def test_a_worker_killed_at_any_step_loses_and_doubles_nothing(
         actions.update_source(source=source, changes={"content": text})
     else:
         source = make_source(chatbot, text)
-    crash_during(monkeypatch, pipeline._Training, step, after=after)
+    crash_during(monkeypatch, pipeline.Training, step, after=after)
     try:
         work()
     except Killed:
