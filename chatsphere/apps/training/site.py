@@ -11,6 +11,7 @@ from django.conf import settings
 
 from chatsphere import __version__
 from chatsphere.apps.training.models import TrainingSource
+from chatsphere.apps.training.pace import SharedPace
 from chatsphere.apps.training.pages import Found
 from chatsphere.services.content.crawl import Scope, tidy
 from chatsphere.services.content.fetch import Fetcher, FetchLimits
@@ -37,7 +38,7 @@ def polite_fetcher() -> PoliteFetcher:
 
 @cache
 def _polite_fetcher(_process: int) -> PoliteFetcher:
-    return PoliteFetcher(guarded_fetcher(), least_delay=settings.CRAWL_DELAY_SECONDS)
+    return PoliteFetcher(guarded_fetcher(), least_delay=settings.CRAWL_DELAY_SECONDS, pace=SharedPace())
 
 
 def scope_of(source: TrainingSource) -> Scope:
