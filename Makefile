@@ -47,6 +47,7 @@ bench: bench-quality bench-search bench-chat bench-ingest bench-webhooks ## Run 
 bench-quality: install ## Retrieval and answer quality on the public data sets
 	@$(PY) -m benchmarks.quality_search
 	@$(PY) -m benchmarks.quality_answers
+	@$(PY) -m benchmarks.quality_platform
 
 bench-search: install ## Speed of a search
 	@$(PY) -m benchmarks.search_speed
