@@ -12,14 +12,15 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from chatsphere.core.connections import conninfo
 
 AsyncRows = AsyncConnection[dict[str, Any]]
 WAIT_SECONDS = 10.0
+DATABASE_AWAY = (OperationalError, PoolTimeout)  # what is raised while PostgreSQL cannot be reached
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncRows]] = WeakKeyDictionary()
 

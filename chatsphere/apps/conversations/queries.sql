@@ -154,6 +154,13 @@ JOIN users_workspace w ON w.id = c.workspace_id AND w.deleted_at IS NULL AND NOT
 LEFT JOIN chatbots_chatbotversion v ON v.id = c.published_version_id
 WHERE c.workspace_id = %(workspace_id)s AND c.id = %(chatbot_id)s AND c.deleted_at IS NULL;
 
+-- name: configuration_of_page
+-- How the chatbot of a publishable key is set up, which says what pages may use it.
+SELECT COALESCE(v.configuration, c.configuration) AS configuration
+FROM chatbots_chatbot c
+LEFT JOIN chatbots_chatbotversion v ON v.id = c.published_version_id
+WHERE c.workspace_id = %(workspace_id)s AND c.id = ANY(%(ids)s) AND c.deleted_at IS NULL;
+
 -- name: list_chatbots
 -- The chatbots that the OpenAI-compatible door offers as models.
 SELECT c.id, c.slug, c.name, c.created_at

@@ -16,9 +16,7 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-import psycopg
 from django.utils.translation import gettext as _
-from psycopg_pool import PoolTimeout
 
 from chatsphere.apps.conversations import event_store
 from chatsphere.apps.conversations.answer import Draft
@@ -27,7 +25,7 @@ from chatsphere.apps.conversations.prepared import PreparedTurn
 from chatsphere.apps.conversations.sayings import interrupted_message
 from chatsphere.apps.conversations.turn import SQL, record_turn, stream_turn
 from chatsphere.apps.users.credentials import is_still_good
-from chatsphere.core.async_database import autocommit
+from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.exceptions import ApiError, Unauthenticated, Unavailable, as_api_error
 from chatsphere.core.lifespan import at_shutdown
 from chatsphere.core.sse import PING_SECONDS, EventLog
@@ -41,7 +39,6 @@ KEEP_ENDED_SECONDS = 10.0
 GRACE_SECONDS = 10.0  # for answers in the making when the process ends
 RECORD_ATTEMPTS = 6
 RECORD_PAUSE_SECONDS = 0.5
-DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout)
 
 
 _REASONS: dict[str, Callable[[], ApiError]] = {

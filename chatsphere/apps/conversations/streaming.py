@@ -20,13 +20,13 @@ from chatsphere.apps.conversations.followers import follower, past_log
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.question import Question, VisitorClaim
 from chatsphere.apps.conversations.retrieval import Lookup, search
-from chatsphere.apps.conversations.runs import DATABASE_AWAY, Run, keeper
+from chatsphere.apps.conversations.runs import Run, keeper
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
 from chatsphere.apps.users.credentials import is_still_good
 from chatsphere.core.addresses import client_address, limited_as
-from chatsphere.core.async_database import autocommit
+from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.async_views import json_response, read_body
 from chatsphere.core.exceptions import NotFound
 from chatsphere.core.principal import Principal, PrincipalKind

@@ -35,7 +35,7 @@ def IdempotencyMiddleware(get_response: Any) -> Any:  # noqa: N802 - named like 
 
 async def _once_async(request: HttpRequest, get_response: Any) -> HttpResponseBase:
     try:
-        principal = await authenticate_async(**_credential(request))
+        principal = _noted(request, await authenticate_async(**_credential(request)))
         ticket = idempotency.ticket_for(request, _owner(request, principal))
         earlier = await idempotency.begin_async(ticket)
     except REFUSALS as error:
@@ -53,7 +53,7 @@ async def _once_async(request: HttpRequest, get_response: Any) -> HttpResponseBa
 
 def _once(request: HttpRequest, get_response: Any) -> HttpResponseBase:
     try:
-        principal = authenticate(**_credential(request))
+        principal = _noted(request, authenticate(**_credential(request)))
         ticket = idempotency.ticket_for(request, _owner(request, principal))
         earlier = idempotency.begin(ticket)
     except REFUSALS as error:
@@ -75,6 +75,13 @@ def _refused(error: Exception) -> HttpResponseBase:
 
 def _is_asked_for(request: HttpRequest) -> bool:
     return request.method == "POST" and idempotency.HEADER in request.headers and not request.path.startswith("/admin/")
+
+
+def _noted(request: HttpRequest, principal: Principal | None) -> Principal | None:
+    """Repeated answers, too, tell the middleware around this one who asked."""
+    if principal is not None:
+        request.user = principal  # type: ignore[assignment]  # as views do
+    return principal
 
 
 def _credential(request: HttpRequest) -> dict[str, Any]:

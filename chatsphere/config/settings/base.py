@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chatsphere.config.env import Environment
-from chatsphere.core import addresses, connections, rates
+from chatsphere.core import addresses, connections, origins, rates
 
 env = Environment(os.environ)
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -41,6 +41,8 @@ for text in addresses.bad_networks(TRUSTED_PROXIES):
 CORS_ALLOWED_ORIGINS = env.names(
     "CORS_ALLOWED_ORIGINS", (), help="Origins of your web console; chatbots have their own allowed_origins."
 )
+for text in origins.bad_origins(CORS_ALLOWED_ORIGINS):
+    env.problem("CORS_ALLOWED_ORIGINS", f"{text!r} is no origin; write https://console.example.com")
 
 CONSOLE_URL = env.url(
     "CONSOLE_URL", PUBLIC_URL, ("http", "https"), help="Where your web console lives; links in mails lead there."
@@ -205,12 +207,14 @@ INSTALLED_APPS = [
 # Only the operators' admin needs sessions; the others work without a thread hop, so that streams stay cheap.
 MIDDLEWARE = [
     "chatsphere.core.middleware.request_id.RequestIdMiddleware",
+    "chatsphere.core.middleware.cors.CorsMiddleware",
     "chatsphere.core.middleware.rate_headers.RateHeadersMiddleware",
     "chatsphere.core.middleware.host.HostMiddleware",
     "chatsphere.core.middleware.inline.SecurityMiddleware",
     "chatsphere.core.middleware.inline.CompressionMiddleware",
     "chatsphere.core.middleware.inline.LocaleMiddleware",
     "chatsphere.core.middleware.errors.ErrorMiddleware",
+    "chatsphere.apps.conversations.middleware.PageMiddleware",
     "chatsphere.apps.users.middleware.IdempotencyMiddleware",
     "chatsphere.core.middleware.admin_only.SessionMiddleware",
     "chatsphere.core.middleware.admin_only.AuthenticationMiddleware",
