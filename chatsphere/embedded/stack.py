@@ -103,9 +103,9 @@ class Stack:
         said = self._read_report(timeout)
         if said == READY:
             return
-        if self._process is not None and processes.has_ended(self._process):
+        if said is not None:  # the report was closed: the supervisor has ended, or is just about to
             raise StackError(said or f"The stack ended before it was ready, {self._last_words()}; see {self.log_file}.")
-        raise StackError(said or f"The stack did not become ready within {timeout:.0f} seconds; see {self.log_file}.")
+        raise StackError(f"The stack did not become ready within {timeout:.0f} seconds; see {self.log_file}.")
 
     def stop(self) -> None:
         """End the stack, at most 50 seconds; no error when it is not running."""
@@ -121,8 +121,8 @@ class Stack:
         said = [line for line in lines if line.strip()]
         return f"its last line was: {said[-1].strip()}" if said else "without a word"
 
-    def _read_report(self, timeout: float) -> str:
-        """The first line of the report, or what came before its end."""
+    def _read_report(self, timeout: float) -> str | None:
+        """The first line of the report, or what came before its end; None when nothing came in time."""
         deadline = time.monotonic() + timeout
         said = b""
         with selectors.DefaultSelector() as selector:
@@ -130,6 +130,6 @@ class Stack:
             while b"\n" not in said and selector.select(max(0.0, deadline - time.monotonic())):
                 data = os.read(self._report, 4096)
                 if not data:
-                    break
+                    return said.decode(errors="replace").strip()
                 said += data
-        return said.decode(errors="replace").strip()
+        return said.decode(errors="replace").strip() or None
