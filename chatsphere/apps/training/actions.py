@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import knowledge, outcomes
 from chatsphere.apps.training.database import run as sql
-from chatsphere.apps.training.hints import REFRESH_STATISTICS, RUN_TRAINING, hint_after_commit
+from chatsphere.apps.training.hints import INGEST, REFRESH_STATISTICS, RUN_TRAINING
 from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.apps.training.refresh import next_refresh
@@ -26,6 +26,7 @@ from chatsphere.apps.webhooks.actions import announce_many
 from chatsphere.core.conditional import require_match
 from chatsphere.core.durable import OPEN_STATES, DurableState
 from chatsphere.core.exceptions import Conflict, Invalid, NotFound
+from chatsphere.core.hints import hint_after_commit
 from chatsphere.services.vector_store.base import ChatbotRef
 
 logger = logging.getLogger("chatsphere.training")
@@ -209,7 +210,7 @@ def _queue(
     ]
     Run.objects.bulk_create(runs)
     for each in runs[:HINTS]:
-        hint_after_commit(RUN_TRAINING, str(each.pk))
+        hint_after_commit(RUN_TRAINING, str(each.pk), queue=INGEST)
     return runs
 
 
@@ -226,7 +227,7 @@ def _run_again(source: TrainingSource, open_run: Run | None) -> None:
     Run.objects.filter(pk=open_run.pk).update(
         state=DurableState.QUEUED, fence=open_run.fence + 1, lease_until=None, available_at=timezone.now()
     )
-    hint_after_commit(RUN_TRAINING, str(open_run.pk))
+    hint_after_commit(RUN_TRAINING, str(open_run.pk), queue=INGEST)
 
 
 def _locked(source: TrainingSource) -> TrainingSource:

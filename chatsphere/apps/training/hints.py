@@ -1,41 +1,7 @@
-"""Wakes a worker. A hint carries no work: the rows are the truth, and the sweep finds what a lost hint would have told."""
+"""The tasks of this app that others wake by name, and the queue of those that read and embed."""
 
 from __future__ import annotations
 
-import logging
-import time
-from functools import partial
-
-from celery import current_app
-from django.db import transaction
-from kombu.exceptions import OperationalError
-
-logger = logging.getLogger("chatsphere.training")
-
 RUN_TRAINING = "chatsphere.apps.training.tasks.run_training"
 REFRESH_STATISTICS = "chatsphere.apps.training.tasks.refresh_statistics"
-QUIET_SECONDS = 10.0  # after a failure nobody waits for Redis again so soon; the sweep comes every ten seconds anyway
-
-_quiet_until = 0.0
-
-
-def hint_after_commit(name: str, *arguments: str) -> None:
-    """Send a task's name and ids when the transaction has committed. Never fails the caller."""
-    transaction.on_commit(partial(send_hint, name, *arguments), robust=True)
-
-
-def send_hint(name: str, *arguments: str) -> bool:
-    """Send it now; False when Redis is away."""
-    global _quiet_until  # one flag a process is the point
-    if time.monotonic() < _quiet_until:
-        return False
-    try:
-        current_app.send_task(name, arguments, queue=_QUEUES.get(name, "default"), retry=False, ignore_result=True)
-    except OperationalError as error:
-        _quiet_until = time.monotonic() + QUIET_SECONDS
-        logger.warning("Redis is away (%s); the sweep will find the work.", error)
-        return False
-    return True
-
-
-_QUEUES = {RUN_TRAINING: "ingest"}
+INGEST = "ingest"

@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from chatsphere.apps.training import outcomes, worker
 from chatsphere.apps.training.actions import BY_THE_CLOCK, HINTS, sync_source
 from chatsphere.apps.training.database import run as sql
-from chatsphere.apps.training.hints import RUN_TRAINING, send_hint
+from chatsphere.apps.training.hints import INGEST, RUN_TRAINING
 from chatsphere.apps.training.models import Run, TermChange, TrainingSource
 from chatsphere.apps.training.refresh import next_refresh
 from chatsphere.core import durable
 from chatsphere.core.durable import DurableState
 from chatsphere.core.exceptions import Conflict, NotFound
+from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
 
 logger = logging.getLogger("chatsphere.training")
@@ -81,7 +82,7 @@ def _queue_refreshes() -> None:
 def _wake_workers() -> None:
     due = Run.objects.filter(state=DurableState.QUEUED, available_at__lte=timezone.now()).order_by()
     for run_id in due.values_list("pk", flat=True)[:HINTS]:
-        send_hint(RUN_TRAINING, str(run_id))
+        send_hint(RUN_TRAINING, str(run_id), queue=INGEST)
 
 
 def _count_statistics() -> None:

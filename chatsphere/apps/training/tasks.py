@@ -9,7 +9,8 @@ from uuid import UUID
 from celery import shared_task
 
 from chatsphere.apps.training import files, sweep, worker
-from chatsphere.apps.training.hints import RUN_TRAINING, send_hint
+from chatsphere.apps.training.hints import INGEST, RUN_TRAINING
+from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
 
 DRAIN_SECONDS: Final = 5.0
@@ -23,7 +24,7 @@ def run_training(run_id: str = "") -> None:
     seconds the rest is left to another hint, so that a worker that shall stop stops soon.
     """
     if worker.work_until(time.monotonic() + DRAIN_SECONDS):
-        send_hint(RUN_TRAINING, run_id)
+        send_hint(RUN_TRAINING, run_id, queue=INGEST)
 
 
 @shared_task(name="chatsphere.apps.training.tasks.refresh_statistics")

@@ -178,7 +178,7 @@ def test_a_request_succeeds_when_redis_is_away(client: Any, chatbot: Any, monkey
         raise OperationalError("connection refused")
 
     monkeypatch.setattr(current_app._get_current_object(), "send_task", away)
-    monkeypatch.setattr("chatsphere.apps.training.hints._quiet_until", 0.0)
+    monkeypatch.setattr("chatsphere.core.hints._quiet_until", 0.0)
     answer = client.post(url(chatbot), {"source_type": "text", "content": "Text."})
     assert answer.status_code == 202
     assert Run.objects.get().state == "queued"

@@ -10,9 +10,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from chatsphere.apps.training import actions, hints, sweep, tasks, worker
+from chatsphere.apps.training import actions, sweep, tasks, worker
+from chatsphere.apps.training.hints import INGEST, RUN_TRAINING
 from chatsphere.apps.training.models import KnowledgeStatistics, Run, TermChange, TrainingSource
-from chatsphere.core import durable, engines
+from chatsphere.core import durable, engines, hints
 from tests.apps.training.world import make_chatbot, make_source, trained, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +24,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hints that were sent."""
     names: list[str] = []
 
-    def send(name: str, *_: str) -> bool:
+    def send(name: str, *_: str, queue: str = "default") -> bool:
+        assert queue == (INGEST if name == RUN_TRAINING else "default")
         names.append(name)
         return True
 
@@ -107,7 +109,7 @@ def test_the_task_makes_room_after_its_time_and_hands_on(
         make_source(chatbot, name=f"s{number}")
     sent.clear()
     tasks.run_training("")
-    assert sent == [hints.RUN_TRAINING]
+    assert sent == [RUN_TRAINING]
     assert Run.objects.filter(fence=1).count() == 1
 
 
@@ -115,7 +117,7 @@ def test_the_sweep_wakes_workers_for_runs_whose_hint_was_lost(chatbot: Any, sent
     make_source(chatbot)
     sent.clear()
     sweep.sweep()
-    assert sent == [hints.RUN_TRAINING]
+    assert sent == [RUN_TRAINING]
 
 
 def test_the_sweep_queues_crashed_runs_again_and_they_end_well(chatbot: Any, sent: list[str]) -> None:
