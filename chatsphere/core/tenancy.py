@@ -85,8 +85,9 @@ class SameWorkspace(models.BaseConstraint):
         return ""
 
     def create_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> Any:
+        # Nothing to run now. Not None: Django may put what comes back among the statements for the end.
         self._defer(model, schema_editor)
-        return None
+        return ""
 
     def _defer(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> None:
         # The parent or its unique pair may not exist yet: the key is added at the end of the migration.

@@ -11,6 +11,6 @@ REMOVE = "ALTER TABLE users_apikeychatbot DROP CONSTRAINT users_apikeychatbot_ch
 
 
 class Migration(migrations.Migration):
-    dependencies = [("chatbots", "0001_initial"), ("users", "0002_plans_and_audit")]
+    dependencies = [("chatbots", "0001_initial"), ("users", "0002_plans_and_append_only")]
 
     operations = [migrations.RunSQL(ADD, REMOVE)]

@@ -1,4 +1,4 @@
-"""The plans to start with, and the database's refusal to change the audit trail."""
+"""The plans to start with, and the database's refusal to change the audit trail and the usage ledger."""
 
 from django.db import migrations
 
@@ -26,6 +26,19 @@ DROP TRIGGER users_auditevent_append_only ON users_auditevent;
 DROP FUNCTION users_auditevent_refuse();
 """
 
+REFUSE_LEDGER_CHANGES = """
+CREATE FUNCTION users_usagerecord_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the usage ledger is append-only' USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER users_usagerecord_append_only BEFORE UPDATE ON users_usagerecord
+    FOR EACH ROW EXECUTE FUNCTION users_usagerecord_refuse();
+"""
+ALLOW_LEDGER_CHANGES = """
+DROP TRIGGER users_usagerecord_append_only ON users_usagerecord;
+DROP FUNCTION users_usagerecord_refuse();
+"""
+
 
 def add_plans(apps, schema_editor):
     plan = apps.get_model("users", "Plan")
@@ -48,4 +61,5 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunPython(add_plans, migrations.RunPython.noop),
         migrations.RunSQL(REFUSE_CHANGES, ALLOW_CHANGES),
+        migrations.RunSQL(REFUSE_LEDGER_CHANGES, ALLOW_LEDGER_CHANGES),
     ]
