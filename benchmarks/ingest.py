@@ -194,7 +194,8 @@ def real_pages(folder: Path, most: int) -> Path:
     """The longest pages of the shared data's documentation, one file each."""
     if not AWS_DOCS.exists():
         raise SystemExit(f"{AWS_DOCS} is not there: name a folder with --documents")
-    pages = [json.loads(line) for line in AWS_DOCS.read_text(encoding="utf-8").splitlines()]
+    with AWS_DOCS.open(encoding="utf-8") as lines:
+        pages = [json.loads(line) for line in lines]
     pages.sort(key=lambda page: len(page["text"]), reverse=True)
     folder.mkdir()
     for number, page in enumerate(pages[:most]):
