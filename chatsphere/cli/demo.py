@@ -46,7 +46,7 @@ def demo(docs: Path | None, questions: Sequence[str], host: str, port: int, data
     items = list(find_files([folder]))
     if not items:
         raise Failure(f"There is no file to read in {folder}.")
-    console.print("Starting PostgreSQL, Redis, embedding model, web, worker and beat …")
+    console.print("Starting PostgreSQL, Redis, embedding model, web, workers and beat …")
     with Stack(data_dir=data_dir, host=host, port=port) as stack, ApiClient(stack.url) as anonymous:
         console.print(f"Ready at {stack.url} after {time.monotonic() - began:.1f} s.\n")
         account = sign_in(anonymous, data_dir / "demo.json")

@@ -25,7 +25,7 @@ from chatsphere.embedded.merged_log import MergedLog
     help="Folder of the database, uploads and secrets; made when missing.",
 )
 def up(host: str, port: int, data_dir: Path) -> None:
-    """Start PostgreSQL, Redis, web, worker and beat, and run them until Ctrl-C.
+    """Start PostgreSQL, Redis, web, workers and beat, and run them until Ctrl-C.
 
     With DATABASE_URL or REDIS_URL set, those servers are used instead of embedded ones.
     Exit code 0: stopped as asked; 1: it could not start or go on.

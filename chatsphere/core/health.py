@@ -115,9 +115,7 @@ def _probe(operation_id: str, description: str) -> Callable[[Any], Any]:
     checks = {"type": "object", "additionalProperties": {"type": "string"}}
     detailed = {**outcome, "properties": {**outcome["properties"], "checks": checks}}
     responses = {200: detailed, 503: detailed} if operation_id == "readyz" else {200: outcome}
-    return extend_schema(
-        operation_id=operation_id, description=description, tags=["operations"], responses=responses
-    )
+    return extend_schema(operation_id=operation_id, description=description, tags=["operations"], responses=responses)
 
 
 documented(healthz, "GET", _probe("healthz", "The process answers."))

@@ -108,7 +108,9 @@ STATEMENT_TIMEOUT_MS = env.integer(
 )
 SEARCH_TIMEOUT_MS = env.integer("SEARCH_TIMEOUT_MS", 10_000, low=100, help="The same for chat and search.")
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1, low=1, high=128, help="Web processes.")
-WORKER_CONCURRENCY = env.integer("WORKER_CONCURRENCY", 2, low=1, high=128, help="Celery worker processes.")
+WORKER_CONCURRENCY = env.integer(
+    "WORKER_CONCURRENCY", 2, low=1, high=128, help="Worker processes that train; one more does everything else."
+)
 
 # Models
 CHAT_MODEL = env.text(
