@@ -258,13 +258,13 @@ class Migration(migrations.Migration):
                 ('errors', models.SmallIntegerField(default=0)),
                 ('listed_by', models.UUIDField(blank=True, null=True)),
                 ('visited_by', models.UUIDField(blank=True, null=True)),
-                ('chatbot', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='chatbots.chatbot')),
+                ('chatbot', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='chatbots.chatbot')),
                 ('workspace', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='users.workspace')),
                 ('source', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='training.trainingsource')),
             ],
             options={
                 'indexes': [models.Index(fields=['source', 'listed_by', 'depth', 'id'], name='training_page_in_order')],
-                'constraints': [chatsphere.core.tenancy.SameWorkspace(field='source', name='training_page_source_same_workspace', on_delete='CASCADE'), models.UniqueConstraint(fields=('source', 'url'), name='training_page_once')],
+                'constraints': [chatsphere.core.tenancy.SameWorkspace(field='chatbot', name='training_page_chatbot_same_workspace', on_delete='CASCADE'), chatsphere.core.tenancy.SameWorkspace(field='source', name='training_page_source_same_workspace', on_delete='CASCADE'), models.UniqueConstraint(fields=('source', 'url'), name='training_page_once')],
             },
         ),
         migrations.CreateModel(

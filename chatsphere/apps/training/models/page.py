@@ -23,7 +23,7 @@ class Page(TenantChild):
         GONE = "gone"
         FAILED = "failed"
 
-    chatbot = parent_key("chatbots.Chatbot")  # proved by the source
+    chatbot = parent_key("chatbots.Chatbot", index=True)
     source = parent_key("training.TrainingSource", related_name="pages")
     url = models.TextField()
     depth = models.SmallIntegerField(default=0)
@@ -38,6 +38,7 @@ class Page(TenantChild):
 
     class Meta:
         constraints = (
+            SameWorkspace(field="chatbot", name="training_page_chatbot_same_workspace"),
             SameWorkspace(field="source", name="training_page_source_same_workspace"),
             models.UniqueConstraint(fields=["source", "url"], name="training_page_once"),
         )
