@@ -33,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     elif not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         _start_servers()  # else: the caller's own; Django makes a test database beside the named one
     django.setup()
+    if getattr(config.option, "numprocesses", None):
+        # Parallel workers must not read the settings before they have chosen a Redis database of their own (above).
+        os.environ.pop("DJANGO_SETTINGS_MODULE")
 
 
 def _start_servers() -> None:
