@@ -13,6 +13,13 @@ COMMANDS = {
     "demo": "chatsphere.cli.demo:demo",
     "ingest": "chatsphere.cli.ingest:ingest",
     "ask": "chatsphere.cli.ask:ask",
+    "check": "chatsphere.cli.check:check",
+    "createkey": "chatsphere.cli.createkey:createkey",
+    "migrate": "chatsphere.cli.server:migrate",
+    "web": "chatsphere.cli.server:web",
+    "worker": "chatsphere.cli.server:worker",
+    "beat": "chatsphere.cli.server:beat",
+    "embedder": "chatsphere.cli.server:embedder",
 }
 
 

@@ -1,0 +1,101 @@
+"""What ``chatsphere check`` asks the servers of this configuration. Imported once Django is set up; each probe returns what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import psycopg
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from redis import Redis, RedisError
+
+from chatsphere.core import engines
+from chatsphere.services.errors import EngineError
+
+OLDEST_POSTGRES = 150_000
+OLDEST_PGVECTOR = (0, 8)
+OLDEST_REDIS = (6, 2)
+
+
+class Finding(Exception):
+    """One sentence: what is wrong and what to do."""
+
+
+def postgres() -> str:
+    try:
+        with psycopg.connect(settings.DATABASE_URL, connect_timeout=5) as connection:
+            version = connection.info.server_version
+            row = connection.execute(
+                "SELECT coalesce(installed_version, default_version) FROM pg_available_extensions WHERE name = 'vector'"
+            ).fetchone()
+    except psycopg.Error as error:
+        raise Finding(f"DATABASE_URL does not answer: {str(error).strip()}") from error
+    if version < OLDEST_POSTGRES:
+        raise Finding(f"PostgreSQL {version // 10_000} is too old; version 15 or newer is needed")
+    if row is None:
+        raise Finding("the server has no extension `vector`; install pgvector 0.8 or newer there")
+    if _numbers(row[0]) < OLDEST_PGVECTOR:
+        raise Finding(f"pgvector {row[0]} is too old; install 0.8 or newer and run ALTER EXTENSION vector UPDATE")
+    return f"PostgreSQL {version // 10_000}, pgvector {row[0]}"
+
+
+def migrations() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error as error:
+        raise Finding(f"the database does not answer: {str(error).strip()}") from error
+    if waiting:
+        raise Finding(f"{len(waiting)} migrations are not applied; run `chatsphere migrate`")
+    return "all applied"
+
+
+def redis() -> str:
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5) as client:
+            version = str(client.info("server")["redis_version"])
+    except (RedisError, OSError) as error:
+        raise Finding(f"REDIS_URL does not answer: {error}") from error
+    if _numbers(version) < OLDEST_REDIS:
+        raise Finding(f"Redis {version} is too old; version 6.2 or newer, or Valkey, is needed")
+    return f"Redis {version}"
+
+
+def uploads() -> str:
+    content = uuid4().hex.encode()
+    try:
+        name = default_storage.save(f"check/{uuid4().hex}", ContentFile(content))
+        with default_storage.open(name) as file:
+            is_same = file.read() == content
+        default_storage.delete(name)
+    except OSError as error:
+        raise Finding(f"the storage of uploads cannot be used: {error}") from error
+    if not is_same:
+        raise Finding("the storage of uploads gave back something other than what was written")
+    return "written, read and removed"
+
+
+def embedding_model() -> str:
+    try:
+        vectors = engines.embedder().embed_passages(["Does it answer?"])
+    except EngineError as error:
+        raise Finding(f"{settings.EMBEDDING_MODEL}: {error}") from error
+    return f"{settings.EMBEDDING_MODEL}, {vectors.shape[1]} dimensions"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+PROBES: dict[str, Callable[[], str]] = {
+    "database": postgres,
+    "migrations": migrations,
+    "redis": redis,
+    "uploads": uploads,
+    "embedding model": embedding_model,
+}
+NEEDS = {"migrations": "database"}  # asked only when that one is well
