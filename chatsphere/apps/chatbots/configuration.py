@@ -33,9 +33,13 @@ class Configuration:
     top_k: int = 6  # passages that an answer may rest on
     min_score: float = 0.5
     refusal_message: str = ""  # "": a translated sentence in the chatbot's language
+    verified_visitors_only: bool = False  # pages need a signed visitor token
     allowed_origins: tuple[str, ...] = ()  # pages that may use a publishable key; empty: any
     theme: Mapping[str, str] = field(default_factory=dict)
     history_turns: int = 6  # earlier messages that a follow-up question may refer to
+    embedding_model: str = ""  # "local:<name>" or "openai:<name>"; "": the deployment's EMBEDDING_MODEL
+    chunk_words: int = 0  # usual length of a chunk; 0: the measured default
+    chunk_max_words: int = 0  # greatest length of a chunk; 0: in proportion to the usual one
 
 
 def read_configuration(stored: Mapping[str, Any]) -> Configuration:
@@ -63,8 +67,8 @@ def _fitting(value: Any, default: Any) -> Any:
         return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else None
     if isinstance(default, Mapping):
         return {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else None
-    if isinstance(value, bool):
-        return None
+    if isinstance(value, bool) or isinstance(default, bool):
+        return value if isinstance(value, bool) and isinstance(default, bool) else None
     if isinstance(default, float):
         return float(value) if isinstance(value, (int, float)) else None
     return value if isinstance(value, type(default)) else None
@@ -72,6 +76,8 @@ def _fitting(value: Any, default: Any) -> Any:
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
 MODEL = re.compile(r"(extractive|openai:[A-Za-z0-9][A-Za-z0-9._:/@+\-]{0,90})\Z")
+EMBEDDING_MODEL = re.compile(r"(local|openai|hashing):[A-Za-z0-9][A-Za-z0-9._:/@+\-]{0,90}\Z")
+LEAST_CHUNK_WORDS = 20
 COLOR = re.compile(r"#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})\Z")
 HOST = re.compile(
     r"(\*\.)?([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\Z|\[[0-9a-f:]+\]\Z"
@@ -177,6 +183,11 @@ class ConfigurationSerializer(StrictSerializer):
         max_length=50,
         help_text=gettext_lazy("Web pages that may use a publishable key; empty: any."),
     )
+    verified_visitors_only = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text=gettext_lazy("Pages need a signed visitor token beside their publishable key. Default false."),
+    )
     theme = ThemeSerializer(required=False, allow_null=True)
     history_turns = serializers.IntegerField(
         required=False,
@@ -185,3 +196,42 @@ class ConfigurationSerializer(StrictSerializer):
         max_value=50,
         help_text=gettext_lazy("Earlier messages that a follow-up question may refer to. Default 6."),
     )
+    embedding_model = serializers.RegexField(
+        EMBEDDING_MODEL,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=100,
+        help_text=gettext_lazy(
+            "`local:<model>`, `openai:<model>`, or empty for the one of this installation. A change answers after `retrain`."
+        ),
+        error_messages={"invalid": gettext_lazy("Write `local:<model>` or `openai:<model>`.")},
+    )
+    chunk_words = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=1_000,
+        help_text=gettext_lazy(
+            "Usual length of a chunk in words, 20 at least; 0 is the default, 120. A change reaches old documents by `retrain`."
+        ),
+    )
+    chunk_max_words = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=2_000,
+        help_text=gettext_lazy("Greatest length of a chunk in words, 20 at least; 0 is 1.6 times the usual one."),
+    )
+
+    def validate_chunk_words(self, value: int | None) -> int | None:
+        return _length(value)
+
+    def validate_chunk_max_words(self, value: int | None) -> int | None:
+        return _length(value)
+
+
+def _length(value: int | None) -> int | None:
+    if value and value < LEAST_CHUNK_WORDS:
+        raise serializers.ValidationError(_("Give at least %(least)s words, or 0.") % {"least": LEAST_CHUNK_WORDS})
+    return value

@@ -29,10 +29,11 @@ from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import Document, DocumentVersion, Run, TrainingSource
 from chatsphere.apps.training.questions import MEDIA_TYPE, question_chunks
+from chatsphere.apps.training.recipe import chunk_settings, cutting_of, wanted_embedder
 from chatsphere.apps.training.steps import Steps
 from chatsphere.core import durable, engines
 from chatsphere.services.ai.base import Embedder
-from chatsphere.services.content.chunking import ChunkSettings, chunk_document
+from chatsphere.services.content.chunking import chunk_document
 from chatsphere.services.content.markup import search_text
 from chatsphere.services.errors import EmptyDocument
 from chatsphere.services.types import Chunk, ExtractedDocument, Vector
@@ -92,7 +93,7 @@ class Training:
         self.ends_at = time.monotonic() + SLICE_SECONDS
 
     def work(self) -> None:
-        self.embedder = embedder_of(self.run.chatbot)
+        self.embedder, self.cutting = embedder_of(self.run.chatbot), cutting_of(self.run.chatbot)
         with open_material(self.source) as material:
             target = self._target(material)
         self._let_texts_pass(target)
@@ -115,7 +116,8 @@ class Training:
         return self.run.is_forced and usable.created_at < self.run.created_at
 
     def _recipe(self, material: Material) -> bytes:
-        parts = (RECIPE, self.embedder.model.id, material.name, self.source.source_type, material.digest.hex())
+        kind, cutting = self.source.source_type, sorted(self.cutting.items())
+        parts = (RECIPE, self.embedder.model.id, cutting, material.name, kind, material.digest.hex())
         return hashlib.sha256(repr(parts).encode()).digest()
 
     def _new_version(
@@ -155,10 +157,8 @@ class Training:
         if extracted.media_type == MEDIA_TYPE:
             chunks = question_chunks(extracted, title=title, count_tokens=count)
         else:
-            limit = min(ChunkSettings().max_tokens, self.embedder.model.max_tokens)
-            chunks = chunk_document(
-                extracted, title=title, count_tokens=count, settings=ChunkSettings(max_tokens=limit)
-            )
+            settings = chunk_settings(self.cutting, self.embedder.model)
+            chunks = chunk_document(extracted, title=title, count_tokens=count, settings=settings)
         while True:
             with self.steps.timed("chunk"):
                 chunk = next(chunks, None)
@@ -178,7 +178,8 @@ class Training:
             links=[{"text": link.text, "url": link.url} for link in extracted.links],
             warnings=list(extracted.warnings),
             is_partial=extracted.is_partial,
-            report=dict(extracted.report) | {"title": title, "media_type": extracted.media_type},
+            report=dict(extracted.report)
+            | {"title": title, "media_type": extracted.media_type, "chunking": self.cutting},
         )
 
     def _open(
@@ -360,7 +361,7 @@ _OF_VERSION = (
 def embedder_of(chatbot: Chatbot) -> Embedder:
     """The embedder whose vectors answer for this chatbot; its first training decides which that is."""
     if not chatbot.embedding_model:
-        default = engines.embedder().model.id
+        default = wanted_embedder(chatbot).model.id
         Chatbot.objects.filter(pk=chatbot.pk, embedding_model="").update(embedding_model=default)
         chatbot.refresh_from_db(fields=["embedding_model"])
     return engines.embedder(chatbot.embedding_model)

@@ -26,6 +26,7 @@ from chatsphere.apps.training.material import Material
 from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run, TrainingSource
 from chatsphere.apps.training.pages import MISSES_UNTIL_REMOVED, Found
 from chatsphere.apps.training.pipeline import RECIPE, MakeRoom, Target, Training, embedder_of
+from chatsphere.apps.training.recipe import Cutting, cutting_of
 from chatsphere.core import durable
 from chatsphere.services.content.crawl import page_links, tidy
 from chatsphere.services.content.extract.sandbox import extract_in_child
@@ -86,7 +87,7 @@ class WebTraining(Training):
         self.failures = 0
 
     def work(self) -> None:
-        self.embedder = embedder_of(self.run.chatbot)
+        self.embedder, self.cutting = embedder_of(self.run.chatbot), cutting_of(self.run.chatbot)
         if "list" not in self.run.steps:
             self._list()
         while (page := pages.next_page(self.run)) is not None:
@@ -140,7 +141,7 @@ class WebTraining(Training):
         document = self._document(page.url)
         try:
             with self.steps.timed("fetch"):
-                answer = self.fetcher.get(page.url, known=_state_of(document))
+                answer = self.fetcher.get(page.url, known=_state_of(document, self.cutting))
             self.steps.add("fetch", items=1, bytes=len(answer.body))
             self._take(page, document, answer)
             self.failures = 0
@@ -369,10 +370,12 @@ def _as_file(key: str, answer: Fetched) -> Iterator[PageMaterial]:
         yield PageMaterial(key, key, answer.url, digest, len(answer.body), content, hint)
 
 
-def _state_of(document: Document | None) -> Known:
+def _state_of(document: Document | None, cutting: Cutting) -> Known:
     """What the server may compare with, if what we made of that state still holds."""
     version = document.current_version if document is not None else None
-    if document is None or version is None or not version.is_complete or version.report.get("recipe") != RECIPE:
+    if document is None or version is None or not version.is_complete:
+        return Known()
+    if version.report.get("recipe") != RECIPE or version.report.get("chunking") != cutting:
         return Known()
     return Known(document.uri, document.etag, document.last_modified)
 

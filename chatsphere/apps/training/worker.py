@@ -62,9 +62,7 @@ def _claim() -> Run | None:
 def _run_of(run_id: UUID, row: dict[str, Any]) -> Run:
     """The run with its source and chatbot, of which it has only what a worker needs. Three rows by the ORM cost ten times as much."""
     tenant = {"workspace_id": row["workspace_id"]}
-    chatbot = Chatbot(
-        id=row["chatbot_id"], embedding_model=row["embedding_model"], deleted_at=row["deleted_at"], **tenant
-    )
+    chatbot = Chatbot(id=row["chatbot_id"], **{name: row[name] for name in _OF_CHATBOT}, **tenant)
     source = TrainingSource(id=row["source_id"], chatbot=chatbot, **tenant, **{name: row[name] for name in _OF_SOURCE})
     run = Run(id=run_id, chatbot=chatbot, source=source, **tenant, **{name: row[name] for name in _OF_RUN})
     for each in (chatbot, source, run):
@@ -72,6 +70,7 @@ def _run_of(run_id: UUID, row: dict[str, Any]) -> Run:
     return run
 
 
+_OF_CHATBOT = ("embedding_model", "configuration", "deleted_at")
 _OF_SOURCE = ("source_type", "name", "uri", "options", "file", "refresh", "searchable", "status", "last_synced_at")
 _OF_RUN = (
     *("kind", "is_forced", "created_at", "attempt", "errors", "crashes", "fence", "state", "priority"),
