@@ -26,7 +26,8 @@ CountTokens = Callable[[str], int]
 _RESERVED_TOKENS = 3  # special tokens, and the separator of context and text
 _WINDOW = 64  # atoms that one chunk may hold; bounds the work for one atom
 _CONTEXT_SEPARATOR = " › "
-_REMEMBERED_PIECES = 60_000
+_REMEMBERED_PIECES = 40_000
+_LONGEST_REMEMBERED = 40  # characters; longer ones do not come again
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
 _CJK = re.compile(f"[{_IDEOGRAPHS}]")
 _PIECE = re.compile(r"[A-Za-z]+|[0-9]+|[!-\"$-)+-/:-=?@\[\]^{}]")
@@ -287,41 +288,60 @@ class _Chunker:
 class _Measure:
     """How long a stretch of source is, without tokenizing it: words and tokens of its pieces (letters, digits, a mark) added up.
 
-    The lengths of pieces are asked once and remembered. The sum is exact for tokenizers that cut at these borders (WordPiece) and
-    a little too high for those that join across them (BPE). Markup and link targets do not count.
+    The lengths of pieces, and of what stands between two spaces, are asked once and remembered. The sum is exact for tokenizers
+    that cut at these borders (WordPiece) and a little too high for those that join across them (BPE). Markup and link targets do
+    not count.
     """
 
     def __init__(self, count_tokens: CountTokens) -> None:
         self.count_tokens = count_tokens
         self._special = count_tokens("")
         self._lengths: dict[str, int] = {}
+        self._sums = _Sums(self._sum)
 
     def __call__(self, source: str) -> tuple[float, int]:
         """Words and tokens."""
         if "](" in source or "<" in source:
             source = without_targets(source)
-        if source.isascii():
-            pieces = _PIECE.findall(source)
-            ideographs = 0
+        tokens, half_words = divmod(sum(map(self._sums.__getitem__, source.split())), _TOKEN)
+        return half_words / 2, tokens
+
+    def _sum(self, text: str) -> int:
+        """Both figures of text without spaces in one number, so that a long text is one addition a word."""
+        if text.isascii():
+            pieces, ideographs = _PIECE.findall(text), 0
         else:
-            pieces = _PIECE_ANY_SCRIPT.findall(source)
-            ideographs = len(_CJK.findall(source))
-        words = sum(map(str.isalnum, pieces)) - ideographs / 2
-        lengths = self._lengths
-        try:
-            return words, sum([lengths[piece] for piece in pieces])
-        except KeyError:
-            return words, sum([self._length(piece) for piece in pieces])
+            pieces, ideographs = _PIECE_ANY_SCRIPT.findall(text), len(_CJK.findall(text))
+        half_words = 2 * sum(map(str.isalnum, pieces)) - ideographs
+        return _TOKEN * sum(map(self._length, pieces)) + half_words
 
     def _length(self, piece: str) -> int:
         length = self._lengths.get(piece)
         if length is None:
-            if len(piece) > 40:
+            if len(piece) > _LONGEST_REMEMBERED:
                 return len(piece) // 3
             if len(self._lengths) >= _REMEMBERED_PIECES:
                 self._lengths.clear()
             length = self._lengths[piece] = self.count_tokens(piece) - self._special
         return length
+
+
+class _Sums(dict[str, int]):
+    """Remembers what it has asked for, unless it is long; emptied when it has grown too large."""
+
+    def __init__(self, ask: Callable[[str], int]) -> None:
+        self._ask = ask
+
+    def __missing__(self, text: str) -> int:
+        answer = self._ask(text)
+        if len(text) <= _LONGEST_REMEMBERED:
+            if len(self) >= _REMEMBERED_PIECES:
+                self.clear()
+            self[text] = answer
+        return answer
+
+
+_TOKEN = 1 << 40  # above any number of half words
 
 
 @lru_cache(maxsize=4)

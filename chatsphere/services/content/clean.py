@@ -27,7 +27,10 @@ _HIDDEN = re.compile(
     "|(?<![^\\s\\x00-\\x7f])[\ufe00-\ufe0e\U000e0100-\U000e01ef]+"  # a selector that selects nothing (bar keycaps' FE0F)
     "|(?<![^\\x00-\\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\\x00-\\x7f])"  # joiners join only non-ASCII letters, emoji
 )
-_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f]+")
+_MAYBE_HIDDEN = re.compile(
+    f"[{_INVISIBLE}\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)  # without these, nothing of the above
+_CONTROLS = bytes([*range(0x09), *range(0x0E, 0x20), 0x7F])
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 
 
@@ -40,13 +43,18 @@ class CleanText:
 
 def normalize_newlines(text: str) -> str:
     """Every line ending as ``\\n``; form feeds stay, they are the page breaks of plain text."""
+    if text.isascii():
+        return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0b", "\n")
     return _NEWLINES.sub("\n", text)
 
 
 def clean_verbatim(text: str) -> CleanText:
     """Newlines as ``\\n`` and invisible characters removed; everything visible stays as it is. Linear time."""
     text = normalize_newlines(text)
-    cleaned = (_CONTROLS if text.isascii() else _HIDDEN).sub("", text)
+    if text.isascii():
+        cleaned = text.encode("ascii").translate(None, _CONTROLS).decode("ascii")
+    else:
+        cleaned = _HIDDEN.sub("", text) if _MAYBE_HIDDEN.search(text) else text
     return CleanText(cleaned, len(text) - len(cleaned), cleaned.count("\ufffd"))
 
 

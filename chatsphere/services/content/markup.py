@@ -9,16 +9,17 @@ import unicodedata
 _TAG_OR_COMMENT = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>\n]*>", re.DOTALL)
 _AUTOLINK = re.compile(r"<(https?://[^\s<>]+|[^\s<>@]+@[^\s<>@]+)>")
 _TARGET = re.compile(r"\]\([ \t]*<?[^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*>?[^()\n]*\)|\]\[[^\]\n]*\]")
+# Patterns begin with what they look for and look back afterwards: the engine then skips what cannot match.
 _BRACKETS = re.compile(r"!?\[([^\[\]]*)\]?")
 _URL = re.compile(r"https?://(?:www\.)?([^\s<>\"'()\[\]{}|?#]+)[^\s<>\"'()\[\]{}|]*")
 _LINE_MARKS = re.compile(
-    r"^[ \t]*(?:#{1,6}[ \t]+|(?:>[ \t]?)+|[-*+][ \t]+(?:\[[ xX]\][ \t]+)?|`{3,}[^\n`]*$|~{3,}[^\n]*$|[=\-*_]{3,}[ \t]*$)",
+    r"\n[ \t]*(?:#{1,6}[ \t]+|(?:>[ \t]?)+|[-*+][ \t]+(?:\[[ xX]\][ \t]+)?|`{3,}[^\n`]*$|~{3,}[^\n]*$|[=\-*_]{3,}[ \t]*$)",
     re.M,
 )
-_DELIMITER_ROW = re.compile(r"^[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", re.M)
-_STARS = re.compile(r"(?<!\\)\*{1,3}|(?<![\w\\])_{1,3}(?=\w)|(?<=[\w.,;:!?)])_{1,3}(?!\w)|`+|~~")
+_DELIMITER_ROW = re.compile(r"\n[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", re.M)
+_STARS = re.compile(r"\*(?<!\\\*)\*{0,2}|_(?<![\w\\]_)_{0,2}(?=\w)|_(?<=[\w.,;:!?)]_)_{0,2}(?!\w)|``*|~~")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-_PIPE = re.compile(r"(?<!\\)\|")
+_PIPE = re.compile(r"\|(?<!\\\|)")
 _HEADING_LINE = re.compile(r"\s*(?:#{1,6}[ \t]+)?([^\n]+)(?:\n|\Z)")
 
 
@@ -33,7 +34,7 @@ def search_text(context: str, text: str) -> str:
 
 def plain_words(text: str) -> str:
     """One line without markup, link targets, table rules and tags; entities decoded; Unicode NFC."""
-    text = _LINE_MARKS.sub("", text)
+    text = _LINE_MARKS.sub("\n", f"\n{text}")
     if "<" in text:
         text = _TAG_OR_COMMENT.sub(" ", _AUTOLINK.sub(r" \1 ", text))
     if "](" in text or "][" in text:
@@ -43,7 +44,7 @@ def plain_words(text: str) -> str:
     if "://" in text:
         text = _URL.sub(r"\1", text)
     if "|" in text:
-        text = _PIPE.sub(" ", _DELIMITER_ROW.sub("", text))
+        text = _PIPE.sub(" ", _DELIMITER_ROW.sub("\n", text))
     text = _STARS.sub("", text)
     if "\\" in text:
         text = _ESCAPE.sub(r"\1", text)

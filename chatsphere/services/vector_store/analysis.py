@@ -16,7 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from threading import Lock
 from typing import Final
 
@@ -58,21 +58,24 @@ _MARKUP: Final = re.compile(r"\]\([^()\s]*\)|</?[A-Za-z][^<>]{0,300}>")
 _ESCAPE: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _SEPARATORS: Final = re.compile(r"[:._@&-]+")
 _LONGEST_COMPOUND: Final = 60  # longer ones are addresses and hashes, whose parts suffice
-_LARGEST_CACHE: Final = 200_000  # words remembered a language, some 20 MB
+_LARGEST_CACHE: Final = 60_000  # words remembered a language, some 6 MB
+_MOST_TOKENS: Final = 60_000  # the same with their punctuation, some 9 MB
+_LONGEST_REMEMBERED: Final = 40  # longer ones do not come again
 
 
 def count_terms(text: str, language: str) -> Counter[int]:
-    """How often each numbered term occurs. ``language`` is BCP 47; without a known one words are taken as they stand."""
-    numbers = _numbers(_primary(language))
-    counts = Counter(map(numbers.__getitem__, _words(text)))
-    counts.pop(_TermNumbers.LEFT_OUT, None)
-    return counts
+    """How often each numbered term occurs. ``language`` is BCP 47; without a known one words are taken as they stand.
+
+    No term reaches across white space, so what stands between two spaces is analysed once and remembered.
+    """
+    tokens = _tokens(_primary(language))
+    return Counter(chain.from_iterable(map(tokens.__getitem__, _plain(text).split())))
 
 
 def analyze(text: str, language: str) -> list[str]:
     """The terms as words, for people and tests; compounds come after the plain words."""
     primary = _primary(language)
-    return [term for word in _words(text) if (term := _term(word, primary))]
+    return [term for word in _words(_plain(text)) if (term := _term(word, primary))]
 
 
 def number_term(term: str) -> int:
@@ -98,9 +101,25 @@ class _TermNumbers(dict[str, int]):
         return number
 
 
+class _Tokens(dict[str, tuple[int, ...]]):
+    """What stands between two spaces → the numbers of its terms; emptied when it has grown too large."""
+
+    def __init__(self, language: str) -> None:
+        self._numbers = _TermNumbers(language)
+
+    def __missing__(self, token: str) -> tuple[int, ...]:
+        numbers = map(self._numbers.__getitem__, _words(token))
+        terms = tuple(number for number in numbers if number != _TermNumbers.LEFT_OUT)
+        if len(token) <= _LONGEST_REMEMBERED:
+            if len(self) >= _MOST_TOKENS:
+                self.clear()
+            self[token] = terms
+        return terms
+
+
 @cache
-def _numbers(language: str) -> _TermNumbers:
-    return _TermNumbers(language)
+def _tokens(language: str) -> _Tokens:
+    return _Tokens(language)
 
 
 @cache
@@ -128,7 +147,7 @@ def _without_accents(word: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    text = _plain(text)
+    """Of text that ``_plain`` has gone over."""
     folded = text.casefold()
     words: list[str] = _ASCII_WORD.findall(folded) if folded.isascii() else list(_pairs(_WORD.findall(folded)))
     words += [_joined(compound) for compound in _COMPOUND.findall(folded) if len(compound) <= _LONGEST_COMPOUND]
