@@ -1,0 +1,106 @@
+"""The image, compose.yaml and the manifests name only commands and variables that exist, and give no process more than it needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chatsphere.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+OURS = {name: service for name, service in COMPOSE["services"].items() if "chatsphere" in service["image"]}
+KNOWN_VARIABLES = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE))
+
+
+def manifests() -> Iterator[dict[str, Any]]:
+    for file in sorted((ROOT / "deploy/kubernetes").glob("*.yaml")):
+        yield from yaml.safe_load_all(file.read_text())
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    return {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"]
+        for each in manifests()
+        if "template" in each.get("spec", {})
+    }
+
+
+def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def test_every_container_runs_a_command_that_exists() -> None:
+    started = [service["command"][0] for service in OURS.values()]
+    started += [container["args"][0] for pod in pods().values() for container in containers(pod)]
+    assert set(started) == {"web", "worker", "beat", "migrate", "embedder"}
+    assert set(started) <= set(COMMANDS)
+
+
+def test_both_queues_have_workers_everywhere() -> None:
+    queues = {tuple(service["command"]) for service in OURS.values() if service["command"][0] == "worker"}
+    assert queues == {("worker", "ingest"), ("worker", "default")}
+    args = {tuple(container["args"]) for pod in pods().values() for container in pod["containers"]}
+    assert {("worker", "ingest"), ("worker", "default")} <= args
+
+
+def test_only_variables_that_are_documented_are_set() -> None:
+    configuration = next(each for each in manifests() if each["kind"] == "ConfigMap")
+    own = {name for service in OURS.values() for name in service["environment"]}
+    assert own | set(configuration["data"]) <= KNOWN_VARIABLES | {"CHATSPHERE_ENV"}
+
+
+def test_no_secret_is_written_down() -> None:
+    configuration = next(each for each in manifests() if each["kind"] == "ConfigMap")
+    assert not [
+        name
+        for name in configuration["data"]
+        if name.endswith(("KEY", "KEYS", "PASSWORD", "_URL")) and name != "PUBLIC_URL"
+    ]
+    assert not [each for each in manifests() if each["kind"] == "Secret"]
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_a_service_of_ours_has_a_read_only_root_and_no_capabilities(name: str) -> None:
+    service = OURS[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "ports" not in service
+
+
+@pytest.mark.parametrize("name", sorted(pods()))
+def test_a_pod_runs_without_rights(name: str) -> None:
+    pod = pods()[name]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    for container in containers(pod):
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_a_web_pod_leaves_the_service_before_it_ends() -> None:
+    web = pods()["chatsphere-web"]
+    container = web["containers"][0]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert web["terminationGracePeriodSeconds"] > pause + 30
+
+
+def test_the_image_switches_telemetry_off_and_runs_as_an_ordinary_user() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "ORT_DISABLE_TELEMETRY=1" in dockerfile
+    assert re.search(r"^USER 10001:10001$", dockerfile, re.MULTILINE)
+    assert not re.search(r"^FROM \S+:latest", dockerfile, re.MULTILINE)
+
+
+def test_every_file_that_kustomize_names_is_there() -> None:
+    kustomization = next(each for each in manifests() if each["kind"] == "Kustomization")
+    files = {file.name for file in (ROOT / "deploy/kubernetes").glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(kustomization["resources"]) == files
