@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySet, parent_key, tenant_key
@@ -47,7 +48,8 @@ class DocumentVersion(TenantChild):
     """The extracted text. ``page_starts`` are the offsets at which page 1, 2, … begin; ``report`` the ingest quality figures.
 
     ``content_hash`` is SHA-256 over the original bytes and everything else that decides the result, so that equal hashes mean
-    equal chunks. A version that is not complete was left in the middle of its chunks.
+    equal chunks. A version that is not complete was left in the middle of its chunks. ``sketch`` and ``bands`` find documents that say
+    the same (``services/content/sketch.py``).
     """
 
     chatbot = parent_key("chatbots.Chatbot")
@@ -62,6 +64,8 @@ class DocumentVersion(TenantChild):
     is_partial = models.BooleanField(default=False)
     is_complete = models.BooleanField(default=False, help_text="All its placements are written.")
     report = models.JSONField(default=dict)
+    sketch = ArrayField(models.IntegerField(), default=list, blank=True)
+    bands = ArrayField(models.BigIntegerField(), default=list, blank=True)
 
     objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
@@ -72,4 +76,7 @@ class DocumentVersion(TenantChild):
             SameWorkspace(field="document", name="training_documentversion_document_same_workspace"),
             models.UniqueConstraint(fields=["document", "number"], name="training_documentversion_number_once"),
         )
-        indexes = (models.Index(fields=["chatbot"], name="training_version_by_chatbot"),)
+        indexes = (
+            models.Index(fields=["chatbot"], name="training_version_by_chatbot"),
+            GinIndex(fields=["bands"], name="training_version_by_band"),
+        )

@@ -16,6 +16,7 @@ class Run(TenantChild, DurableWork):  # type: ignore[misc, unused-ignore]  # bot
     class Kind(models.TextChoices):
         TRAIN = "train"
         SYNC = "sync"
+        RETRAIN = "retrain"  # because its chatbot cuts documents in another way now
 
     chatbot = parent_key("chatbots.Chatbot", index=True)
     source = parent_key("training.TrainingSource", related_name="runs")
