@@ -14,7 +14,9 @@ api = [
     path("", include("chatsphere.apps.chatbots.urls")),
     path("", include("chatsphere.apps.training.urls")),
     path("", include("chatsphere.apps.conversations.urls")),
+    path("", include("chatsphere.apps.evaluation.urls")),
     path("", include("chatsphere.apps.webhooks.urls")),
+    path("", include("chatsphere.apps.analytics.urls")),
 ]
 
 urlpatterns = [

@@ -38,6 +38,11 @@ def vector_store() -> VectorStore:
     return cast(VectorStore, _engine("vector_store", "pgvector", _VECTOR_STORES))
 
 
+def made() -> list[Any]:
+    """The engines that this process has made so far."""
+    return [engine for (process, _, _), engine in _made.items() if process == os.getpid()]
+
+
 def forget() -> None:
     """Make every engine anew when it is next asked for, as after a change of settings. Open connections are left to them."""
     _made.clear()

@@ -57,11 +57,13 @@ class ApiError(Exception):
         type: str | None = None,  # noqa: A002 - the word of the HTTP contract
         fields: Fields | None = None,
         retry_after: float | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         self.message = message or self.message
         self.type = type or self.type
         self.fields = fields
         self.retry_after = retry_after
+        self.details = details  # JSON for programs, where the type alone does not say enough
         super().__init__(str(self.message))
 
 
@@ -175,6 +177,8 @@ def envelope(error: ApiError) -> dict[str, Any]:
     body: dict[str, Any] = {"code": error.status, "type": error.type, "message": str(error.message)}
     if error.fields is not None:
         body["fields"] = {name: [str(text) for text in texts] for name, texts in error.fields.items()}
+    if error.details is not None:
+        body["details"] = dict(error.details)
     body["request_id"] = request_id.get()
     return {"success": False, "error": body}
 

@@ -26,6 +26,11 @@ ENVELOPE = {
                     "description": "Only for validation errors: messages by field.",
                     "additionalProperties": {"type": "array", "items": {"type": "string"}},
                 },
+                "details": {
+                    "type": "object",
+                    "description": "More for programs, where an operation says so.",
+                    "additionalProperties": True,
+                },
                 "request_id": {"type": "string"},
             },
         },

@@ -15,8 +15,10 @@ import pytest
 from django.utils import timezone
 
 from chatsphere.apps.chatbots.actions import create_chatbot, create_version
+from chatsphere.apps.chatbots.identity import create_secret
 from chatsphere.apps.conversations.models import Conversation, Message
-from chatsphere.apps.training.models import Document, Run, TrainingSource
+from chatsphere.apps.evaluation.models import Evaluation, TestQuestion, TestSet
+from chatsphere.apps.training.models import Document, Retraining, Run, TrainingSource
 from chatsphere.apps.users.actions import create_key, invite
 from chatsphere.apps.users.audit import SYSTEM
 from chatsphere.apps.users.models import Plan, Session
@@ -57,10 +59,16 @@ class World:
         self.source = TrainingSource.objects.create(**below, source_type="text", name="secret source")
         self.document = Document.objects.create(**below, source=self.source, title="secret document")
         self.run = Run.objects.create(**below, source=self.source)
+        self.retraining = Retraining.objects.create(**below, from_model="hashing:256", to_model="hashing:128")
         self.conversation = Conversation.objects.create(**below)
         self.message = Message.objects.create(
             **below, conversation=self.conversation, role="assistant", content="a secret answer"
         )
+        self.test_set = TestSet.objects.create(**below, name="secret test set")
+        self.question = TestQuestion.objects.create(
+            workspace_id=self.workspace_id, test_set=self.test_set, key=new_id(), question="a secret question?"
+        )
+        self.evaluation = Evaluation.objects.create(**below, test_set=self.test_set, revision=1, configuration={})
         self.key = create_key(
             workspace_id=self.workspace_id, created_by=alice.pk, name="secret key", scopes=["chatbots:read"]
         ).key
@@ -71,6 +79,9 @@ class World:
             invited_by=alice.pk,
             actor=SYSTEM,
         ).invitation
+        self.identity_secret = create_secret(
+            workspace_id=self.workspace_id, chatbot_id=self.chatbot.pk, overlap=timedelta(0), created_by=alice.pk
+        ).row
         self.endpoint = create_endpoint(
             workspace_id=self.workspace_id, url="https://example.com/secret", events=["chatbot.created"]
         )
@@ -95,13 +106,18 @@ FILL = {
     "number": lambda world: world.version.number,
     "source_id": lambda world: world.source.pk,
     "document_id": lambda world: world.document.pk,
+    "retraining_id": lambda world: world.retraining.pk,
     "run_id": lambda world: world.run.pk,
     "conversation_id": lambda world: world.conversation.pk,
     "message_id": lambda world: world.message.pk,
+    "test_set_id": lambda world: world.test_set.pk,
+    "question_id": lambda world: world.question.key,
+    "evaluation_id": lambda world: world.evaluation.pk,
     "key_id": lambda world: world.key.pk,
     "session_id": lambda world: world.session.pk,
     "endpoint_id": lambda world: world.endpoint.pk,
     "delivery_id": lambda world: world.delivery.pk,
+    "secret_id": lambda world: world.identity_secret.pk,
     "workspace_id": lambda world: world.workspace_id,
     "user_id": lambda world: world.alice.pk,
     "invitation_id": lambda world: world.invitation.pk,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots import configuration as configurations
 from chatsphere.apps.chatbots.models import Chatbot, ChatbotVersion
+from chatsphere.apps.chatbots.publishing import require_publishable
 from chatsphere.apps.chatbots.slugs import free_slug, slug_of
 from chatsphere.apps.users import audit
 from chatsphere.apps.users.audit import SYSTEM, Actor
@@ -103,14 +104,28 @@ def create_version(
     return version
 
 
-@transaction.atomic
 def publish_version(
     *, workspace_id: UUID, chatbot_id: UUID, number: int, roll_back: bool = False, actor: Actor = SYSTEM
 ) -> ChatbotVersion:
-    """This version answers from now on; ``roll_back`` also takes the editable configuration back to it. Raises NotFound.
+    """This version answers from now on; ``roll_back`` also takes the editable configuration back to it. Raises NotFound, and Conflict when
+    a check of ``publishing`` refuses (never for a roll-back).
 
     Publishing the version that already answers changes nothing and announces nothing.
     """
+    if not roll_back:
+        _require_publishable(workspace_id, chatbot_id, number)
+    return _publish(workspace_id, chatbot_id, number, roll_back=roll_back, actor=actor)
+
+
+def _require_publishable(workspace_id: UUID, chatbot_id: UUID, number: int) -> None:
+    chatbot: Chatbot | None = Chatbot.objects.in_workspace(workspace_id).filter(pk=chatbot_id, deleted_at=None).first()
+    version = chatbot.versions.filter(number=number).first() if chatbot else None
+    if chatbot is not None and version is not None and version.pk != chatbot.published_version_id:
+        require_publishable(chatbot, version)
+
+
+@transaction.atomic
+def _publish(workspace_id: UUID, chatbot_id: UUID, number: int, *, roll_back: bool, actor: Actor) -> ChatbotVersion:
     chatbot = _lock_chatbot(workspace_id, chatbot_id)
     version: ChatbotVersion | None = chatbot.versions.filter(number=number).first()
     if version is None:

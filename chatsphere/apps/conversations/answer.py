@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,8 @@ class Draft:
     model: str = ""
     grounded: bool | None = None
     unsupported: list[str] = field(default_factory=list)
+    statements: int = 0  # cited ones
+    passages: Sequence[SearchHit] = ()  # that the answer could rest on
     trace: dict[str, Any] = field(default_factory=dict)
     first_token_ms: int | None = None
     error: ApiError | None = None

@@ -82,6 +82,7 @@ def _check(draft: Draft, scanner: CitationScanner) -> None:
     if draft.parts:
         report = scanner.report()
         draft.grounded, draft.unsupported = report.grounded, list(report.unsupported)
+        draft.statements = len(report.cited)
 
 
 def _close(draft: Draft, ending: ChatDone | None) -> None:

@@ -35,6 +35,7 @@ from chatsphere.apps.conversations.sayings import handoff_notice, refusal
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.speaking import Voice, speak
 from chatsphere.apps.conversations.traces import prompt_settings
+from chatsphere.apps.conversations.visitors import check_visitor
 from chatsphere.apps.webhooks.actions import announce_async
 from chatsphere.core import engines
 from chatsphere.core.async_database import AsyncRows, pool
@@ -97,12 +98,15 @@ async def _open(connection: AsyncRows, question: Question) -> dict[str, Any]:
 
 def _may_continue(question: Question, row: dict[str, Any]) -> bool:
     is_there = row["conversation_id"] is not None
-    return is_there and is_in_reach(question.principal, chatbot_id=row["chatbot_id"], channel=row["channel"])
+    return is_there and is_in_reach(
+        question.principal, chatbot_id=row["chatbot_id"], channel=row["channel"], owner=row["owner"]
+    )
 
 
 def _prepared(question: Question, row: dict[str, Any], started: float) -> PreparedTurn:
     configuration = read_configuration(row["configuration"])
     check_origin(question, configuration)
+    check_visitor(question.principal, configuration)
     stored = question.repeats is None or question.follows is not None
     return PreparedTurn(
         question=question,
@@ -120,7 +124,7 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
         is_handed_off=row["conversation_state"] == "handoff",
         created_at=datetime.now(UTC),
         started=started,
-        is_public=not question.is_trusted or row["channel"] == PUBLIC_CHANNEL,
+        is_public=not question.is_trusted or question.principal.visitor is not None or row["channel"] == PUBLIC_CHANNEL,
     )
 
 
@@ -154,7 +158,7 @@ def _new_rows(turn: PreparedTurn) -> dict[str, Any]:
         "attributes": Jsonb(dict(claim.attributes) if claim else {}),
         "most_attributes": MOST_ATTRIBUTES,
         "longest_attributes": LONGEST_ATTRIBUTES,
-        "is_verified": question.is_trusted,
+        "is_verified": question.is_trusted or principal.visitor is not None,
     }
 
 
@@ -168,7 +172,7 @@ async def stream_turn(turn: PreparedTurn, log: EventLog, draft: Draft) -> None:
         draft.finish_reason = FinishReason.HANDOFF
         return voice.say(handoff_notice(turn.configuration.language))
     found = await find_passages(_lookup(turn))
-    draft.trace = found.trace
+    draft.trace, draft.passages = found.trace, found.passages
     log.add(
         "retrieval.completed", {"results": [search_result(n, hit) for n, hit in enumerate(found.passages, start=1)]}
     )

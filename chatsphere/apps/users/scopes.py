@@ -10,6 +10,8 @@ SCOPES: dict[str, str] = {
     "chat": "Ask a chatbot, search its knowledge, rate an answer.",
     "conversations:read": "Read conversations, messages and traces.",
     "conversations:write": "Delete conversations, hand over to a person and back.",
+    "evaluations:read": "See test sets, evaluations and the publish gate.",
+    "evaluations:write": "Make and change test sets, evaluate, set the publish gate.",
     "analytics:read": "Read reports and usage.",
     "webhooks:read": "See webhook endpoints and deliveries.",
     "webhooks:write": "Make, change, test and delete webhook endpoints, send deliveries again.",

@@ -71,6 +71,20 @@ _TURN = {"conversation_id": _UUID, "chatbot_id": _UUID}
 _TURN_EXAMPLE = {"conversation_id": f"{_ID}4", "chatbot_id": f"{_ID}1"}
 _ANSWER = {**_TURN, "message_id": _UUID, "finish_reason": _TEXT}
 _ANSWER_EXAMPLE = {**_TURN_EXAMPLE, "message_id": f"{_ID}5"}
+_EVALUATION = {
+    "evaluation_id": _UUID,
+    "chatbot_id": _UUID,
+    "test_set_id": _UUID,
+    "version": {"type": ["integer", "null"]},
+    "summary": {"type": "object"},
+}
+_EVALUATION_EXAMPLE = {
+    "evaluation_id": f"{_ID}7",
+    "chatbot_id": f"{_ID}1",
+    "test_set_id": f"{_ID}8",
+    "version": 3,
+    "summary": {"questions": 40, "score": 0.91, "refusal_accuracy": 0.95},
+}
 _QUOTA = {"metric": _TEXT, "used": _COUNT, "limit": _COUNT}
 _QUOTA_EXAMPLE = {"metric": "messages", "used": 800, "limit": 1000}
 
@@ -132,6 +146,12 @@ CATALOGUE: dict[str, EventType] = {
             "Somebody rated an answer.",
             {"message_id": _UUID, "conversation_id": _UUID, "rating": {"enum": ["up", "down"]}, "comment": _TEXT},
             {"message_id": f"{_ID}5", "conversation_id": f"{_ID}4", "rating": "down", "comment": "Out of date."},
+        ),
+        EventType(
+            "evaluation.completed",
+            "All questions of a test set were asked. `version` is null for a configuration that is no version.",
+            _EVALUATION,
+            _EVALUATION_EXAMPLE,
         ),
         EventType("quota.warning", "80 % of a quota are used.", _QUOTA, _QUOTA_EXAMPLE),
         EventType("quota.exceeded", "A quota is used up.", _QUOTA, {**_QUOTA_EXAMPLE, "used": 1000}),

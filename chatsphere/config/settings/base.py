@@ -79,6 +79,10 @@ ENCRYPTION_KEYS = tuple(
     ).split(",")
 )
 
+BACKUP_KEY = env.secret(
+    "BACKUP_KEY", "", help="Encrypts backups; make one with `chatsphere createkey` and keep it apart from them."
+)
+
 # Servers
 DATABASE_URL = env.url(
     "DATABASE_URL",
@@ -147,7 +151,7 @@ MODEL_TOTAL_TIMEOUT = env.number("MODEL_TOTAL_TIMEOUT", 300.0, low=1, help="Seco
 MODEL_PRICES = env.text(
     "MODEL_PRICES",
     "{}",
-    help='Prices as JSON, micro-units a million tokens: {"openai:gpt-4.1-mini": {"prompt": 400000, "completion": 1600000, "currency": "USD"}}.',
+    help='Prices as JSON, micro-units a million tokens: {"openai:gpt-4.1-mini": {"prompt": 400000, "completion": 1600000, "currency": "USD"}, "openai:text-embedding-3-small": {"embedding": 20000}}.',
 )
 
 # Limits
@@ -205,6 +209,8 @@ INSTALLED_APPS = [
     "chatsphere.apps.chatbots",
     "chatsphere.apps.training",
     "chatsphere.apps.conversations",
+    "chatsphere.apps.evaluation",
+    "chatsphere.apps.analytics",
 ]
 # Only the operators' admin needs sessions; the others work without a thread hop, so that streams stay cheap.
 MIDDLEWARE = [
@@ -371,10 +377,20 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "sweep-evaluations": {
+        "task": "chatsphere.apps.evaluation.tasks.sweep_evaluations",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "remove-orphan-files": {
         "task": "chatsphere.apps.training.tasks.remove_orphan_files",
         "schedule": 3600.0,
         "options": {"expires": 3600},
+    },
+    "roll-up-usage": {
+        "task": "chatsphere.apps.analytics.tasks.roll_up",
+        "schedule": 30.0,
+        "options": {"expires": 30},
     },
     "sweep-mail": {
         "task": "chatsphere.apps.users.tasks.sweep_mail",

@@ -47,6 +47,7 @@ class CitationReport:
     citations: tuple[Citation, ...]
     unsupported: tuple[str, ...]
     uncited: tuple[str, ...]
+    cited: tuple[str, ...] = ()  # every statement with a number, each once
 
     @property
     def grounded(self) -> bool:
@@ -92,7 +93,12 @@ class CitationScanner:
             if find_quote(statement, number, self._passages[number - 1], self._language).support < LEAST_SUPPORT
         ]  # fmt: skip
         uncited = [statement for start, statement in statements if not self._is_cited(start)]
-        return CitationReport(tuple(self._citations.values()), tuple(dict.fromkeys(unsupported)), tuple(uncited))
+        return CitationReport(
+            tuple(self._citations.values()),
+            tuple(dict.fromkeys(unsupported)),
+            tuple(uncited),
+            tuple(dict.fromkeys(statement for statement, _ in cited)),
+        )
 
     def _let_through(self, text: str) -> tuple[str, list[Citation]]:
         known = len(self._citations)
