@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import django
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.utils.module_loading import import_string
 
 from chatsphere.config import choose_settings
@@ -38,4 +38,6 @@ async def may_upload(path: str, authorization: str | None) -> bool:
 
 
 choose_settings()
-application = Lifespan(BodyLimit(get_asgi_application(), body_limits, may_upload))
+django.setup(set_prefix=False)
+handler = import_string("chatsphere.core.asgi_handler.Handler")()  # it needs the settings
+application = Lifespan(BodyLimit(handler, body_limits, may_upload))

@@ -55,9 +55,10 @@ def last_event_id(header: str | None) -> int:
 
 
 class EventStreamResponse(StreamingHttpResponse):
-    """An answer that proxies neither buffer nor rewrite."""
+    """An answer that proxies neither buffer nor rewrite. ``core.asgi_handler`` sends ``frames`` as they are."""
 
-    def __init__(self, frames: AsyncIterator[bytes]) -> None:
+    def __init__(self, frames: AsyncGenerator[bytes, None]) -> None:
+        self.frames = frames
         super().__init__(frames, content_type="text/event-stream; charset=utf-8", headers=_HEADERS)
 
 
@@ -133,7 +134,7 @@ class EventLog:
 
 async def while_allowed(
     frames: AsyncGenerator[bytes, None], is_allowed: Callable[[], Awaitable[bool]], *, seconds: float
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The same frames, as long as the reader may have them: nothing is given out later than ``seconds`` after the last look."""
     looked_at = time.monotonic()
     async with aclosing(frames):
@@ -145,7 +146,7 @@ async def while_allowed(
             yield piece
 
 
-async def with_pings(frames: AsyncIterator[bytes], *, seconds: float = PING_SECONDS) -> AsyncIterator[bytes]:
+async def with_pings(frames: AsyncIterator[bytes], *, seconds: float = PING_SECONDS) -> AsyncGenerator[bytes, None]:
     """The same frames, with a ping after each silence of so many seconds; for streams that have no EventLog."""
     following = asyncio.ensure_future(anext(frames, None))
     try:

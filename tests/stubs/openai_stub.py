@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-TICK = 0.005
+TICK = 0.002
 _STATUS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests", 500: "Error"}
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -72,7 +72,8 @@ class _Stream:
     sent: int = 0
 
     def write_due(self, now: float) -> bool:
-        due = len(self.frames) if not self.pace else min(len(self.frames), int((now - self.start) * self.pace) + 1)
+        # The role stands in a frame of its own before the first token; both are due at the start.
+        due = len(self.frames) if not self.pace else min(len(self.frames), int((now - self.start) * self.pace) + 2)
         if now >= self.start and due > self.sent:
             self.writer.write(b"".join(self.frames[self.sent : due]))
             self.sent = due
