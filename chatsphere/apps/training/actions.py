@@ -101,14 +101,16 @@ def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_matc
         return row
 
 
-def sync_source(*, source: TrainingSource, is_forced: bool = True, priority: int = ONE_SOURCE) -> Run:
+def sync_source(
+    *, source: TrainingSource, is_forced: bool = True, priority: int = ONE_SOURCE, kind: str = Run.Kind.SYNC
+) -> Run:
     """Queue a run that reads the source again. Raises Conflict while one is queued or running."""
     with transaction.atomic():
         row = _locked(source)
         if Run.objects.filter(source=row, state__in=OPEN_STATES).exists():
             raise Conflict(_("This source is being trained already."), type="already_running")
         TrainingSource.objects.filter(pk=row.pk).update(status=TrainingSource.Status.QUEUED, updated_at=timezone.now())
-        return _queue([row], priority=priority, kind=Run.Kind.SYNC, is_forced=is_forced)[0]
+        return _queue([row], priority=priority, kind=kind, is_forced=is_forced)[0]
 
 
 def cancel_source(*, source: TrainingSource) -> TrainingSource:

@@ -334,3 +334,97 @@ UPDATE training_chunktext SET is_live = %(is_live)s WHERE id = ANY (%(ids)s::uui
 SELECT id, context, text, language, is_live
   FROM training_chunktext
  WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s;
+
+-- name: outdated_documents
+-- Documents whose answering version was cut in another way than is wanted now, with the chunks and tokens they have. Pairs of questions
+-- and answers are never cut.
+SELECT count(DISTINCT document.id) AS documents, count(placement.id) AS chunks, coalesce(sum(chunk.token_count), 0) AS tokens
+  FROM training_document AS document
+  JOIN training_trainingsource AS source ON source.id = document.source_id AND source.source_type <> 'qa'
+  JOIN training_documentversion AS version ON version.id = document.current_version_id
+  LEFT JOIN training_placement AS placement ON placement.document_version_id = version.id
+  LEFT JOIN training_chunktext AS chunk ON chunk.id = placement.chunk_id
+ WHERE document.chatbot_id = %(chatbot)s AND version.report -> 'chunking' IS DISTINCT FROM %(chunking)s::jsonb;
+
+-- name: outdated_sources
+-- Sources with such documents, except those that a retraining has already had trained again; whether each has an open run.
+SELECT source.id, EXISTS (SELECT 1 FROM training_run AS run
+                           WHERE run.source_id = source.id AND run.state IN ('queued', 'running')) AS is_busy
+  FROM training_trainingsource AS source
+ WHERE source.chatbot_id = %(chatbot)s AND source.source_type <> 'qa'
+   AND EXISTS (SELECT 1
+                 FROM training_document AS document
+                 JOIN training_documentversion AS version ON version.id = document.current_version_id
+                WHERE document.source_id = source.id
+                  AND version.report -> 'chunking' IS DISTINCT FROM %(chunking)s::jsonb)
+   AND NOT EXISTS (SELECT 1 FROM training_run AS run
+                    WHERE run.source_id = source.id AND run.kind = 'retrain' AND run.created_at >= %(since)s
+                      AND run.state NOT IN ('queued', 'running'))
+ ORDER BY source.id;
+
+-- name: count_missing_of_chatbot
+-- Chunks that are found and have no vector of a model, their tokens, and how many are found in all.
+SELECT count(*) FILTER (WHERE embedding.chunk_id IS NULL) AS chunks,
+       coalesce(sum(chunk.token_count) FILTER (WHERE embedding.chunk_id IS NULL), 0) AS tokens, count(*) AS "all"
+  FROM training_chunktext AS chunk
+  LEFT JOIN training_embedding AS embedding ON embedding.chunk_id = chunk.id AND embedding.model = %(model)s
+ WHERE chunk.chatbot_id = %(chatbot)s AND chunk.is_live;
+
+-- name: missing_of_chatbot
+-- The next chunks that are found and have no vector of a model.
+SELECT chunk.id, chunk.context, chunk.text, chunk.token_count
+  FROM training_chunktext AS chunk
+ WHERE chunk.chatbot_id = %(chatbot)s AND chunk.is_live AND chunk.id > %(after)s
+   AND NOT EXISTS (SELECT 1 FROM training_embedding AS embedding
+                    WHERE embedding.chunk_id = chunk.id AND embedding.model = %(model)s)
+ ORDER BY chunk.id
+ LIMIT %(limit)s;
+
+-- name: embedding_speed
+-- Tokens and seconds of the last runs of a workspace that embedded with a model.
+SELECT sum(tokens)::float8 AS tokens, sum(seconds)::float8 AS seconds
+  FROM (SELECT run.tokens, (run.steps -> 'embed' ->> 'seconds')::float8 AS seconds
+          FROM training_run AS run
+          JOIN chatbots_chatbot AS chatbot ON chatbot.id = run.chatbot_id AND chatbot.embedding_model = %(model)s
+         WHERE run.workspace_id = %(workspace)s AND run.state = 'succeeded' AND run.tokens > 0
+         ORDER BY run.started_at DESC
+         LIMIT 20) AS recent;
+
+-- name: hold_retraining
+-- Lock a retraining, prove that it is still ours, and take the chatbot's knowledge lock together with other adders.
+WITH held AS MATERIALIZED (
+    SELECT id FROM training_retraining WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' FOR UPDATE
+)
+SELECT pg_advisory_xact_lock_shared(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0)) FROM held;
+
+-- name: hold_retraining_alone
+-- The same, with the knowledge lock for oneself.
+WITH held AS MATERIALIZED (
+    SELECT id FROM training_retraining WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' FOR UPDATE
+)
+SELECT pg_advisory_xact_lock(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0)) FROM held;
+
+-- name: answer_by_model
+-- From this commit on another model's vectors answer.
+UPDATE chatbots_chatbot
+   SET embedding_model = %(model)s, knowledge_version = knowledge_version + 1
+ WHERE id = %(chatbot)s::uuid;
+
+-- name: restart_runs
+-- Runs of a chatbot that are being worked on begin their step again: they may have asked for its model before it changed.
+UPDATE training_run
+   SET state = 'queued', fence = fence + 1, lease_until = NULL, available_at = now()
+ WHERE chatbot_id = %(chatbot)s AND state = 'running'
+RETURNING id;
+
+-- name: drop_vectors
+-- Remove some vectors of models that do not answer for a chatbot and are not about to.
+WITH doomed AS (
+    SELECT chunk_id, model FROM training_embedding
+     WHERE chatbot_id = %(chatbot)s AND workspace_id = %(workspace)s AND model <> ALL (%(keep)s::text[])
+     ORDER BY chunk_id
+     LIMIT %(limit)s
+)
+DELETE FROM training_embedding AS embedding USING doomed
+ WHERE embedding.chunk_id = doomed.chunk_id AND embedding.model = doomed.model
+RETURNING 1 AS one;

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from celery import shared_task
 
-from chatsphere.apps.training import files, sweep, worker
-from chatsphere.apps.training.hints import INGEST, RUN_TRAINING
+from chatsphere.apps.training import files, retrain_worker, sweep, worker
+from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING, RUN_TRAINING
 from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
 
@@ -27,6 +27,13 @@ def run_training(run_id: str = "") -> None:
         send_hint(RUN_TRAINING, run_id, queue=INGEST)
 
 
+@shared_task(name=RUN_RETRAINING)
+def run_retraining(retraining_id: str) -> None:
+    """A slice of a retraining; the rest is left to another hint, so that documents are served between."""
+    if retrain_worker.work(UUID(retraining_id)):
+        send_hint(RUN_RETRAINING, retraining_id, queue=INGEST)
+
+
 @shared_task(name="chatsphere.apps.training.tasks.refresh_statistics")
 def refresh_statistics(workspace_id: str, chatbot_id: str) -> None:
     """Count a chatbot's terms after something was taken away."""
@@ -35,8 +42,9 @@ def refresh_statistics(workspace_id: str, chatbot_id: str) -> None:
 
 @shared_task(name="chatsphere.apps.training.tasks.sweep_training")
 def sweep_training() -> None:
-    """Each ten seconds: find crashed runs, wake workers for due ones, queue refreshes, count statistics that were left."""
+    """Each ten seconds: find crashed runs, wake workers for due runs and retrainings, queue refreshes, count statistics that were left."""
     sweep.sweep()
+    retrain_worker.wake()
 
 
 @shared_task(name="chatsphere.apps.training.tasks.remove_orphan_files")

@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from chatsphere.apps.training import progress, views
+from chatsphere.apps.training import progress, retraining_views, views
 
 urlpatterns = [
     path("chatbots/<uuid:chatbot_id>/sources/", views.SourceList.as_view()),
     path("chatbots/<uuid:chatbot_id>/sources/batch/", views.SourceBatch.as_view()),
     path("chatbots/<uuid:chatbot_id>/sources/batch-delete/", views.SourceBatchDelete.as_view()),
+    path("chatbots/<uuid:chatbot_id>/retrain/", retraining_views.ChatbotRetrain.as_view()),
+    path("chatbots/<uuid:chatbot_id>/retrainings/", retraining_views.ChatbotRetrainings.as_view()),
+    path("retrainings/<uuid:retraining_id>/", retraining_views.RetrainingDetail.as_view()),
+    path("retrainings/<uuid:retraining_id>/cancel/", retraining_views.RetrainingCancel.as_view()),
     path("sources/<uuid:source_id>/", views.SourceDetail.as_view()),
     path("sources/<uuid:source_id>/sync/", views.SourceSync.as_view()),
     path("sources/<uuid:source_id>/cancel/", views.SourceCancel.as_view()),

@@ -1,0 +1,113 @@
+"""Starting and ending a retraining: a chatbot's whole knowledge goes over to another embedding model or another length of chunks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from chatsphere.apps.chatbots.models import Chatbot
+from chatsphere.apps.training import knowledge
+from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.estimate import Estimate, estimate
+from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING
+from chatsphere.apps.training.models import Retraining
+from chatsphere.apps.users import audit
+from chatsphere.apps.users.audit import SYSTEM, Actor
+from chatsphere.apps.users.ledger import Kind, Usage, record_usage
+from chatsphere.core import durable
+from chatsphere.core.durable import OPEN_STATES
+from chatsphere.core.exceptions import Conflict, NotFound
+from chatsphere.core.hints import hint_after_commit
+from chatsphere.services.vector_store.base import ChatbotRef
+
+ALL_AT_ONCE: Final = 2_000_000_000
+Phase = Retraining.Phase
+
+
+def start_retraining(*, workspace_id: UUID, chatbot_id: UUID, actor: Actor = SYSTEM) -> Retraining:
+    """Queue what the configuration asks for. What answers now goes on answering until it is done.
+
+    Raises Conflict when nothing has to change or a retraining is open, EngineMisconfigured for a model that is not there.
+    """
+    with transaction.atomic():
+        chatbots = Chatbot.objects.in_workspace(workspace_id).alive()
+        chatbot = chatbots.select_for_update(of=("self",)).filter(pk=chatbot_id).first()
+        if chatbot is None:
+            raise NotFound
+        if Retraining.objects.filter(chatbot=chatbot, state__in=OPEN_STATES).exists():
+            raise Conflict(_("This chatbot is being retrained already."), type="already_running")
+        plan = estimate(chatbot)
+        if not plan.is_needed:
+            raise Conflict(_("Everything is trained as the configuration says."), type="nothing_to_retrain")
+        made = _make(chatbot, plan)
+        details = {"from_model": made.from_model, "to_model": made.to_model, "chunking": made.chunking}
+        _note(actor, "chatbot.retraining_started", made, details)
+        hint_after_commit(RUN_RETRAINING, str(made.pk), queue=INGEST)
+        return made
+
+
+def cancel_retraining(*, retraining: Retraining, actor: Actor = SYSTEM) -> Retraining:
+    """Stop it. The old vectors go on answering, and new ones are removed; documents that were cut anew stay as they are.
+
+    Raises Conflict when it has ended, or when the new vectors answer already.
+    """
+    with transaction.atomic():
+        row: Retraining | None = Retraining.objects.select_for_update(of=("self",)).filter(pk=retraining.pk).first()
+        if row is None:
+            raise NotFound
+        if row.state not in OPEN_STATES or row.phase == Phase.CLEAN:
+            raise Conflict(_("This retraining has ended; it cannot be cancelled."), type="nothing_running")
+        durable.cancel(row)
+        knowledge.lock(ChatbotRef(row.workspace_id, row.chatbot_id))
+        drop_vectors(row, keep=[row.from_model], most=ALL_AT_ONCE)
+        book(row)
+        _note(actor, "chatbot.retraining_cancelled", row, {})
+        return row
+
+
+def drop_vectors(retraining: Retraining, *, keep: list[str], most: int) -> int:
+    """Remove at most so many vectors of other models than these; how many it were. Part of the caller's transaction."""
+    tenant = {"workspace": retraining.workspace_id, "chatbot": retraining.chatbot_id}
+    return len(sql("drop_vectors", {**tenant, "keep": keep, "limit": most}))
+
+
+def book(retraining: Retraining) -> None:
+    """What was embedded goes to the ledger once, however it ended."""
+    if retraining.tokens:
+        usage = Usage(
+            workspace_id=retraining.workspace_id,
+            kind=Kind.TRAINING,
+            request_key=f"retraining:{retraining.pk}",
+            chatbot_id=retraining.chatbot_id,
+            model=retraining.to_model,
+            embedding_tokens=retraining.tokens,
+            cost_micros=retraining.cost_micros,
+        )
+        record_usage(usage)
+
+
+def _make(chatbot: Chatbot, plan: Estimate) -> Retraining:
+    made: Retraining = Retraining.objects.create(
+        workspace_id=chatbot.workspace_id,
+        chatbot=chatbot,
+        from_model=plan.current_model,
+        to_model=plan.model,
+        chunking=plan.chunking,
+        phase=Phase.READ if plan.chunking else Phase.EMBED,
+        progress_total=plan.documents if plan.chunking else plan.chunks,
+    )
+    return made
+
+
+def _note(actor: Actor, action: str, retraining: Retraining, details: dict[str, Any]) -> None:
+    audit.record(
+        actor,
+        action,
+        workspace_id=retraining.workspace_id,
+        object_type="chatbot",
+        object_id=retraining.chatbot_id,
+        details={"retraining": str(retraining.pk), **details},
+    )
