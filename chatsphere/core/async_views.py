@@ -35,7 +35,9 @@ ErrorAnswer = Callable[[ApiError], HttpResponseBase]
 class Authenticate(Protocol):
     """``apps.users.credentials.authenticate_async``."""
 
-    def __call__(self, authorization: str | None, *, workspace: str | None = None) -> Awaitable[Principal | None]: ...
+    def __call__(
+        self, authorization: str | None, *, workspace: str | None = None, visitor_token: str | None = None
+    ) -> Awaitable[Principal | None]: ...
 
 
 def async_view(
@@ -72,7 +74,11 @@ def async_view(
 async def _identify(request: HttpRequest, method: str, authenticate: Authenticate) -> Principal:
     if request.method != method:
         raise MethodNotAllowed
-    principal = await authenticate(request.headers.get("Authorization"), workspace=request.headers.get("X-Workspace"))
+    principal = await authenticate(
+        request.headers.get("Authorization"),
+        workspace=request.headers.get("X-Workspace"),
+        visitor_token=request.headers.get("X-Visitor-Token"),
+    )
     if principal is None:
         await admit_async(request, charges_for(request, None))
         raise Unauthenticated

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -34,8 +35,18 @@ def needs(view: Any, method: str) -> dict[str, str]:
 
 def require(principal: Principal, *, scope: str, role: str) -> None:
     """Raise Forbidden unless the person's role or the key's scopes suffice."""
+    require_second_factor(principal)
     if not principal.may(scope=scope, role=role):
         raise Forbidden
+
+
+def require_second_factor(principal: Principal) -> None:
+    """Raise Forbidden for a person without a second factor in a workspace that asks its members for one."""
+    if principal.lacks_second_factor:
+        raise Forbidden(
+            _("This workspace asks its members for a second factor. Set one up at /api/v1/auth/second-factor/."),
+            type="second_factor_required",
+        )
 
 
 def require_role(role: str, least: str) -> None:
@@ -61,5 +72,7 @@ class IsPerson(BasePermission):
         principal = principal_of(request)
         if principal.kind is not PrincipalKind.PERSON:
             raise Forbidden
+        if not getattr(view, "is_open_without_second_factor", False):
+            require_second_factor(principal)
         require_role(principal.role, self.role)
         return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,17 @@ ROLE_RANK = {"viewer": 0, "editor": 1, "admin": 2, "owner": 3}
 
 
 @dataclass(frozen=True, slots=True)
+class VerifiedVisitor:
+    """Who asks a chatbot, as the customer's server signed it in ``X-Visitor-Token``. Its attributes are texts or lists of texts."""
+
+    chatbot_id: UUID
+    external_id: str
+    name: str = ""
+    email: str = ""
+    attributes: Mapping[str, str | list[str]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A credential that was checked just now. ``workspace_id`` comes from its row; a body or header never makes one up."""
 
@@ -32,6 +44,10 @@ class Principal:
     session_id: UUID | None = None
     api_key_id: UUID | None = None
     label: str = ""  # e-mail address or name of the key, for the audit trail
+    visitor: VerifiedVisitor | None = (
+        None  # for whom a key asks; it then reaches this visitor's chatbot and conversations only
+    )
+    lacks_second_factor: bool = False  # the workspace asks for one: nothing is allowed but to set it up
 
     # DRF and Django ask these of `request.user`.
     is_authenticated = True

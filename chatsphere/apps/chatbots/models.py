@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Count, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from chatsphere.core.encryption import EncryptedTextField
 from chatsphere.core.principal import Principal
 from chatsphere.core.tenancy import SameWorkspace, TenantChild, TenantModel, WorkspaceQuerySet, parent_key, tenant_key
 
@@ -69,6 +70,28 @@ class Chatbot(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class IdentitySecret(TenantChild):
+    """With it the customer's server signs who a chatbot's visitors are. Several are good at once while one replaces another."""
+
+    chatbot = parent_key("chatbots.Chatbot", related_name="identity_secrets")
+    secret = EncryptedTextField()
+    last_four = models.CharField(max_length=4)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = (SameWorkspace(field="chatbot", name="chatbots_identitysecret_same_workspace"),)
+        indexes = (models.Index(fields=["chatbot"], name="chatbots_identity_by_chatbot"),)
+
+    def __str__(self) -> str:
+        return f"…{self.last_four}"
 
 
 class ChatbotVersion(TenantChild):

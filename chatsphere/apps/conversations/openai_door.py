@@ -21,6 +21,7 @@ from chatsphere.apps.conversations.question import Overrides, Question
 from chatsphere.apps.conversations.runs import Run, keeper
 from chatsphere.apps.conversations.streaming import admit_visitor, channel_of, guarded_stream
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
+from chatsphere.apps.conversations.visitors import claim_of
 from chatsphere.apps.users.credentials import authenticate_async
 from chatsphere.core.async_database import autocommit
 from chatsphere.core.async_views import View, async_view, json_response
@@ -79,7 +80,7 @@ async def model(_request: HttpRequest, principal: Principal, name: str) -> HttpR
 async def completions(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Answer as a chat completion, streamed or whole."""
     wanted = read_request(parse_json(request.body))
-    await admit_visitor(request, principal, None)
+    await admit_visitor(request, principal, claim_of(principal, None))
     try:
         run = keeper().start(await prepare_turn(_question(request, principal, wanted)))
     except NotFound as error:
@@ -97,6 +98,7 @@ def _question(request: HttpRequest, principal: Principal, wanted: CompletionRequ
         chatbot_id=chatbot_id,
         slug=slug,
         conversation_id=wanted.conversation_id,
+        visitor=claim_of(principal, None),
         channel=channel_of(request, principal, server="openai"),
         origin=request.headers.get("Origin"),
         history=wanted.history if wanted.conversation_id is None else None,

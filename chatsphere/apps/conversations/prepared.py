@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -36,6 +37,12 @@ class PreparedTurn:
     @property
     def workspace_id(self) -> UUID:
         return self.question.principal.workspace_id
+
+    @property
+    def visitor_attributes(self) -> Mapping[str, str | list[str]]:
+        """What the customer's server signed about the visitor; empty for whoever came without a visitor token."""
+        visitor = self.question.principal.visitor
+        return visitor.attributes if visitor else {}
 
 
 def milliseconds(turn: PreparedTurn) -> int:

@@ -8,7 +8,9 @@ WITH RECURSIVE bot AS (
     WHERE c.workspace_id = %(workspace_id)s AND c.deleted_at IS NULL
       AND (c.id = %(chatbot_id)s::uuid OR c.slug = %(slug)s::text)
 ), conversation AS (
-    SELECT k.id, k.state, k.channel FROM conversations_conversation k JOIN bot ON bot.id = k.chatbot_id
+    SELECT k.id, k.state, k.channel, CASE WHEN v.is_verified THEN v.external_id END AS owner
+    FROM conversations_conversation k JOIN bot ON bot.id = k.chatbot_id
+    LEFT JOIN conversations_visitor v ON v.id = k.visitor_id
     WHERE k.workspace_id = %(workspace_id)s AND k.id = %(conversation_id)s::uuid
 ), chain AS (
     (SELECT m.id, m.parent_id, m.role, m.state, m.content, 1 AS depth
@@ -22,7 +24,7 @@ WITH RECURSIVE bot AS (
 )
 SELECT bot.id AS chatbot_id, bot.is_active, bot.embedding_model, bot.configuration, bot.number AS version,
        conversation.id AS conversation_id, conversation.state AS conversation_state,
-       conversation.channel AS channel,
+       conversation.channel AS channel, conversation.owner AS owner,
        (SELECT id FROM chain WHERE depth = 1) AS last_message_id,
        (SELECT jsonb_agg(jsonb_build_array(role, left(content, 2000)) ORDER BY depth DESC) FROM chain
         WHERE state <> 'pending' AND content <> '') AS history
@@ -36,13 +38,11 @@ WITH visitor AS (
     SELECT %(visitor_row)s, %(workspace_id)s, %(chatbot_id)s, %(external_id)s::text, %(visitor_name)s, %(visitor_email)s,
            %(attributes)s, %(is_verified)s, now(), now()
     WHERE %(external_id)s::text IS NOT NULL
-    ON CONFLICT (chatbot_id, external_id) DO UPDATE SET
+    ON CONFLICT (chatbot_id, external_id, is_verified) DO UPDATE SET
         last_seen_at = now(),
-        is_verified = known.is_verified OR excluded.is_verified,
-        name = CASE WHEN excluded.name = '' OR known.is_verified > excluded.is_verified THEN known.name ELSE excluded.name END,
-        email = CASE WHEN excluded.email = '' OR known.is_verified > excluded.is_verified THEN known.email ELSE excluded.email END,
-        attributes = CASE WHEN known.is_verified > excluded.is_verified THEN known.attributes
-                          WHEN %(most_attributes)s < (SELECT count(*) FROM jsonb_object_keys(known.attributes || excluded.attributes))
+        name = CASE WHEN excluded.name = '' THEN known.name ELSE excluded.name END,
+        email = CASE WHEN excluded.email = '' THEN known.email ELSE excluded.email END,
+        attributes = CASE WHEN %(most_attributes)s < (SELECT count(*) FROM jsonb_object_keys(known.attributes || excluded.attributes))
                             OR %(longest_attributes)s < length((known.attributes || excluded.attributes)::text)
                           THEN excluded.attributes  -- what was told last is what counts
                           ELSE known.attributes || excluded.attributes END
@@ -107,23 +107,26 @@ SELECT id FROM message;
 
 -- name: find_answer
 -- An answer with its citations, for those who come back to it.
-SELECT m.id, m.chatbot_id, m.conversation_id, m.parent_id, m.state, m.content, m.finish_reason, m.grounded, m.model, m.version,
+SELECT m.id, m.chatbot_id, m.conversation_id, m.parent_id, m.state, m.content, m.finish_reason, m.grounded, m.unsupported, m.model, m.version,
        m.prompt_tokens, m.completion_tokens, m.cost_micros, m.currency, m.latency_ms, m.created_at, m.error_type, m.error_message,
-       m.last_event, k.channel,
+       m.last_event, k.channel, CASE WHEN v.is_verified THEN v.external_id END AS owner,
        (SELECT json_agg(json_build_object('index', c.index, 'source_id', c.source_id, 'document_id', c.document_id,
                 'chunk_id', c.chunk_id, 'title', c.title, 'url', c.url, 'page', c.page, 'quote', c.quote,
                 'char_start', c.char_start, 'char_end', c.char_end) ORDER BY c.index)
         FROM conversations_citation c WHERE c.message_id = m.id) AS citations
 FROM conversations_message m
 JOIN conversations_conversation k ON k.id = m.conversation_id
+LEFT JOIN conversations_visitor v ON v.id = k.visitor_id
 JOIN chatbots_chatbot b ON b.id = m.chatbot_id AND b.deleted_at IS NULL
 WHERE m.id = %(id)s AND m.workspace_id = %(workspace_id)s AND m.role = 'assistant';
 
 -- name: find_question
 -- What an answer answered, to answer it again.
-SELECT a.chatbot_id, a.conversation_id, k.channel, q.id AS question_id, q.parent_id AS follows, q.content AS text
+SELECT a.chatbot_id, a.conversation_id, k.channel, CASE WHEN v.is_verified THEN v.external_id END AS owner,
+       q.id AS question_id, q.parent_id AS follows, q.content AS text
 FROM conversations_message a
 JOIN conversations_conversation k ON k.id = a.conversation_id
+LEFT JOIN conversations_visitor v ON v.id = k.visitor_id
 JOIN conversations_message q ON q.id = a.parent_id AND q.role = 'user'
 WHERE a.id = %(id)s AND a.workspace_id = %(workspace_id)s AND a.role = 'assistant';
 
@@ -141,10 +144,16 @@ RETURNING id;
 -- Answers whose run died: their lease ran out.
 UPDATE conversations_message
 SET state = 'failed', finish_reason = 'error', error_type = 'interrupted', error_message = %(message)s, lease_until = NULL,
-    last_event = %(last_event)s
+    last_event = -(coalesce(last_event, 0) + 1)  -- at least; the first who reads the end fixes its number
 WHERE id IN (SELECT id FROM conversations_message WHERE state = 'pending' AND lease_until < now()
              ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED)
 RETURNING id, workspace_id, chatbot_id, conversation_id, content, created_at;
+
+-- name: number_the_end
+-- The number of the last event of a run that died, behind everything that anybody is known to have seen of it.
+UPDATE conversations_message SET last_event = greatest(-last_event, %(seen)s::int + 1)
+WHERE id = %(id)s AND workspace_id = %(workspace_id)s AND last_event < 0
+RETURNING last_event;
 
 -- name: open_search
 -- What a search must know of its chatbot.

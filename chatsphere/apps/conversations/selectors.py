@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from chatsphere.apps.conversations.models import Conversation, Feedback, Message
 from chatsphere.core.principal import Principal, PrincipalKind
@@ -15,11 +15,13 @@ from chatsphere.services.types import FinishReason
 PUBLIC_CHANNEL = Conversation.Channel.WIDGET.value  # what publishable keys begin, and all that they may read
 
 
-def is_in_reach(principal: Principal, *, chatbot_id: UUID, channel: str | None) -> bool:
+def is_in_reach(principal: Principal, *, chatbot_id: UUID, channel: str | None, owner: str | None) -> bool:
     """Whether somebody may come near a conversation of this chatbot and channel, or its messages. A browser's key stays among what such
-    keys began: what a server asked may rest on passages that no page may show."""
+    keys began: what a server asked may rest on passages that no page may show. ``owner`` is the external id of the verified visitor whose
+    conversation it is: such a visitor sees their own ones only, and a page without their token none of theirs."""
     is_page = principal.kind is PrincipalKind.PUBLISHABLE_KEY
-    return principal.may_use_chatbot(chatbot_id) and (channel == PUBLIC_CHANNEL or not is_page)
+    is_own = principal.visitor.external_id == owner if principal.visitor else not (is_page and owner is not None)
+    return principal.may_use_chatbot(chatbot_id) and (channel == PUBLIC_CHANNEL or not is_page) and is_own
 
 
 def conversations_for(principal: Principal) -> QuerySet[Any]:
@@ -29,7 +31,7 @@ def conversations_for(principal: Principal) -> QuerySet[Any]:
         rows = rows.filter(chatbot_id__in=principal.chatbot_ids)
     if principal.kind is PrincipalKind.PUBLISHABLE_KEY:
         rows = rows.filter(channel=PUBLIC_CHANNEL)
-    return rows
+    return rows.filter(_of_visitor(principal, "visitor__"))
 
 
 def messages_for(principal: Principal) -> QuerySet[Any]:
@@ -39,7 +41,16 @@ def messages_for(principal: Principal) -> QuerySet[Any]:
         rows = rows.filter(chatbot_id__in=principal.chatbot_ids)
     if principal.kind is PrincipalKind.PUBLISHABLE_KEY:
         rows = rows.filter(conversation__channel=PUBLIC_CHANNEL)
-    return rows
+    return rows.filter(_of_visitor(principal, "conversation__visitor__"))
+
+
+def _of_visitor(principal: Principal, path: str) -> Q:
+    """A verified visitor's own rows; a page without their token gets those of no verified visitor; everybody else all."""
+    if principal.visitor is not None:
+        return Q(**{f"{path}is_verified": True, f"{path}external_id": principal.visitor.external_id})
+    if principal.kind is PrincipalKind.PUBLISHABLE_KEY:
+        return Q(**{f"{path}id": None}) | Q(**{f"{path}is_verified": False})
+    return Q()
 
 
 def filter_conversations(rows: QuerySet[Any], wanted: Mapping[str, Any]) -> QuerySet[Any]:

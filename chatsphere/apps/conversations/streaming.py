@@ -24,6 +24,7 @@ from chatsphere.apps.conversations.runs import Run, keeper
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
+from chatsphere.apps.conversations.visitors import check_visitor, claim_of
 from chatsphere.apps.users.credentials import is_still_good
 from chatsphere.core.addresses import client_address, limited_as
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
@@ -44,7 +45,7 @@ CHECK_SECONDS = 4.0  # after which a stream looks at its credential again
 async def chat(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> HttpResponseBase:
     """Answer a message, streamed or whole."""
     body = read_body(request, ChatSerializer)
-    visitor = VisitorClaim(**body["visitor"]) if body["visitor"] else None
+    visitor = claim_of(principal, VisitorClaim(**body["visitor"]) if body["visitor"] else None)
     await admit_visitor(request, principal, visitor)
     question = Question(
         principal=principal,
@@ -69,6 +70,7 @@ async def regenerate(request: HttpRequest, principal: Principal, message_id: UUI
         text=row["text"],
         chatbot_id=row["chatbot_id"],
         conversation_id=row["conversation_id"],
+        visitor=claim_of(principal, None),
         channel=channel_of(request, principal),
         origin=request.headers.get("Origin"),
         repeats=row["question_id"],
@@ -88,7 +90,7 @@ async def events(request: HttpRequest, principal: Principal, message_id: UUID) -
         return _stream(run.log, after, principal)
     if row["state"] == "pending":
         return guarded_stream(_follow(message_id, principal.workspace_id, after), principal)
-    return _stream(await past_log(row), after, principal)
+    return _stream(await past_log(row, principal.workspace_id, after=after), after, principal)
 
 
 @door("POST", scope="chat", schema=schemas.CANCEL)
@@ -114,6 +116,7 @@ async def find(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> 
     configuration = read_configuration(row["configuration"])
     asked = Question(principal=principal, text=body["query"], origin=request.headers.get("Origin"))
     check_origin(asked, configuration)
+    check_visitor(principal, configuration)
     lookup = Lookup(
         workspace_id=principal.workspace_id,
         chatbot_id=chatbot_id,
@@ -133,7 +136,7 @@ async def admit_visitor(request: HttpRequest, principal: Principal, visitor: Vis
     whom the customer's server named.
     """
     workspace = principal.workspace_id.hex
-    if principal.kind is not PrincipalKind.PUBLISHABLE_KEY:
+    if principal.kind is not PrincipalKind.PUBLISHABLE_KEY or principal.visitor is not None:
         charges = [Charge(rate("visitor"), f"{workspace}:{visitor.external_id}")] if visitor else []
     else:
         address = limited_as(client_address(request))
@@ -169,7 +172,7 @@ def _stream(log: EventLog, after: int, principal: Principal) -> HttpResponseBase
 
 
 async def _follow(message_id: UUID, workspace_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
-    log = follower().follow(message_id, workspace_id)
+    log = follower().follow(message_id, workspace_id, after)
     try:
         async for piece in log.read(after):
             yield piece
@@ -193,7 +196,9 @@ async def _one(statement: str, message_id: UUID, principal: Principal) -> dict[s
     async with autocommit() as connection:
         found = await connection.execute(SQL[statement], {"id": message_id, "workspace_id": principal.workspace_id})
         row = await found.fetchone()
-    if row is None or not is_in_reach(principal, chatbot_id=row["chatbot_id"], channel=row["channel"]):
+    if row is None or not is_in_reach(
+        principal, chatbot_id=row["chatbot_id"], channel=row["channel"], owner=row["owner"]
+    ):
         raise NotFound
     return row
 
@@ -222,6 +227,6 @@ async def _cancel_elsewhere(message_id: UUID, principal: Principal) -> None:
 
 def _filters(given: dict[str, Any] | None, principal: Principal) -> SearchFilters:
     filters = SearchFilters(**{name: frozenset(values) for name, values in (given or {}).items()})
-    if principal.kind is PrincipalKind.PUBLISHABLE_KEY:
+    if principal.kind is PrincipalKind.PUBLISHABLE_KEY or principal.visitor is not None:
         return replace(filters, access_tags=frozenset())  # a page cannot vouch for what its visitor may see
     return filters

@@ -227,7 +227,13 @@ async def record_turn(turn: PreparedTurn, draft: Draft, *, last_event: int) -> t
     if draft.error is not None:
         return "error", error_object(draft.error)
     return "message.completed", answer_object(
-        {**columns, "id": turn.answer_id, "created_at": turn.created_at, "citations": draft.citations}
+        {
+            **columns,
+            "id": turn.answer_id,
+            "created_at": turn.created_at,
+            "citations": draft.citations,
+            "unsupported": draft.ungrounded,
+        }
     )
 
 
@@ -244,7 +250,7 @@ def _ending(turn: PreparedTurn, draft: Draft, last_event: int) -> dict[str, Any]
         "content": draft.text,
         "finish_reason": draft.finish_reason.value,
         "grounded": draft.grounded,
-        "unsupported": Jsonb(draft.unsupported),
+        "unsupported": Jsonb(draft.ungrounded),
         "error_type": draft.error.type if draft.error else "",
         "error_message": str(draft.error.message) if draft.error else "",
         "model": draft.model,

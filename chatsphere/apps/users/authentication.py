@@ -15,7 +15,9 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Principal, None] | None:
         principal = authenticate(
-            request.headers.get("Authorization"), workspace=request.headers.get("X-Workspace") or None
+            request.headers.get("Authorization"),
+            workspace=request.headers.get("X-Workspace") or None,
+            visitor_token=request.headers.get("X-Visitor-Token"),
         )
         return None if principal is None else (principal, None)
 

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from chatsphere.apps.users import tokens
-from chatsphere.apps.users.named_sql import SQL, execute, fetch_one
+from chatsphere.apps.users import tokens, visitor_tokens
+from chatsphere.apps.users.named_sql import SQL, execute, fetch_all, fetch_one
 from chatsphere.apps.users.tokens import Claims, GivenKey, TokenType
 from chatsphere.core.async_database import AsyncRows, autocommit
 from chatsphere.core.exceptions import Forbidden, NotFound, Unauthenticated
@@ -23,33 +23,45 @@ Row = Mapping[str, Any]
 Given = Claims | GivenKey
 
 
-def authenticate(authorization: str | None, *, workspace: str | None = None) -> Principal | None:
-    """Check an ``Authorization`` header; ``workspace`` is the header ``X-Workspace``. None without a credential.
+def authenticate(
+    authorization: str | None, *, workspace: str | None = None, visitor_token: str | None = None
+) -> Principal | None:
+    """Check an ``Authorization`` header; ``workspace`` is the header ``X-Workspace``, ``visitor_token`` is ``X-Visitor-Token``.
+    None without a credential.
 
     Raises Unauthenticated (bad, expired, revoked), NotFound (no member of that workspace), Forbidden (workspace suspended).
-    Costs one query, and one write a minute for a key.
+    Costs one query, and one write a minute for a key; one query more for a visitor token.
     """
     given, wanted = _read(authorization), _workspace_id(workspace)
     if given is None:
+        visitor_tokens.refuse_alone(visitor_token)
         return None
     row = fetch_one(*_lookup(given, wanted))
     principal = _principal(given, row, wanted)
     if isinstance(given, GivenKey) and row and row["is_stale"]:
         execute("touch_key", {"key_id": given.id, "secret_hash": tokens.hash_secret(given.secret)})
-    return principal
+    if visitor_token is None:
+        return principal
+    signed = visitor_tokens.read(visitor_token, principal)
+    return visitor_tokens.on_behalf_of(principal, signed, fetch_all("identity_secrets", signed.lookup))
 
 
 async def authenticate_async(
-    authorization: str | None, *, workspace: str | None = None, connection: AsyncRows | None = None
+    authorization: str | None,
+    *,
+    workspace: str | None = None,
+    visitor_token: str | None = None,
+    connection: AsyncRows | None = None,
 ) -> Principal | None:
     """The same on the hot path's pool, or on a connection that the caller holds already: one round trip."""
     given, wanted = _read(authorization), _workspace_id(workspace)
     if given is None:
+        visitor_tokens.refuse_alone(visitor_token)
         return None
     if connection is not None:
-        return await _authenticate_on(connection, given, wanted)
+        return await _authenticate_on(connection, given, wanted, visitor_token)
     async with autocommit() as own:
-        return await _authenticate_on(own, given, wanted)
+        return await _authenticate_on(own, given, wanted, visitor_token)
 
 
 async def is_still_good(principal: Principal) -> bool:
@@ -60,14 +72,20 @@ async def is_still_good(principal: Principal) -> bool:
     return row is not None and row["workspace_id"] == principal.workspace_id and not row["is_suspended"]
 
 
-async def _authenticate_on(connection: AsyncRows, given: Given, wanted: UUID | None) -> Principal:
+async def _authenticate_on(
+    connection: AsyncRows, given: Given, wanted: UUID | None, visitor_token: str | None
+) -> Principal:
     name, parameters = _lookup(given, wanted)
     row = await (await connection.execute(SQL[name], parameters)).fetchone()
     principal = _principal(given, row, wanted)
     if isinstance(given, GivenKey) and row and row["is_stale"]:
         parameters = {"key_id": given.id, "secret_hash": tokens.hash_secret(given.secret)}
         await connection.execute(SQL["touch_key"], parameters)
-    return principal
+    if visitor_token is None:
+        return principal
+    signed = visitor_tokens.read(visitor_token, principal)
+    rows = await (await connection.execute(SQL["identity_secrets"], signed.lookup)).fetchall()
+    return visitor_tokens.on_behalf_of(principal, signed, rows)
 
 
 def _read(authorization: str | None) -> Given | None:
@@ -127,6 +145,7 @@ def _principal_of_person(row: Row | None, wanted: UUID | None) -> Principal:
         user_id=row["user_id"],
         session_id=row["session_id"],
         label=row["label"],
+        lacks_second_factor=row["lacks_second_factor"],
     )
 
 

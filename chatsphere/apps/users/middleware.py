@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -88,12 +89,16 @@ def _credential(request: HttpRequest) -> dict[str, Any]:
     return {
         "authorization": request.headers.get("Authorization"),
         "workspace": request.headers.get("X-Workspace") or None,
+        "visitor_token": request.headers.get("X-Visitor-Token"),
     }
 
 
 def _owner(request: HttpRequest, principal: Principal | None) -> str:
     if principal is None:
         return f"address:{client_address(request)}"
+    if principal.visitor is not None:
+        visitor = hashlib.sha256(f"{principal.visitor.chatbot_id}:{principal.visitor.external_id}".encode()).hexdigest()
+        return f"{principal.kind.value}:{principal.pk.hex}:{visitor[:32]}"
     if principal.kind is PrincipalKind.PUBLISHABLE_KEY:  # all visitors of a page share it
         return f"{principal.kind.value}:{principal.pk.hex}:{client_address(request)}"
     return f"{principal.workspace_id.hex}:{principal.kind.value}:{principal.pk.hex}"

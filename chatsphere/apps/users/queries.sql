@@ -1,10 +1,13 @@
 -- name: person_of_session
 -- Who stands behind a session, and their role in the workspace asked for (or their default, or their oldest one).
-SELECT s.id AS session_id, u.id AS user_id, u.email AS label, m.workspace_id, m.role, m.is_suspended
+SELECT s.id AS session_id, u.id AS user_id, u.email AS label, m.workspace_id, m.role, m.is_suspended,
+       m.second_factor_required AND NOT EXISTS (
+           SELECT 1 FROM users_secondfactor f WHERE f.user_id = u.id AND f.enabled_at IS NOT NULL
+       ) AS lacks_second_factor
 FROM users_session s
 JOIN users_user u ON u.id = s.user_id AND u.is_active
 LEFT JOIN LATERAL (
-    SELECT m.workspace_id, m.role, w.is_suspended
+    SELECT m.workspace_id, m.role, w.is_suspended, w.second_factor_required
     FROM users_membership m
     JOIN users_workspace w ON w.id = m.workspace_id AND w.deleted_at IS NULL
     WHERE m.user_id = u.id AND (%(workspace_id)s::uuid IS NULL OR m.workspace_id = %(workspace_id)s::uuid)
@@ -21,6 +24,14 @@ SELECT k.id AS api_key_id, k.workspace_id, k.kind, k.name AS label, k.secret_has
 FROM users_apikey k
 JOIN users_workspace w ON w.id = k.workspace_id AND w.deleted_at IS NULL
 WHERE k.id = %(key_id)s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
+
+-- name: identity_secrets
+-- The secrets with which a customer's server may sign who the visitors of this chatbot are.
+SELECT s.secret FROM chatbots_identitysecret s
+JOIN chatbots_chatbot c ON c.id = s.chatbot_id AND c.deleted_at IS NULL
+WHERE s.workspace_id = %(workspace_id)s AND s.chatbot_id = %(chatbot_id)s AND s.revoked_at IS NULL
+  AND (s.expires_at IS NULL OR s.expires_at > statement_timestamp())
+ORDER BY s.id DESC
 
 -- name: a_deleted_chatbot
 -- One of these chatbots that was deleted; no new key is made for it.

@@ -20,7 +20,8 @@ from chatsphere.core.origins import is_origin
 API = ("/api/", "/v1/")
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = (
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-Id, X-Workspace"
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-Id, X-Visitor-Token, "
+    "X-Workspace"
 )
 SHOWN_HEADERS = "X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, ETag, Idempotency-Replayed"
 REMEMBERED_SECONDS = "7200"

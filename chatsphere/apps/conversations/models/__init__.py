@@ -2,5 +2,6 @@
 
 from chatsphere.apps.conversations.models.conversation import Conversation, Visitor
 from chatsphere.apps.conversations.models.message import Citation, Feedback, Message, Trace
+from chatsphere.apps.conversations.models.privacy import Erasure, PrivacyRequest
 
-__all__ = ["Citation", "Conversation", "Feedback", "Message", "Trace", "Visitor"]
+__all__ = ["Citation", "Conversation", "Erasure", "Feedback", "Message", "PrivacyRequest", "Trace", "Visitor"]

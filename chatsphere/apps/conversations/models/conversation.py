@@ -10,7 +10,10 @@ from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySe
 
 
 class Visitor(TenantChild):
-    """Somebody who asks a chatbot, as the customer knows them. ``is_verified``: the customer's server signed who they are."""
+    """Somebody who asks a chatbot, as the customer knows them. ``is_verified``: the customer's server said who they are.
+
+    What a page in a browser merely claims is another visitor, even under the same ``external_id``: nobody slips into somebody's history.
+    """
 
     chatbot = parent_key("chatbots.Chatbot")
     external_id = models.CharField(max_length=200)
@@ -26,7 +29,9 @@ class Visitor(TenantChild):
         constraints = (
             tenant_key("conversations_visitor"),
             SameWorkspace(field="chatbot", name="conversations_visitor_same_workspace"),
-            models.UniqueConstraint(fields=["chatbot", "external_id"], name="conversations_visitor_once"),
+            models.UniqueConstraint(
+                fields=["chatbot", "external_id", "is_verified"], name="conversations_visitor_once_each"
+            ),
         )
 
 

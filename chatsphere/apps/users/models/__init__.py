@@ -4,6 +4,7 @@ from chatsphere.apps.users.models.api_key import APIKey, APIKeyChatbot
 from chatsphere.apps.users.models.audit import AuditEvent
 from chatsphere.apps.users.models.invitation import Invitation
 from chatsphere.apps.users.models.mail import OutgoingMail
+from chatsphere.apps.users.models.second_factor import RecoveryCode, SecondFactor
 from chatsphere.apps.users.models.session import AttemptLimit, Session
 from chatsphere.apps.users.models.usage import QuotaCounter, QuotaReservation, UsageRecord
 from chatsphere.apps.users.models.user import User
@@ -20,7 +21,9 @@ __all__ = [
     "Plan",
     "QuotaCounter",
     "QuotaReservation",
+    "RecoveryCode",
     "Role",
+    "SecondFactor",
     "Session",
     "UsageRecord",
     "User",

@@ -45,6 +45,11 @@ def default_plan() -> str:
     return "free"
 
 
+def retention(help_text: Any) -> Any:
+    """A number of days after which something is deleted; empty keeps it."""
+    return models.PositiveIntegerField(null=True, blank=True, help_text=help_text)
+
+
 class Workspace(models.Model):
     """Owns chatbots, keys, webhooks, quota. A deleted one answers nothing and can be restored by an operator for seven days."""
 
@@ -55,6 +60,13 @@ class Workspace(models.Model):
         null=True, blank=True, help_text=_("Messages a month; empty takes the plan's figure.")
     )
     time_zone = models.CharField(max_length=64, default="UTC")
+    second_factor_required = models.BooleanField(
+        default=False, db_default=False, help_text=_("Members without a second factor can do nothing here.")
+    )
+    keep_conversations_days = retention(_("Conversations without a new message for so many days are deleted."))
+    keep_traces_days = retention(_("Traces of answers are deleted after so many days."))
+    keep_deliveries_days = retention(_("Webhook events and their deliveries are deleted after so many days."))
+    keep_audit_days = retention(_("Lines of the audit trail are deleted after so many days."))
     is_suspended = models.BooleanField(default=False)
     deleted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
