@@ -33,12 +33,19 @@ class ChatbotSerializer(SparseFields):
         help_text=gettext_lazy("The version that answers; null: the configuration as it stands."),
     )
     sources_count = serializers.IntegerField()
+    warnings = serializers.SerializerMethodField(
+        help_text=gettext_lazy("In the answer to a change: what of it reaches the trained content only by `retrain`.")
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
     @extend_schema_field(ConfigurationSerializer)
     def get_configuration(self, chatbot: Chatbot) -> dict[str, Any]:
         return as_stored(read_configuration(chatbot.configuration))
+
+    def get_warnings(self, _chatbot: Chatbot) -> list[str]:
+        warnings: list[str] = self.context.get("warnings", [])
+        return warnings
 
 
 class ChatbotInput(StrictSerializer):

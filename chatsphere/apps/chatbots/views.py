@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from chatsphere.apps.chatbots.serializers import (
     VersionInput,
     VersionSerializer,
 )
+from chatsphere.apps.chatbots.trained import training_warnings
 from chatsphere.apps.users.audit import actor_of
 from chatsphere.core.conditional import IF_MATCH, if_match_of, with_etag
 from chatsphere.core.exceptions import Forbidden, NotFound
@@ -116,14 +118,14 @@ class ChatbotDetail(GenericAPIView[Chatbot]):
         body = ChatbotInput(data=request.data, partial=partial)
         body.is_valid(raise_exception=True)
         unnamed: dict[str, Any] = {} if partial else {"is_active": True, "configuration": {}}
-        actions.update_chatbot(
+        changed = actions.update_chatbot(
             workspace_id=chatbot.workspace_id,
             chatbot_id=chatbot.pk,
             changes={**unnamed, **body.validated_data},
             replace_configuration=not partial,
             if_match=if_match_of(request),
         )
-        return _shown(request, chatbot_id)
+        return _shown(request, chatbot_id, warnings=training_warnings(chatbot, changed))
 
 
 class VersionList(GenericAPIView[ChatbotVersion]):
@@ -204,12 +206,13 @@ def _get(principal: Principal, chatbot_id: UUID) -> Chatbot:
     return chatbot
 
 
-def _shown(request: Request, chatbot_id: UUID, *, status: int = 200) -> Response:
+def _shown(request: Request, chatbot_id: UUID, *, status: int = 200, warnings: Sequence[str] = ()) -> Response:
     chatbots = Chatbot.objects.visible_to(principal_of(request)).with_details()
     chatbot = chatbots.filter(pk=chatbot_id).first()
     if chatbot is None:
         raise NotFound
-    return with_etag(Response(ChatbotSerializer(chatbot, context={"request": request}).data, status=status), chatbot)
+    context = {"request": request, "warnings": list(warnings)}
+    return with_etag(Response(ChatbotSerializer(chatbot, context=context).data, status=status), chatbot)
 
 
 def _publish(request: Request, chatbot_id: UUID, number: int, *, roll_back: bool) -> Response:
