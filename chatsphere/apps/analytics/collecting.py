@@ -1,0 +1,20 @@
+"""Which questions go into the inbox: refused, answered on weak grounds, rated down, handed over to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from chatsphere.apps.analytics.named_sql import execute
+
+# The refusal model gives answers on good grounds more than this (its own limit is 0.5 at most defaults).
+LOW_SCORE = 0.6
+
+
+def collect(workspace_id: UUID, message_ids: Sequence[UUID]) -> None:
+    """Bring the inbox up to date for these answers, in the caller's transaction: questions come in, or go out when they were mended."""
+    if not message_ids:
+        return
+    values = {"workspace_id": workspace_id, "ids": list(message_ids), "low_score": LOW_SCORE}
+    execute("forget_mended", values)
+    execute("collect_questions", values)
