@@ -8,12 +8,9 @@ from collections.abc import Callable
 from importlib import import_module
 
 import click
-import django
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
-from chatsphere.config import environment_module
-from chatsphere.config.env import ConfigurationError
+from chatsphere.cli.settings import load_settings
 
 
 @click.command()
@@ -24,9 +21,7 @@ def check(*, offline: bool) -> None:
     Exit code 0: everything is well; 1: something is not, and each line that begins with FAIL says what to do.
     CHATSPHERE_ENV is `production` unless it is set.
     """
-    problem = _load_settings()
-    if problem:
-        raise click.ClickException(problem)
+    load_settings()
     click.echo(f"ok    settings: {os.environ['CHATSPHERE_ENV']}, reached at {settings.PUBLIC_URL}")
     if offline:
         return
@@ -37,16 +32,6 @@ def check(*, offline: bool) -> None:
         if outcomes.get(probes.NEEDS.get(name, ""), True):
             outcomes[name] = _is_well(name, probe, probes.Finding)
     raise SystemExit(0 if all(outcomes.values()) else 1)
-
-
-def _load_settings() -> str:
-    os.environ.setdefault("CHATSPHERE_ENV", "production")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", environment_module(os.environ))
-    try:
-        django.setup()
-    except (ConfigurationError, ImproperlyConfigured, ModuleNotFoundError) as error:
-        return str(error)
-    return ""
 
 
 def _is_well(name: str, probe: Callable[[], str], finding: type[Exception]) -> bool:
