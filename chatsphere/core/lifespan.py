@@ -12,8 +12,10 @@ import logging
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from chatsphere.core.async_database import close_pool
 from chatsphere.core.redis_clients import close_async_client
@@ -27,12 +29,27 @@ Finish = Callable[[], Awaitable[None]]
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _finishing: list[Finish] = []
+_stopping: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Event] = WeakKeyDictionary()
 
 
 def at_shutdown(finish: Finish) -> None:
     """Have ``finish`` awaited when the server is asked to stop; requests may still go on then. A thing says so once; it must end in
     seconds."""
     _finishing.append(finish)
+
+
+def stopping() -> asyncio.Event:
+    """Is set when the running loop's server is asked to stop: a stream that has no end of its own ends then."""
+    loop = asyncio.get_running_loop()
+    event = _stopping.get(loop)
+    if event is None:
+        event = _stopping[loop] = asyncio.Event()
+        at_shutdown(partial(_set, event))
+    return event
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()
 
 
 class Lifespan:
@@ -89,7 +106,7 @@ class _Stopping:
 
 
 async def shut_down() -> None:
-    """Let everything finish, in the order in which it was announced, then close the connections. One failure does not keep the others."""
+    """Let everything finish at once, then close the connections. One failure does not keep the others."""
     await _finish()
     await close_async_client()
     await close_pool()
@@ -97,8 +114,12 @@ async def shut_down() -> None:
 
 async def _finish() -> None:
     while _finishing:
-        finish = _finishing.pop(0)
-        try:
-            await finish()
-        except Exception:
-            logger.exception("Something could not be finished at the end of the process")
+        ends = [_one(_finishing.pop(0)) for _ in range(len(_finishing))]
+        await asyncio.gather(*ends)
+
+
+async def _one(finish: Finish) -> None:
+    try:
+        await finish()
+    except Exception:
+        logger.exception("Something could not be finished at the end of the process")

@@ -17,6 +17,7 @@ from django.http import StreamingHttpResponse
 from django.utils.translation import gettext as _
 
 from chatsphere.core.exceptions import Malformed
+from chatsphere.core.lifespan import stopping
 
 PING = b": ping\n\n"
 PING_SECONDS = 15.0
@@ -147,11 +148,15 @@ async def while_allowed(
 
 
 async def with_pings(frames: AsyncIterator[bytes], *, seconds: float = PING_SECONDS) -> AsyncGenerator[bytes, None]:
-    """The same frames, with a ping after each silence of so many seconds; for streams that have no EventLog."""
+    """The same frames, with a ping after each silence of so many seconds; for streams that have no EventLog. Ends when the server is
+    asked to stop: the reader comes back to another."""
     following = asyncio.ensure_future(anext(frames, None))
+    stop = asyncio.ensure_future(stopping().wait())
     try:
         while True:
-            done, _pending = await asyncio.wait({following}, timeout=seconds)
+            done, _pending = await asyncio.wait({following, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if stop in done:
+                return
             if not done:
                 yield PING
                 continue
@@ -162,3 +167,4 @@ async def with_pings(frames: AsyncIterator[bytes], *, seconds: float = PING_SECO
             following = asyncio.ensure_future(anext(frames, None))
     finally:
         following.cancel()
+        stop.cancel()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chatsphere.core import lifespan
 from chatsphere.core.exceptions import Malformed
 from chatsphere.core.sse import PING, EventLog, frame, last_event_id, read_frame, split_frames, with_pings
 
@@ -89,3 +90,16 @@ async def test_other_streams_get_pings_in_their_silence() -> None:
     assert pieces[0] == b"one"
     assert pieces[-1] == b"two"
     assert set(pieces[1:-1]) == {PING}
+
+
+async def test_a_stream_without_an_end_ends_when_the_server_is_asked_to_stop() -> None:
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"first"
+        await asyncio.sleep(60)
+
+    frames = with_pings(silent(), seconds=30)
+    assert await anext(frames) == b"first"
+    waiting = asyncio.ensure_future(anext(frames, None))
+    await asyncio.sleep(0.01)
+    await lifespan._finish()
+    assert await asyncio.wait_for(waiting, 1) is None

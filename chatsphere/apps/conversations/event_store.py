@@ -18,7 +18,7 @@ from chatsphere.core.redis_clients import async_client
 from chatsphere.core.sse import split_frames
 
 logger = logging.getLogger("chatsphere.conversations")
-RUNNING_SECONDS = 900
+RUNNING_SECONDS = 4_000  # longer than the longest answer
 ENDED_SECONDS = 120
 
 
@@ -29,6 +29,7 @@ class Batch:
     message_id: UUID
     last: int
     frames: bytes
+    is_start: bool
     is_end: bool
 
 
@@ -38,7 +39,8 @@ async def write(batches: Iterable[Batch]) -> bool:
     for batch in batches:
         key = _key(batch.message_id)
         pipe.xadd(key, {b"f": batch.frames}, id=f"{batch.last}-0")
-        pipe.expire(key, ENDED_SECONDS if batch.is_end else RUNNING_SECONDS)
+        if batch.is_start or batch.is_end:
+            pipe.expire(key, ENDED_SECONDS if batch.is_end else RUNNING_SECONDS)
     try:
         await pipe.execute(raise_on_error=False)
     except (RedisError, OSError, TimeoutError) as error:

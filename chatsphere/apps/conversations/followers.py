@@ -20,6 +20,7 @@ from chatsphere.apps.conversations import event_store
 from chatsphere.apps.conversations.answer import answer_object
 from chatsphere.apps.conversations.turn import SQL
 from chatsphere.core.async_database import autocommit
+from chatsphere.core.lifespan import at_shutdown
 from chatsphere.core.sse import PING_SECONDS, EventLog, frame, read_frame
 
 logger = logging.getLogger("chatsphere.conversations")
@@ -27,14 +28,14 @@ TERMINAL = ("message.completed", "error")
 POLL_MS = 250
 LOOK_SECONDS = 1.0
 AWAY_SECONDS = 1.0
-SWEPT_EVENT = 1_000_000  # the number of the last event of a run that died; no answer has so many
 
 
 @dataclass(slots=True)
 class Followed:
-    """A log that is filled from elsewhere, and how many readers it has."""
+    """A log that is filled from elsewhere, and how many readers it has. ``seen`` is the number of the last event any of them has."""
 
     workspace_id: UUID
+    seen: int = 0
     log: EventLog = field(default_factory=EventLog)
     readers: int = 0
     ended_seen: bool = False
@@ -48,10 +49,11 @@ class Follower:
         self._task: asyncio.Task[None] | None = None
         self._looked_at = 0.0
 
-    def follow(self, message_id: UUID, workspace_id: UUID) -> EventLog:
-        """The log of a run; every call needs an ``unfollow``."""
+    def follow(self, message_id: UUID, workspace_id: UUID, after: int = 0) -> EventLog:
+        """The log of a run, for a reader behind event ``after``; every call needs an ``unfollow``."""
         followed = self._followed.setdefault(message_id, Followed(workspace_id))
         followed.readers += 1
+        followed.seen = max(followed.seen, after)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         return followed.log
@@ -62,6 +64,11 @@ class Follower:
         followed.readers -= 1
         if not followed.readers:
             del self._followed[message_id]
+
+    async def close(self) -> None:
+        """Let readers go: the runs go on elsewhere, and so can their readers."""
+        for each in self._followed.values():
+            each.log.close()
 
     async def _run(self) -> None:
         while open_ones := {key: f for key, f in self._followed.items() if not f.log.is_closed}:
@@ -89,7 +96,8 @@ class Follower:
         for message_id, each in followed.items():
             if message_id in ended and each.ended_seen and not each.log.is_closed:
                 row = await find_answer(message_id, each.workspace_id)
-                each.log.close(terminal_frame(row) if row else None)
+                seen = max(each.seen, len(each.log.frames))
+                each.log.close(await terminal_frame(row, each.workspace_id, seen=seen) if row else None)
             each.ended_seen = message_id in ended
             if time.monotonic() - each.log.touched_at >= PING_SECONDS - LOOK_SECONDS:
                 each.log.touched_at = time.monotonic()
@@ -104,8 +112,9 @@ def _take(log: EventLog, frames: list[bytes]) -> None:
         log.close()
 
 
-async def past_log(row: dict[str, Any]) -> EventLog:
-    """The closed log of an ended answer: as it was, while Redis has it; else its last event alone."""
+async def past_log(row: dict[str, Any], workspace_id: UUID, *, after: int = 0) -> EventLog:
+    """The closed log of an ended answer, for a reader behind event ``after``: as it was, while Redis has it; else its last event
+    alone."""
     try:
         frames = (await event_store.read({row["id"]: 0})).get(row["id"], [])
     except (RedisError, OSError, TimeoutError):
@@ -114,13 +123,20 @@ async def past_log(row: dict[str, Any]) -> EventLog:
     if frames:
         _take(log, frames)
     if not log.is_closed:
-        log.close(terminal_frame(row))
+        log.close(await terminal_frame(row, workspace_id, seen=max(after, len(log.frames))))
     return log
 
 
-def terminal_frame(row: dict[str, Any]) -> bytes:
-    """The last event of an ended answer, from ``find_answer``."""
-    number = row["last_event"] or SWEPT_EVENT
+async def terminal_frame(row: dict[str, Any], workspace_id: UUID, *, seen: int) -> bytes:
+    """The last event of an ended answer, from ``find_answer``. Of a run that died nobody knows how many events it sent: its end
+    follows on the last one ``seen``, and keeps that number from then on."""
+    number = row["last_event"] or 1
+    if number < 0:
+        async with autocommit() as connection:
+            ids = {"id": row["id"], "workspace_id": workspace_id, "seen": seen}
+            fixed = await (await connection.execute(SQL["number_the_end"], ids)).fetchone()
+        again = None if fixed else await find_answer(row["id"], workspace_id)  # another reader was first
+        number = (fixed or again or {"last_event": seen + 1})["last_event"]
     if row["state"] == "failed":
         return frame(number, "error", {"type": row["error_type"], "message": row["error_message"]})
     return frame(number, "message.completed", answer_object(row))
@@ -142,4 +158,5 @@ def follower() -> Follower:
     existing = _followers.get(loop)
     if existing is None:
         existing = _followers[loop] = Follower()
+        at_shutdown(existing.close)
     return existing

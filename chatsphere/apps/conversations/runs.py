@@ -223,7 +223,7 @@ class Keeper:
 
 def _batch(run: Run, last: int) -> Batch:
     frames = b"".join(run.log.frames[run.mirrored : last])
-    return Batch(run.turn.answer_id, last, frames, is_end=run.log.is_closed)
+    return Batch(run.turn.answer_id, last, frames, is_start=run.mirrored == 0, is_end=run.log.is_closed)
 
 
 _keepers: WeakKeyDictionary[asyncio.AbstractEventLoop, Keeper] = WeakKeyDictionary()

@@ -13,7 +13,6 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from chatsphere.apps.conversations import metering
-from chatsphere.apps.conversations.followers import SWEPT_EVENT
 from chatsphere.apps.conversations.sayings import interrupted_message
 from chatsphere.services.sql import statements
 
@@ -33,7 +32,7 @@ def _close_portion() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             statements("chatsphere.apps.conversations")["close_abandoned"],
-            {"message": interrupted_message(), "last_event": SWEPT_EVENT, "most": MOST_AT_ONCE},
+            {"message": interrupted_message(), "most": MOST_AT_ONCE},
         )
         rows = _dicts(cursor)
     for row in rows:

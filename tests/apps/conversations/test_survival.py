@@ -100,12 +100,28 @@ async def test_what_a_dead_process_left_is_closed_by_the_sweep(
     [row] = await rows(Message, role="assistant")
     assert (row.state, row.error_type, row.content) == ("failed", "interrupted", "Spare chargers are kept")
     events = parse(await asyncio.wait_for(coming_back, 10))
-    assert [name for _, name, _ in events] == ["error"]
+    assert [(number, name) for number, name, _ in events] == [(4, "error")]
     assert events[0][2]["type"] == "interrupted"
     again = await caller.get(f"/api/v1/messages/{message_id}/events/", **{"Last-Event-ID": str(events[0][0])})
     assert again.status_code == 204
     assert len(await rows(UsageRecord)) == 1
     assert {(counter.used, counter.reserved) for counter in await rows(QuotaCounter)} == {(1, 0)}
+
+
+async def test_the_end_of_a_dead_run_follows_on_what_its_reader_saw_last(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    model.gate = asyncio.Semaphore(1)
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    message_id = parse(await read_until(stream, "message.delta"))[0][2]["message_id"]
+    die()
+    [row] = await rows(Message, role="assistant")
+    await change(row, last_event=3, lease_until=timezone.now() - timedelta(seconds=1))
+    assert await sync_to_async(close_abandoned)() == 1
+    ends = [parse(await read_events(caller, message_id, after=seen))[-1] for seen in (7, 7, 2)]
+    assert [(number, name) for number, name, _ in ends] == [(8, "error")] * 3
+    done = await caller.get(f"/api/v1/messages/{message_id}/events/", **{"Last-Event-ID": "8"})
+    assert done.status_code == 204
 
 
 def die() -> None:
