@@ -428,3 +428,11 @@ WITH doomed AS (
 DELETE FROM training_embedding AS embedding USING doomed
  WHERE embedding.chunk_id = doomed.chunk_id AND embedding.model = doomed.model
 RETURNING 1 AS one;
+
+-- name: queue_positions
+-- Places of sources in the queue of their workspace.
+SELECT source_id, position
+  FROM (SELECT source_id, row_number() OVER (ORDER BY priority, id) AS position
+          FROM training_run
+         WHERE workspace_id = %(workspace)s AND state = 'queued') AS queue
+ WHERE source_id = ANY (%(sources)s::uuid[]);

@@ -87,7 +87,7 @@ def _attempt(row: Retraining, lost: Event) -> bool:
     except RetryableError as error:
         _retry(row, error.type, error.message, error.retry_after)
     except PermanentError as error:
-        _fail(row, error.type, error.message)
+        retraining.fail(row, error_type=error.type, message=error.message)
     except _AWAY:
         logger.warning("The database failed during retraining %s; it is left to its lease.", row.pk, exc_info=True)
         connection.close()
@@ -113,13 +113,6 @@ def _retry(row: Retraining, error_type: str, message: str, after: float | None) 
     with transaction.atomic():
         if not durable.retry_later(row, error_type=error_type, message=message, after=after):
             retraining.book(row)
-
-
-def _fail(row: Retraining, error_type: str, message: str) -> None:
-    """The old model goes on answering. New vectors are kept: another retraining to the same model goes on with them."""
-    with transaction.atomic():
-        durable.fail(row, error_type=error_type, message=message)
-        retraining.book(row)
 
 
 class _Retrain:

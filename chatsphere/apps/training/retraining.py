@@ -68,6 +68,13 @@ def cancel_retraining(*, retraining: Retraining, actor: Actor = SYSTEM) -> Retra
         return row
 
 
+def fail(retraining: Retraining, *, error_type: str, message: str) -> None:
+    """It has failed for good, and what answers goes on answering. Vectors of the new model are kept for the next one. Raises LostLease."""
+    with transaction.atomic():
+        durable.fail(retraining, error_type=error_type, message=message)
+        book(retraining)
+
+
 def drop_vectors(retraining: Retraining, *, keep: list[str], most: int) -> int:
     """Remove at most so many vectors of other models than these; how many it were. Part of the caller's transaction."""
     tenant = {"workspace": retraining.workspace_id, "chatbot": retraining.chatbot_id}

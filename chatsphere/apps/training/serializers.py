@@ -73,6 +73,9 @@ class SourceSerializer(SparseFields):
     error = serializers.SerializerMethodField()
     warnings = serializers.ListField(child=serializers.CharField(), help_text="What was left out, as sentences.")
     attempt = serializers.IntegerField()
+    queue_position = serializers.SerializerMethodField(
+        help_text="Place in the queue of your workspace, 1 being next; null when it is not queued, and in live events."
+    )
     searchable = serializers.ChoiceField(
         TrainingSource.Searchable.choices, help_text="Found by nothing, by words, or by words and meaning."
     )
@@ -90,6 +93,10 @@ class SourceSerializer(SparseFields):
     @extend_schema_field(_PROGRESS)
     def get_progress(self, source: TrainingSource) -> dict[str, Any]:
         return {"done": source.progress_done, "total": source.progress_total, "unit": source.progress_unit}
+
+    def get_queue_position(self, source: TrainingSource) -> int | None:
+        position: int | None = self.context.get("positions", {}).get(source.pk)
+        return position
 
     @extend_schema_field(ErrorField(allow_null=True))
     def get_error(self, source: TrainingSource) -> dict[str, str] | None:
@@ -307,7 +314,7 @@ class ChunkSerializer(SparseFields):
 
 
 class RunSerializer(SparseFields):
-    """A training run. `steps` tells items and seconds of each step."""
+    """A training run. `steps` tells items and seconds of each step, and of `embed` tokens and cost by the operator's price list."""
 
     id = serializers.UUIDField()
     source = serializers.UUIDField(source="source_id")  # type: ignore[assignment]  # a field, taken off the class
@@ -321,10 +328,15 @@ class RunSerializer(SparseFields):
     chunks_reused = serializers.IntegerField()
     tokens = serializers.IntegerField()
     cost_micros = serializers.IntegerField()
-    steps = serializers.DictField(child=serializers.DictField())
+    steps = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field(serializers.DictField(child=serializers.DictField()))
+    def get_steps(self, run: Run) -> dict[str, dict[str, Any]]:
+        steps: dict[str, dict[str, Any]] = run.steps
+        return steps | ({"embed": steps["embed"] | {"cost_micros": run.cost_micros}} if "embed" in steps else {})
 
     @extend_schema_field(ErrorField(allow_null=True))
     def get_error(self, run: Run) -> dict[str, str] | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from chatsphere.apps.training import files, retrain_worker, sweep, worker
+from chatsphere.apps.training import files, queue, retrain_worker, sweep, worker
 from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING, RUN_TRAINING
 from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -49,5 +49,6 @@ def sweep_training() -> None:
 
 @shared_task(name="chatsphere.apps.training.tasks.remove_orphan_files")
 def remove_orphan_files() -> None:
-    """Each hour: uploads that no source knows."""
+    """Each hour: uploads that no source knows go, and what has been open for a week is given up."""
     files.remove_orphans()
+    queue.expire()

@@ -18,6 +18,7 @@ from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import actions, dry_run, uploads
 from chatsphere.apps.training.actions import NewSource
 from chatsphere.apps.training.models import Document, Placement, Run, TrainingSource
+from chatsphere.apps.training.queue import positions
 from chatsphere.apps.training.serializers import (
     BatchDeleteAnswer,
     BatchDeleteInput,
@@ -72,8 +73,9 @@ class SourceList(GenericAPIView[TrainingSource]):
         """Newest first."""
         chatbot = _chatbot(principal_of(request), chatbot_id)
         sources = TrainingSource.objects.filter(chatbot=chatbot, **read_filters(request, SourceFilters))
-        page = self.paginate_queryset(sources.defer("options"))
-        return self.get_paginated_response(SourceSerializer(page, many=True, context={"request": request}).data)
+        page = self.paginate_queryset(sources.defer("options")) or []
+        context = {"request": request, "positions": positions(page)}
+        return self.get_paginated_response(SourceSerializer(page, many=True, context=context).data)
 
     @extend_schema(
         operation_id="sources_create",
@@ -384,8 +386,9 @@ def _add(principal: Principal, chatbot: Chatbot, new: Sequence[NewSource]) -> li
 
 
 def _shown(sources: Sequence[TrainingSource]) -> Any:
-    return SourceSerializer(sources, many=True).data
+    return SourceSerializer(sources, many=True, context={"positions": positions(sources)}).data
 
 
 def _detail(request: Request, source: TrainingSource) -> Response:
-    return with_etag(Response(SourceDetailSerializer(source, context={"request": request}).data), source)
+    context = {"request": request, "positions": positions([source])}
+    return with_etag(Response(SourceDetailSerializer(source, context=context).data), source)
