@@ -74,6 +74,7 @@ DEFAULTS = {
     "visitor_address": (100, 600),  # an address, over all names that a browser's key gives its visitors
     "sign_in": (10, 60),  # an account
     "sign_in_address": (60, 60),  # an address, over all accounts
+    "second_factor": (10, 60),  # codes of an account's second factor
     "registration": (20, 3600),  # an address
     "reset": (5, 3600),  # an account that forgot its password
     "reset_address": (30, 3600),  # an address, over all accounts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chatsphere.apps.users import attempts, audit
 from chatsphere.apps.users.actions import end_sessions
+from chatsphere.apps.users.actions.second_factor import require_code
 from chatsphere.apps.users.audit import Actor
 from chatsphere.apps.users.models import (
     APIKey,
@@ -27,11 +29,18 @@ from chatsphere.apps.users.models import (
     Workspace,
 )
 from chatsphere.core.addresses import client_address
-from chatsphere.core.exceptions import Throttled
+from chatsphere.core.exceptions import Throttled, Unauthenticated
 
 
 class OperatorSignIn(AdminAuthenticationForm):
-    """The limits and lock-outs of everybody's sign-in hold here, too."""
+    """The limits, lock-outs and second factors of everybody's sign-in hold here, too."""
+
+    code = forms.CharField(
+        label=_("Code of your second factor"),
+        max_length=40,
+        required=False,
+        widget=forms.TextInput({"autocomplete": "one-time-code"}),
+    )
 
     def clean(self) -> dict[str, Any]:
         email, address = self.cleaned_data.get("username", ""), client_address(self.request)
@@ -45,12 +54,17 @@ class OperatorSignIn(AdminAuthenticationForm):
             attempts.note_failure(email, address)
             audit.record(Actor("anonymous", ip_address=address), "operator.sign_in_failed", workspace_id=None)
             raise
+        try:
+            require_code(self.get_user(), self.cleaned_data.get("code", ""), Actor("anonymous", ip_address=address))
+        except (Unauthenticated, Throttled) as error:
+            raise ValidationError(str(error.message), code="second_factor") from error
         attempts.note_success(email, address)
         audit.record(_operator(self.request, self.get_user()), "operator.signed_in", workspace_id=None)
         return cleaned
 
 
 admin.site.login_form = OperatorSignIn
+admin.site.login_template = "users/operator_sign_in.html"
 
 
 def _operator(request: HttpRequest | None, user: Any) -> Actor:

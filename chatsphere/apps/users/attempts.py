@@ -54,9 +54,33 @@ def note_success(email: str, ip_address: str) -> None:
     execute("forget_failures", {"key": _pair(email, ip_address)})
 
 
+def admit_second_factor(email: str) -> None:
+    """Before a code is looked at: locked for the account, from whatever address, as only who knows the password gets here."""
+    if not settings.RATE_LIMITS_ENABLED:
+        return
+    locked = fetch_one("seconds_locked", {"key": _codes(email)})
+    if locked:
+        raise Throttled(_("Too many wrong codes. Wait a while."), type="locked_out", retry_after=locked["seconds"])
+    admit("second_factor", account(email))
+
+
+def note_wrong_code(email: str) -> None:
+    """After FAILURES_BEFORE_LOCK wrong codes in a row the account takes none for ever longer."""
+    fetch_one("note_failure", {"key": _codes(email), "most": FAILURES_BEFORE_LOCK})
+
+
+def note_right_code(email: str) -> None:
+    """Earlier wrong codes are forgotten."""
+    execute("forget_failures", {"key": _codes(email)})
+
+
 def account(email: str) -> str:
     """What stands for an account in keys."""
     return hashlib.sha256(email.strip().lower().encode()).hexdigest()[:32]
+
+
+def _codes(email: str) -> str:
+    return f"codes:{account(email)}"
 
 
 def _pair(email: str, ip_address: str) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet
 
-from chatsphere.apps.users.models import AuditEvent, Membership, Session, User, Workspace
+from chatsphere.apps.users.models import AuditEvent, Membership, SecondFactor, Session, User, Workspace
 from chatsphere.core.exceptions import NotFound
 
 
@@ -25,6 +25,11 @@ def workspaces_of(user_id: UUID) -> QuerySet[Workspace]:
     mine = Workspace.objects.filter(memberships__user_id=user_id, deleted_at=None)
     workspaces: QuerySet[Workspace] = mine.select_related("plan").annotate(role=F("memberships__role"))
     return workspaces
+
+
+def has_second_factor(user_id: UUID) -> bool:
+    """Whether sign-in asks this person for a code."""
+    return SecondFactor.objects.filter(user_id=user_id, enabled_at__isnull=False).exists()
 
 
 def personal_data(user_id: UUID) -> dict[str, Any]:

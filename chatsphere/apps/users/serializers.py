@@ -27,6 +27,13 @@ def password_field(**options: Any) -> serializers.CharField:
     )
 
 
+def days_field(least: int, help_text: str) -> serializers.IntegerField:
+    """A retention period; null keeps things for ever."""
+    return serializers.IntegerField(
+        min_value=least, max_value=36_500, allow_null=True, required=False, help_text=f"{help_text} Null keeps them."
+    )
+
+
 class RegisterSerializer(StrictSerializer):
     email = serializers.EmailField(max_length=254)
     password = password_field()
@@ -37,6 +44,9 @@ class RegisterSerializer(StrictSerializer):
 class SignInSerializer(StrictSerializer):
     email = serializers.EmailField(max_length=254)
     password = password_field()
+    code = serializers.CharField(
+        max_length=40, required=False, allow_blank=True, help_text="Of a second factor, or a recovery code."
+    )
 
 
 class RefreshSerializer(StrictSerializer):
@@ -58,6 +68,13 @@ class WorkspaceSerializer(StrictSerializer):
         source="messages_per_month", read_only=True, allow_null=True, help_text="Messages a month; null is unlimited."
     )
     time_zone = serializers.CharField(max_length=64, required=False, help_text="An IANA name such as Europe/Berlin.")
+    second_factor_required = serializers.BooleanField(
+        required=False, help_text="Members without a second factor can do nothing here."
+    )
+    keep_conversations_days = days_field(1, "Conversations without a new message for so many days are deleted.")
+    keep_traces_days = days_field(1, "Traces of answers are deleted after so many days.")
+    keep_deliveries_days = days_field(1, "Webhook events and their deliveries are deleted after so many days.")
+    keep_audit_days = days_field(90, "Lines of the audit trail are deleted after so many days, 90 at least.")
     role = serializers.ChoiceField(choices=Role.choices, read_only=True, help_text="Yours in this workspace.")
     created_at = serializers.DateTimeField(read_only=True)
 

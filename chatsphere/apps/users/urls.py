@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatsphere.apps.users.views import auth, keys, members, passwords, people, trail
+from chatsphere.apps.users.views import auth, keys, members, passwords, people, second_factor, trail
 
 urlpatterns = [
     path("auth/register/", auth.RegisterView.as_view()),
@@ -15,6 +15,10 @@ urlpatterns = [
     path("auth/password/reset/", passwords.RequestReset.as_view()),
     path("auth/password/reset/confirm/", passwords.ConfirmReset.as_view()),
     path("auth/email/verify/", passwords.VerifyEmail.as_view()),
+    path("auth/second-factor/", second_factor.SecondFactorView.as_view()),
+    path("auth/second-factor/confirm/", second_factor.ConfirmSecondFactor.as_view()),
+    path("auth/second-factor/disable/", second_factor.DisableSecondFactor.as_view()),
+    path("auth/second-factor/recovery-codes/", second_factor.RenewRecoveryCodes.as_view()),
     path("users/me/", people.MeView.as_view()),
     path("users/me/delete/", people.DeleteMeView.as_view()),
     path("users/me/export/", people.ExportMeView.as_view()),

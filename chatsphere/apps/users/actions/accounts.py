@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.users import attempts, audit, mail
+from chatsphere.apps.users.actions.second_factor import require_code
 from chatsphere.apps.users.actions.sessions import SessionTokens, open_session
 from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.models import User, Workspace
@@ -82,16 +83,19 @@ def register_quietly(
     return user
 
 
-def sign_in(*, email: str, password: str, user_agent: str = "", actor: Actor = SYSTEM) -> SessionTokens:
-    """Tokens for an address and its password.
+def sign_in(*, email: str, password: str, code: str = "", user_agent: str = "", actor: Actor = SYSTEM) -> SessionTokens:
+    """Tokens for an address and its password, and the code of a person who has a second factor.
 
-    Raises Unauthenticated with one answer, after the same work, whatever was wrong; Throttled after too many attempts.
+    Raises Unauthenticated with one answer, after the same work, whatever was wrong with address and password; who had both right is told
+    of a code that lacks or is wrong. Raises Throttled after too many attempts.
     """
     attempts.admit_sign_in(email, actor.ip_address)
     user = _checked(email, password)
     if user is None:
         attempts.note_failure(email, actor.ip_address)
+        audit.record(actor, "session.refused", workspace_id=None, details={"account": attempts.account(email)})
         raise Unauthenticated(_("The e-mail address or the password is not right."), type="invalid_credentials")
+    require_code(user, code, actor)
     attempts.note_success(email, actor.ip_address)
     return open_session(user=user, user_agent=user_agent, actor=actor)
 

@@ -73,7 +73,7 @@ class TokenView(APIView):
 
     @extend_schema(tags=TAGS, request=SignInSerializer, responses={200: TokenPairSerializer})
     def post(self, request: Request) -> Response:
-        """Sign in with address and password."""
+        """Sign in with address and password; 401 `second_factor_required` asks to repeat it with a `code`."""
         data = validated(SignInSerializer(data=request.data))
         tokens = actions.sign_in(**data, **_from_where(request))
         return Response(TokenPairSerializer(tokens).data)

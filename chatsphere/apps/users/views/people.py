@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView
@@ -15,11 +17,18 @@ from chatsphere.apps.users import actions
 from chatsphere.apps.users.audit import actor_of
 from chatsphere.apps.users.member_serializers import PasswordSerializer, PersonalDataSerializer
 from chatsphere.apps.users.models import Membership, Workspace
-from chatsphere.apps.users.selectors import membership_of, personal_data, workspaces_of
+from chatsphere.apps.users.selectors import has_second_factor, membership_of, personal_data, workspaces_of
 from chatsphere.apps.users.serializers import MemberSerializer, ProfileSerializer, WorkspaceSerializer
 from chatsphere.apps.users.views.auth import TAGS, validated
-from chatsphere.core.exceptions import NotFound
-from chatsphere.core.permissions import IsMember, IsPerson, person_of, principal_of, require_role
+from chatsphere.core.exceptions import Conflict, NotFound
+from chatsphere.core.permissions import (
+    IsMember,
+    IsPerson,
+    person_of,
+    principal_of,
+    require_role,
+    require_second_factor,
+)
 
 
 class MeView(APIView):
@@ -119,6 +128,8 @@ class WorkspaceDetail(APIView):
         workspace = my_workspace(request, workspace_id)
         require_role(workspace.role, "admin")
         data = validated(WorkspaceSerializer(workspace, data=request.data, partial=True))
+        if data.get("second_factor_required") and not has_second_factor(person_of(request)):
+            raise Conflict(_("Set up a second factor of your own first."), type="second_factor_disabled")
         return Response(
             WorkspaceSerializer(
                 actions.change_workspace(workspace=workspace, changes=data, actor=actor_of(request))
@@ -139,4 +150,6 @@ def my_workspace(request: Request, workspace_id: Any) -> Any:
     workspace = workspaces_of(person_of(request)).filter(pk=workspace_id).first()
     if workspace is None:
         raise NotFound
+    if workspace.second_factor_required and not has_second_factor(person_of(request)):
+        require_second_factor(replace(principal_of(request), lacks_second_factor=True))
     return workspace
