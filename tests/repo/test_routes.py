@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from chatsphere.apps.analytics.models import QuestionCluster
 from chatsphere.apps.chatbots.actions import create_chatbot, create_version
 from chatsphere.apps.chatbots.identity import create_secret
 from chatsphere.apps.conversations.models import Conversation, Message
@@ -86,6 +87,15 @@ class World:
             workspace_id=self.workspace_id, url="https://example.com/secret", events=["chatbot.created"]
         )
         self.delivery = send_test(workspace_id=self.workspace_id, endpoint_id=self.endpoint.pk)
+        self.cluster = QuestionCluster.objects.create(
+            **below,
+            question="a secret question",
+            model="hashing:256",
+            centroid=[0.0] * 256,
+            first_asked_at=timezone.now(),
+            last_asked_at=timezone.now(),
+            is_stale=False,
+        )
         self.session = Session.objects.create(
             user=alice, current_jti=new_id(), expires_at=timezone.now() + timedelta(days=1)
         )
@@ -112,6 +122,7 @@ FILL = {
     "message_id": lambda world: world.message.pk,
     "test_set_id": lambda world: world.test_set.pk,
     "question_id": lambda world: world.question.key,
+    "cluster_id": lambda world: world.cluster.pk,
     "evaluation_id": lambda world: world.evaluation.pk,
     "key_id": lambda world: world.key.pk,
     "session_id": lambda world: world.session.pk,

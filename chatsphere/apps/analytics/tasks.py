@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from celery import shared_task
 
-from chatsphere.apps.analytics import rolling
+from chatsphere.apps.analytics import answering, inbox, rolling
 
 
 @shared_task
 def roll_up() -> None:
-    """Each half minute: sum what changed."""
+    """Each half minute: sum what changed, then sort new questions into the inbox."""
     rolling.roll_up_all()
+    inbox.sort_in_all()
+
+
+@shared_task
+def ask_again(work_id: str) -> None:
+    """Ask the questions of a cluster again, if their answer is trained."""
+    answering.ask_again(UUID(work_id))
+
+
+@shared_task
+def sweep_answering() -> None:
+    """Each ten seconds: hint at answering that is due."""
+    answering.sweep()
+
+
+@shared_task
+def tidy_inbox() -> None:
+    """Each night: move questions to the cluster that is nearest now."""
+    inbox.tidy_up_all()
