@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from chatsphere.core.engines import providers
 from chatsphere.core.serializers import FiniteFloatField, StrictSerializer
 
 
@@ -27,7 +28,9 @@ class Configuration:
     system_prompt: str = ""
     welcome_message: str = ""
     suggested_questions: tuple[str, ...] = ()
-    model: str = ""  # "extractive" or "openai:<name>"; "": the deployment's CHAT_MODEL
+    model: str = (
+        ""  # "extractive", "openai:<name>", "<provider>:<name>" or several with commas; "": the deployment's CHAT_MODEL
+    )
     temperature: float = 0.2
     max_output_tokens: int = 800
     top_k: int = 6  # passages that an answer may rest on
@@ -37,6 +40,11 @@ class Configuration:
     allowed_origins: tuple[str, ...] = ()  # pages that may use a publishable key; empty: any
     theme: Mapping[str, str] = field(default_factory=dict)
     history_turns: int = 6  # earlier messages that a follow-up question may refer to
+    ungrounded: str = "shown"  # statements that no passage bears out: shown, marked or withheld
+    blocked_topics: tuple[str, ...] = ()  # phrases; recognised by their words and by their meaning
+    blocked_message: str = ""  # "": a translated sentence in the chatbot's language
+    redact_personal_data: bool = False  # before a model of somebody else sees the visitor's words
+    link_hosts: tuple[str, ...] = ()  # hosts that answers may link to; empty: only addresses that stand in the passages
     embedding_model: str = ""  # "local:<name>" or "openai:<name>"; "": the deployment's EMBEDDING_MODEL
     chunk_words: int = 0  # usual length of a chunk; 0: the measured default
     chunk_max_words: int = 0  # greatest length of a chunk; 0: in proportion to the usual one
@@ -75,7 +83,8 @@ def _fitting(value: Any, default: Any) -> Any:
 
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
-MODEL = re.compile(r"(extractive|openai:[A-Za-z0-9][A-Za-z0-9._:/@+\-]{0,90})\Z")
+_ONE_MODEL = r"(extractive|[a-z][a-z0-9_\-]{0,30}:[A-Za-z0-9][A-Za-z0-9._:/@+\-]{0,90})"
+MODEL = re.compile(rf"{_ONE_MODEL}(,{_ONE_MODEL}){{0,3}}\Z")  # a chain: the next answers when one fails
 EMBEDDING_MODEL = re.compile(r"(local|openai|hashing):[A-Za-z0-9][A-Za-z0-9._:/@+\-]{0,90}\Z")
 LEAST_CHUNK_WORDS = 20
 COLOR = re.compile(r"#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})\Z")
@@ -151,8 +160,11 @@ class ConfigurationSerializer(StrictSerializer):
         required=False,
         allow_null=True,
         allow_blank=True,
-        max_length=100,
-        help_text=gettext_lazy("`extractive`, `openai:<model>`, or empty for the one of this installation."),
+        max_length=300,
+        help_text=gettext_lazy(
+            "`extractive`, `openai:<model>`, or empty for the one of this installation; several with commas are asked in turn until one"
+            " answers."
+        ),
         error_messages={"invalid": gettext_lazy("Write `extractive` or `openai:<model>`.")},
     )
     temperature = FiniteFloatField(required=False, allow_null=True, min_value=0, max_value=2, help_text="Default 0.2.")
@@ -189,6 +201,43 @@ class ConfigurationSerializer(StrictSerializer):
         help_text=gettext_lazy("Pages need a signed visitor token beside their publishable key. Default false."),
     )
     theme = ThemeSerializer(required=False, allow_null=True)
+    ungrounded = serializers.ChoiceField(
+        choices=["shown", "marked", "withheld"],
+        required=False,
+        allow_null=True,
+        help_text=gettext_lazy(
+            "Statements that no cited passage bears out are `shown` (default), `marked` in the text, or `withheld`. The latter two hold"
+            " the answer back until it has been checked."
+        ),
+    )
+    blocked_topics = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        required=False,
+        allow_null=True,
+        max_length=50,
+        help_text=gettext_lazy(
+            "Topics that the chatbot does not speak about, each a short phrase such as `medical advice`."
+        ),
+    )
+    blocked_message = _text(1_000, gettext_lazy("What is said to a question about a blocked topic."))
+    redact_personal_data = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text=gettext_lazy(
+            "Take e-mail addresses, telephone, account and card numbers and keys out of what visitors write, and keys out of passages,"
+            " before a model provider sees them."
+        ),
+    )
+    link_hosts = serializers.ListField(
+        child=serializers.RegexField(HOST, max_length=200),
+        required=False,
+        allow_null=True,
+        max_length=50,
+        help_text=gettext_lazy(
+            "Hosts that links and images of answers may lead to, such as `example.com` or `*.example.com`; empty: only addresses that"
+            " stand in the passages."
+        ),
+    )
     history_turns = serializers.IntegerField(
         required=False,
         allow_null=True,
@@ -223,6 +272,13 @@ class ConfigurationSerializer(StrictSerializer):
         max_value=2_000,
         help_text=gettext_lazy("Greatest length of a chunk in words, 20 at least; 0 is 1.6 times the usual one."),
     )
+
+    def validate_model(self, value: str | None) -> str | None:
+        """Providers are the operator's: a name that nobody set up is refused here and not at the first question."""
+        known = {"", "extractive", "openai", *providers()}
+        if any(one.partition(":")[0] not in known for one in (value or "").split(",")):
+            raise serializers.ValidationError(_("Write `extractive` or `openai:<model>`."))
+        return value
 
     def validate_chunk_words(self, value: int | None) -> int | None:
         return _length(value)

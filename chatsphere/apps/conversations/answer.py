@@ -20,7 +20,8 @@ class Draft:
     usage: TokenUsage = field(default_factory=TokenUsage)
     model: str = ""
     grounded: bool | None = None
-    unsupported: list[str] = field(default_factory=list)
+    unsupported: list[str] = field(default_factory=list)  # cited statements
+    ungrounded: list[str] = field(default_factory=list)  # those, and uncited ones of an answer that is not grounded
     statements: int = 0  # cited ones
     passages: Sequence[SearchHit] = ()  # that the answer could rest on
     trace: dict[str, Any] = field(default_factory=dict)
@@ -47,6 +48,7 @@ def answer_object(row: Mapping[str, Any]) -> dict[str, Any]:
         "id": str(row["id"]),
         "role": "assistant",
         **{name: row[name] for name in kept},
+        "ungrounded": row["unsupported"] or [],
         "citations": row["citations"] or [],
         "usage": usage,
         "latency_ms": row["latency_ms"],

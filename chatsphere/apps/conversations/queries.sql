@@ -94,11 +94,11 @@ WITH message AS (
     RETURNING id, workspace_id
 ), cited AS (
     INSERT INTO conversations_citation
-        (id, workspace_id, message_id, index, source_id, document_id, chunk_id, title, url, page, quote, char_start, char_end, created_at)
-    SELECT c.id, message.workspace_id, message.id, c.index, c.source_id, c.document_id, c.chunk_id, c.title, c.url, c.page, c.quote,
+        (id, workspace_id, message_id, index, source_id, document_id, chunk_id, title, url, page, quote, quotes, char_start, char_end, created_at)
+    SELECT c.id, message.workspace_id, message.id, c.index, c.source_id, c.document_id, c.chunk_id, c.title, c.url, c.page, c.quote, c.quotes,
            c.char_start, c.char_end, now()
     FROM message, jsonb_to_recordset(%(citations)s) AS c (id uuid, index smallint, source_id uuid, document_id uuid, chunk_id uuid,
-         title text, url text, page int, quote text, char_start int, char_end int)
+         title text, url text, page int, quote text, quotes jsonb, char_start int, char_end int)
 ), traced AS (
     INSERT INTO conversations_trace (id, workspace_id, message_id, data, created_at)
     SELECT %(trace_id)s, message.workspace_id, message.id, %(trace)s, now() FROM message
@@ -112,7 +112,7 @@ SELECT m.id, m.chatbot_id, m.conversation_id, m.parent_id, m.state, m.content, m
        m.last_event, k.channel, CASE WHEN v.is_verified THEN v.external_id END AS owner,
        (SELECT json_agg(json_build_object('index', c.index, 'source_id', c.source_id, 'document_id', c.document_id,
                 'chunk_id', c.chunk_id, 'title', c.title, 'url', c.url, 'page', c.page, 'quote', c.quote,
-                'char_start', c.char_start, 'char_end', c.char_end) ORDER BY c.index)
+                'char_start', c.char_start, 'char_end', c.char_end, 'quotes', c.quotes) ORDER BY c.index)
         FROM conversations_citation c WHERE c.message_id = m.id) AS citations
 FROM conversations_message m
 JOIN conversations_conversation k ON k.id = m.conversation_id
@@ -157,7 +157,7 @@ RETURNING last_event;
 
 -- name: open_search
 -- What a search must know of its chatbot.
-SELECT c.id AS chatbot_id, c.embedding_model, COALESCE(v.configuration, c.configuration) AS configuration
+SELECT c.id AS chatbot_id, c.name, c.embedding_model, COALESCE(v.configuration, c.configuration) AS configuration
 FROM chatbots_chatbot c
 JOIN users_workspace w ON w.id = c.workspace_id AND w.deleted_at IS NULL AND NOT w.is_suspended
 LEFT JOIN chatbots_chatbotversion v ON v.id = c.published_version_id

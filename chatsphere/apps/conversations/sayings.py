@@ -16,6 +16,20 @@ def refusal(configuration: Configuration) -> str:
         return _("I could not find an answer to this in the documents I know.")
 
 
+def blocked_notice(configuration: Configuration) -> str:
+    """What is said to a question about a blocked topic."""
+    if configuration.blocked_message:
+        return configuration.blocked_message
+    with translation.override(configuration.language or translation.get_language()):
+        return _("I cannot help with this topic here.")
+
+
+def unconfirmed_note(language: str) -> str:
+    """What stands behind a statement that no passage bears out."""
+    with translation.override(language or translation.get_language()):
+        return _("(not confirmed by the sources)")
+
+
 def handoff_notice(language: str) -> str:
     """What is said while a person has taken the conversation over."""
     with translation.override(language or translation.get_language()):

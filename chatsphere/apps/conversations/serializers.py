@@ -101,13 +101,24 @@ class SearchAnswerSerializer(serializers.Serializer[Any]):
     took_ms = serializers.FloatField()
 
 
+class QuoteSerializer(serializers.Serializer[Any]):
+    """A stretch of a document, word for word."""
+
+    quote = serializers.CharField()
+    char_start = serializers.IntegerField()
+    char_end = serializers.IntegerField()
+
+
 class CitationSerializer(serializers.ModelSerializer[Citation]):
-    """A quote that stands verbatim in the document at ``[char_start, char_end)``."""
+    """A quote that stands verbatim in the document at ``[char_start, char_end)``; ``quotes`` are all that the answer rests on."""
+
+    quotes = QuoteSerializer(many=True)
 
     class Meta:
         model = Citation
         fields = (
             "index", "source_id", "document_id", "chunk_id", "title", "url", "page", "quote", "char_start", "char_end",
+            "quotes",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -132,6 +143,9 @@ class AnswerMessageSerializer(serializers.Serializer[Any]):
     grounded = serializers.BooleanField(
         allow_null=True,
         help_text=_("Whether the cited passages bear the answer out; null when there is nothing to check."),
+    )
+    ungrounded = serializers.ListField(
+        child=serializers.CharField(), help_text=_("The statements that no cited passage bears out.")
     )
     finish_reason = serializers.ChoiceField(
         choices=["stop", "length", "refused_no_context", "blocked", "handoff", "cancelled", "error"]

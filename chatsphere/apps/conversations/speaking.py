@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chatsphere.apps.conversations.answer import Draft
 from chatsphere.core.sse import EventLog
 from chatsphere.services.ai.base import ChatModel
-from chatsphere.services.ai.citations import Citation, CitationScanner
+from chatsphere.services.ai.citations import Citation, CitationReport, CitationScanner, scan_answer
+from chatsphere.services.ai.curated import CuratedAnswer
+from chatsphere.services.ai.grounding import mark_statements, without_statements
+from chatsphere.services.ai.output_links import LinkGuard
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.errors import UpstreamInvalid
-from chatsphere.services.types import ChatDone, ChatPrompt, FinishReason, TokenUsage
+from chatsphere.services.types import ChatDone, ChatPrompt, FinishReason, SearchHit, TokenUsage
 
 LONGEST_ANSWER = 200_000  # characters; more is a model that has lost its mind
 LONGEST_ADMISSION = 400
@@ -42,32 +46,105 @@ class Voice:
             self.draft.citations.append(shown)
             self.log.add("message.citation", {"citation": shown})
 
+    def read_out(self, curated: CuratedAnswer) -> None:
+        """An answer that somebody wrote for this question, word for word."""
+        passage, offset = curated.passage, curated.passage.char_start
+        self.draft.model, self.draft.grounded, self.draft.statements = "curated", True, 1
+        self.say(f"{curated.text} [1]")
+        self.cite([Citation(1, passage, curated.text, offset + curated.start, offset + curated.end, 1.0)])
 
-async def speak(model: ChatModel, prompt: ChatPrompt, voice: Voice, *, refusal: str) -> None:
-    """One call of the model. ``refusal`` is said when the model finds nothing to say. Raises EngineError; what was said until then, or
-    until a cancellation, is kept, checked and counted."""
-    draft, scanner = voice.draft, CitationScanner(prompt.passages, language=prompt.language)
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an answer is given. ``refusal`` is said when the model finds nothing to say; ``ungrounded`` is the chatbot's policy for statements
+    that no passage bears out, ``note`` what marks them; ``passages`` are as they stand in the documents, where the prompt's were redacted."""
+
+    refusal: str
+    passages: Sequence[SearchHit]
+    ungrounded: str = "shown"
+    note: str = ""
+    link_hosts: tuple[str, ...] = ()
+
+
+async def speak(model: ChatModel, prompt: ChatPrompt, voice: Voice, manner: Manner) -> None:
+    """One call of the model. Raises EngineError; what was said until then, or until a cancellation, is kept, checked and counted.
+
+    Under a policy other than "shown" nothing is said before the whole answer has been checked.
+    """
+    draft, ear = voice.draft, _Ear(voice, manner, prompt)
     draft.model, draft.usage = model.name, TokenUsage(_prompt_tokens(prompt), 0, is_estimated=True)
     ending: ChatDone | None = None
     try:
-        ending = await _listen(model, prompt, voice, scanner)
+        ending = await _listen(model, prompt, ear)
     finally:
-        _hear(voice, scanner.finish())
-        _check(draft, scanner)
+        ear.finish()
         _close(draft, ending)
     if draft.finish_reason is FinishReason.REFUSED_NO_CONTEXT and not draft.parts:
-        voice.say(refusal)
+        voice.say(manner.refusal)
 
 
-async def _listen(model: ChatModel, prompt: ChatPrompt, voice: Voice, scanner: CitationScanner) -> ChatDone:
-    length = 0
+class _Ear:
+    """Hears a model out: links that may carry something out are taken away, citations checked, the policy kept."""
+
+    def __init__(self, voice: Voice, manner: Manner, prompt: ChatPrompt) -> None:
+        self.voice, self.manner, self.language = voice, manner, prompt.language
+        texts = [prompt.question, prompt.instructions, *(text for p in manner.passages for text in (p.text, p.url))]
+        self._guard = LinkGuard(texts, hosts=manner.link_hosts)
+        self._scanner = CitationScanner(manner.passages, language=prompt.language)
+        self._held: list[str] | None = None if manner.ungrounded == "shown" else []
+
+    def hear(self, text: str) -> None:
+        """A piece of the model's answer."""
+        self._take(self._guard.feed(text))
+
+    def finish(self) -> None:
+        """The end, or where it broke off."""
+        self._take(self._guard.finish())
+        if self._guard.removed:
+            self.voice.draft.trace["links_removed"] = self._guard.removed
+        if self._held is None:
+            _hear(self.voice, self._scanner.finish())
+            _check(self.voice.draft, self._scanner)
+        else:
+            _say_by_policy("".join(self._held), self.voice, self.manner, self.language)
+
+    def _take(self, text: str) -> None:
+        if self._held is None:
+            _hear(self.voice, self._scanner.feed(text))
+        else:
+            self._held.append(text)
+
+
+def _say_by_policy(heard: str, voice: Voice, manner: Manner, language: str) -> None:
+    """Say a whole answer: statements that are not borne out are marked or left out, and what is left is numbered anew."""
+    text, report = scan_answer(heard, manner.passages, language=language)
+    bad = _ungrounded(report)
+    if manner.ungrounded == "marked":
+        text = mark_statements(text, bad, note=manner.note)
+    elif bad:
+        text = without_statements(text, bad)
+        voice.draft.trace["withheld"] = len(bad)
+        if not text and voice.draft.error is None:
+            voice.draft.finish_reason = FinishReason.REFUSED_NO_CONTEXT
+    scanner = CitationScanner([citation.passage for citation in report.citations], language=language)
+    _hear(voice, scanner.feed(text))
+    _hear(voice, scanner.finish())
+    _check(voice.draft, scanner)
+    if manner.ungrounded == "marked" and voice.draft.parts:
+        voice.draft.grounded, voice.draft.ungrounded = report.grounded, bad
+        voice.draft.unsupported, voice.draft.statements = list(report.unsupported), len(report.cited)
+
+
+async def _listen(model: ChatModel, prompt: ChatPrompt, ear: _Ear) -> ChatDone:
+    length, parts = 0, []
     async for event in model.stream(prompt):
         if isinstance(event, ChatDone):
             return event
         length += len(event.text)
-        _hear(voice, scanner.feed(event.text))
+        parts.append(event.text)
+        ear.hear(event.text)
         if length > LONGEST_ANSWER:
-            usage = TokenUsage(_prompt_tokens(prompt), estimate_tokens(voice.draft.text), is_estimated=True)
+            usage = TokenUsage(_prompt_tokens(prompt), estimate_tokens("".join(parts)), is_estimated=True)
             return ChatDone(FinishReason.LENGTH, usage, model.name)
     raise UpstreamInvalid("The model's stream ended without an end.")
 
@@ -82,14 +159,25 @@ def _check(draft: Draft, scanner: CitationScanner) -> None:
     if draft.parts:
         report = scanner.report()
         draft.grounded, draft.unsupported = report.grounded, list(report.unsupported)
-        draft.statements = len(report.cited)
+        draft.ungrounded, draft.statements = _ungrounded(report), len(report.cited)
+        draft.citations = [citation_object(citation) for citation in report.citations]
+
+
+def _ungrounded(report: CitationReport) -> list[str]:
+    """What no passage bears out: cited statements that it does not say, and the uncited ones of an answer that rests on little else."""
+    uncited = () if report.grounded else report.uncited
+    return list(dict.fromkeys((*report.unsupported, *uncited)))
 
 
 def _close(draft: Draft, ending: ChatDone | None) -> None:
     if ending is None:  # broken off: only we can count
         draft.usage = TokenUsage(draft.usage.prompt_tokens, estimate_tokens(draft.text), is_estimated=True)
         return
-    draft.usage, draft.finish_reason = ending.usage, ending.finish_reason
+    draft.usage = ending.usage
+    if draft.finish_reason is FinishReason.REFUSED_NO_CONTEXT and not draft.parts:  # all of it was withheld
+        draft.grounded = None
+        return
+    draft.finish_reason = ending.finish_reason
     if ending.finish_reason is FinishReason.STOP and not draft.citations and admits_ignorance(draft.text):
         draft.finish_reason, draft.grounded = FinishReason.REFUSED_NO_CONTEXT, None
 
@@ -118,7 +206,16 @@ def citation_object(citation: Citation) -> dict[str, Any]:
         "quote": citation.quote,
         "char_start": citation.char_start,
         "char_end": citation.char_end,
+        "quotes": [_quote(*each) for each in (_first_quote(citation), *citation.more)],
     }
+
+
+def _first_quote(citation: Citation) -> tuple[str, int, int]:
+    return citation.quote, citation.char_start, citation.char_end
+
+
+def _quote(text: str, start: int, end: int) -> dict[str, Any]:
+    return {"quote": text, "char_start": start, "char_end": end}
 
 
 def admits_ignorance(text: str) -> bool:

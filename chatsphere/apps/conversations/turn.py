@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from chatsphere.apps.chatbots.configuration import Configuration, read_configuration
 from chatsphere.apps.conversations import metering
 from chatsphere.apps.conversations.answer import Draft, answer_object, error_object, search_result
+from chatsphere.apps.conversations.guardrails import blocked_topic, for_embedding, hides_from_model, redacted
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.prepared import PreparedTurn, milliseconds
 from chatsphere.apps.conversations.prices import cost_micros
@@ -31,9 +32,9 @@ from chatsphere.apps.conversations.question import (
     with_overrides,
 )
 from chatsphere.apps.conversations.retrieval import Lookup, find_passages
-from chatsphere.apps.conversations.sayings import handoff_notice, refusal
+from chatsphere.apps.conversations.sayings import blocked_notice, handoff_notice, refusal, unconfirmed_note
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
-from chatsphere.apps.conversations.speaking import Voice, speak
+from chatsphere.apps.conversations.speaking import Manner, Voice, speak
 from chatsphere.apps.conversations.traces import prompt_settings
 from chatsphere.apps.conversations.visitors import check_visitor
 from chatsphere.apps.webhooks.actions import announce_async
@@ -42,6 +43,7 @@ from chatsphere.core.async_database import AsyncRows, pool
 from chatsphere.core.exceptions import Conflict, NotFound
 from chatsphere.core.identifiers import new_id
 from chatsphere.core.sse import EventLog
+from chatsphere.services.ai.curated import find_curated
 from chatsphere.services.sql import statements
 from chatsphere.services.types import ChatPrompt, FinishReason, SearchHit, Turn
 
@@ -171,11 +173,18 @@ async def stream_turn(turn: PreparedTurn, log: EventLog, draft: Draft) -> None:
     if turn.is_handed_off:
         draft.finish_reason = FinishReason.HANDOFF
         return voice.say(handoff_notice(turn.configuration.language))
+    topic = await blocked_topic(turn.question.text, turn.configuration, turn.embedding_model)
+    if topic is not None:
+        draft.finish_reason, draft.trace["blocked_topic"] = FinishReason.BLOCKED, topic
+        return voice.say(blocked_notice(turn.configuration))
     found = await find_passages(_lookup(turn))
     draft.trace, draft.passages = found.trace, found.passages
     log.add(
         "retrieval.completed", {"results": [search_result(n, hit) for n, hit in enumerate(found.passages, start=1)]}
     )
+    curated = find_curated(turn.question.text, found.passages, language=turn.configuration.language)
+    if curated is not None:
+        return voice.read_out(curated)
     if not found.is_answerable:
         draft.finish_reason = FinishReason.REFUSED_NO_CONTEXT
         return voice.say(refusal(turn.configuration))
@@ -186,7 +195,7 @@ def _lookup(turn: PreparedTurn) -> Lookup:
     return Lookup(
         workspace_id=turn.workspace_id,
         chatbot_id=turn.chatbot_id,
-        question=turn.question.text,
+        question=for_embedding(turn.question.text, turn.configuration, turn.embedding_model),
         configuration=turn.configuration,
         embedding_model=turn.embedding_model,
         history=turn.history,
@@ -195,17 +204,33 @@ def _lookup(turn: PreparedTurn) -> Lookup:
 
 
 async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], voice: Voice) -> None:
+    configuration = turn.configuration
+    prompt = _prompt(turn, passages, voice)
+    voice.draft.trace["prompt"] = prompt_settings(prompt)
+    manner = Manner(
+        refusal=refusal(configuration),
+        passages=passages,
+        ungrounded=configuration.ungrounded,
+        note=unconfirmed_note(configuration.language),
+        link_hosts=configuration.link_hosts,
+    )
+    await speak(engines.chat_model(configuration.model), prompt, voice, manner)
+
+
+def _prompt(turn: PreparedTurn, passages: Sequence[SearchHit], voice: Voice) -> ChatPrompt:
     configuration, question = turn.configuration, turn.question
     overrides = question.overrides if question.is_trusted else Overrides()  # a page does not rewrite the instructions
-    prompt = ChatPrompt(
-        question=turn.question.text,
+    text, history = question.text, turn.history
+    if hides_from_model(configuration):
+        text, history, passages, hidden = redacted(text, history, passages)
+        voice.draft.trace["redacted"] = {kind.value: count for kind, count in hidden.items()}
+    return ChatPrompt(
+        question=text,
         passages=passages,
-        history=turn.history,
+        history=history,
         language=configuration.language,
         **with_overrides(configuration, overrides),
     )
-    voice.draft.trace["prompt"] = prompt_settings(prompt)
-    await speak(engines.chat_model(configuration.model), prompt, voice, refusal=refusal(configuration))
 
 
 # --- record --------------------------------------------------------------------------------------------------------

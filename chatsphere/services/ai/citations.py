@@ -1,7 +1,7 @@
 """From the numbers in an answer to checked quotes.
 
 A model marks a statement with ``[2]``, ``[1, 3]``, ``[1-3]`` or ``【2】``. ``CitationScanner`` reads an answer as it streams: numbers
-that name no passage never get through, the others leave in the one form ``[1][3]``. For each statement it then looks up the
+that name no passage never get through, the others leave in the one form ``[1][2]``, numbered anew in the order of first use. For each statement it then looks up the
 sentence of the passage that supports it best and how well. What stands in fenced code is left alone.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from chatsphere.services.ai.sentences import split_sentences
 from chatsphere.services.types import SearchHit
@@ -30,7 +30,7 @@ _NAME = re.compile(r"(?<=[^\W\d_]\s)[A-Z][^\W\d_]{2,}")
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """``document.text[char_start:char_end] == quote`` for the cited document; ``index`` is the passage's number from 1."""
+    """``document.text[char_start:char_end] == quote`` for the cited document; ``index`` is its number in the answer, from 1."""
 
     index: int
     passage: SearchHit
@@ -38,6 +38,7 @@ class Citation:
     char_start: int
     char_end: int
     support: float  # 0 to 1: share of the statement's words, 0 when a number or name of it is missing
+    more: tuple[tuple[str, int, int], ...] = ()  # further quotes of the passage (quote, char_start, char_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class CitationScanner:
         self._parts: list[str] = []
         self._plain = ""  # the answer without its markers
         self._marks: list[tuple[int, int]] = []  # place in the plain text, number
-        self._citations: dict[int, Citation] = {}
+        self._citations: dict[int, Citation] = {}  # by number of the passage, in order of first use
 
     @property
     def text(self) -> str:
@@ -86,18 +87,27 @@ class CitationScanner:
 
     def report(self) -> CitationReport:
         """All citations of the text so far, checked statement by statement."""
-        statements = _statements(self._plain)
         cited = [(self._statement_at(place), number) for place, number in self._marks]
-        unsupported = [
-            statement for statement, number in cited
-            if find_quote(statement, number, self._passages[number - 1], self._language).support < LEAST_SUPPORT
-        ]  # fmt: skip
-        uncited = [statement for start, statement in statements if not self._is_cited(start)]
+        quotes = [find_quote(text, number, self._passages[number - 1], self._language) for text, number in cited]
+        pairs = zip(cited, quotes, strict=True)
+        unsupported = [statement for (statement, _), quote in pairs if quote.support < LEAST_SUPPORT]
+        uncited = [statement for start, statement in _statements(self._plain) if not self._is_cited(start)]
         return CitationReport(
-            tuple(self._citations.values()),
+            self._with_all_quotes(quotes),
             tuple(dict.fromkeys(unsupported)),
             tuple(uncited),
             tuple(dict.fromkeys(statement for statement, _ in cited)),
+        )
+
+    def _with_all_quotes(self, quotes: Sequence[Citation]) -> tuple[Citation, ...]:
+        """The citations with the other places of their passages that later statements rest on."""
+        places: dict[int, dict[tuple[int, int], str]] = {}
+        for quote in quotes:
+            if quote.support >= LEAST_SUPPORT:
+                places.setdefault(quote.index, {})[quote.char_start, quote.char_end] = quote.quote
+        return tuple(
+            replace(citation, more=_other_places(citation, places.get(number, {})))
+            for number, citation in self._citations.items()
         )
 
     def _let_through(self, text: str) -> tuple[str, list[Citation]]:
@@ -125,14 +135,15 @@ class CitationScanner:
         for number in numbers:
             self._cite(number)
         space = match.group()[0] if match.group()[0].isspace() and numbers else ""
-        return space + "".join(f"[{number}]" for number in numbers)
+        return space + "".join(f"[{self._citations[number].index}]" for number in numbers)
 
     def _cite(self, number: int) -> None:
         place = len(self._plain)
         self._marks.append((place, number))
         if number not in self._citations:
             passage = self._passages[number - 1]
-            self._citations[number] = find_quote(self._statement_at(place), number, passage, self._language)
+            quote = find_quote(self._statement_at(place), number, passage, self._language)
+            self._citations[number] = replace(quote, index=len(self._citations) + 1)
 
     def _statement_at(self, place: int) -> str:
         """The statement before a marker; a marker in front of everything belongs to nothing."""
@@ -178,6 +189,11 @@ def _safe_end(pending: str) -> int:
         return len(pending) - backticks % 3
     held = _HELD_BACK.search(pending)
     return held.start() if held else len(pending)
+
+
+def _other_places(citation: Citation, places: Mapping[tuple[int, int], str]) -> tuple[tuple[str, int, int], ...]:
+    own = (citation.char_start, citation.char_end)
+    return tuple((quote, *place) for place, quote in places.items() if place != own)
 
 
 def _first(pair: tuple[float, tuple[int, int]]) -> float:

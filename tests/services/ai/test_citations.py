@@ -30,7 +30,7 @@ def passages(passage: Passage) -> list[SearchHit]:
         ("Paid [1, 9].", "Paid [1].", [1]),
         ("Paid [9].", "Paid.", []),
         ("Paid [0] and [00].", "Paid and.", []),
-        ("Paid【2†source】.", "Paid[2].", [2]),
+        ("Paid【2†source】.", "Paid[1].", [1]),
         ("An array [a] and [x, 1].", "An array [a] and [x, 1].", []),
         ("Not closed [1", "Not closed [1", []),
         ("```\na[7] = b[1]\n```", "```\na[7] = b[1]\n```", []),

@@ -68,6 +68,11 @@ class Conversation(TenantChild):
     user_id = models.UUIDField(null=True, blank=True, help_text="The person whose token started it.")
     api_key_id = models.UUIDField(null=True, blank=True)
     messages_count = models.IntegerField(default=0)
+    handoff_reason = models.CharField(max_length=40, blank=True, db_default="", help_text="Why a person was asked for.")
+    handoff_summary = models.TextField(blank=True, db_default="", help_text="What it is about, for that person.")
+    handed_off_at = models.DateTimeField(null=True, blank=True)
+    memory = models.TextField(blank=True, db_default="", help_text="Older turns in short, written by the chat model.")
+    memory_until = models.UUIDField(null=True, blank=True, help_text="The last message that the memory holds.")
     last_message_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()

@@ -85,6 +85,7 @@ class Citation(TenantChild):
     url = models.TextField(blank=True)
     page = models.IntegerField(null=True, blank=True)
     quote = models.TextField()
+    quotes = models.JSONField(default=list, db_default=[], help_text="All quotes of the passage, the first included.")
     char_start = models.IntegerField()
     char_end = models.IntegerField()
 
