@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
+import orjson
 from django.conf import settings
 from django.utils.module_loading import import_string
 
@@ -29,8 +32,25 @@ def embedder(name: str = "") -> Embedder:
 
 
 def chat_model(name: str = "") -> ChatModel:
-    """The chat model of this ``engine:model``, else of ``CHAT_MODEL``. Raises EngineMisconfigured for a name nobody knows."""
-    return cast(ChatModel, _engine("chat_model", name or settings.CHAT_MODEL, _CHAT_MODELS))
+    """The chat model of this ``engine:model``, else of ``CHAT_MODEL``. Several names, with commas, are a chain: when one fails before its
+    first word, the next is asked. Raises EngineMisconfigured for a name nobody knows."""
+    chain = name or settings.CHAT_MODEL
+    if chain == "extractive":
+        return cast(ChatModel, _engine("chat_model", chain, _CHAT_MODELS))
+    key = (os.getpid(), "chain", chain)
+    if key not in _made:
+        makers: dict[str, Maker] = {**_CHAT_MODELS}
+        makers |= {provider: partial(_provider_chat_model, provider) for provider in providers()}
+        models = [_engine("chat_model", each.strip(), makers) for each in chain.split(",")]
+        breaker = _made.setdefault((os.getpid(), "breaker", ""), import_string("chatsphere.core.breaker.SharedBreaker")())
+        _made[key] = import_string("chatsphere.services.ai.fallback.FallbackChatModel")(models, breaker)
+    return cast(ChatModel, _made[key])
+
+
+def providers() -> Mapping[str, Mapping[str, str]]:
+    """The operator's further model providers (``MODEL_PROVIDERS``) by name: ``base_url`` and ``api_key``."""
+    found: dict[str, dict[str, str]] = orjson.loads(settings.MODEL_PROVIDERS or "{}")
+    return found
 
 
 def vector_store() -> VectorStore:
@@ -84,6 +104,12 @@ def _openai_embedder(model: str) -> Any:
 
 def _openai_chat_model(model: str) -> Any:
     return import_string("chatsphere.services.ai.openai.OpenAIChatModel")(model, _provider())
+
+
+def _provider_chat_model(provider: str, model: str) -> Any:
+    given = providers()[provider]
+    connection = replace(_provider(), base_url=given["base_url"], api_key=given.get("api_key", ""))
+    return import_string("chatsphere.services.ai.openai.OpenAIChatModel")(model, connection, label=provider)
 
 
 def _extractive_chat_model(_model: str) -> Any:

@@ -198,6 +198,7 @@ class TokenUsage:
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     text: str
+    engine: str = ""  # "engine:model" of the model that speaks, where several may
 
 
 class FinishReason(StrEnum):
@@ -217,6 +218,7 @@ class ChatDone:
     finish_reason: FinishReason
     usage: TokenUsage
     model: str  # as the provider names it
+    engine: str = ""  # like TextDelta's
 
 
 ChatEvent = TextDelta | ChatDone

@@ -83,6 +83,15 @@ CANCEL = extend_schema(
     request=None,
     responses={200: AnswerSerializer, 202: OpenApiResponse(AnswerSerializer, description="It is about to stop.")},
 )
+MCP = extend_schema(
+    operation_id="mcp",
+    summary="Ask a chatbot with an MCP client",
+    description="The Model Context Protocol over streamable HTTP, without sessions: one JSON-RPC message a request, with the headers that MCP"
+    " clients send. The tools are `search` (passages) and `ask` (an answer with citations).",
+    tags=_TAGS,
+    request=OpenApiTypes.OBJECT,
+    responses=OpenApiResponse(OpenApiTypes.OBJECT, description="A JSON-RPC answer; 202 without a body for a notification."),
+)
 SEARCH = extend_schema(
     operation_id="search",
     summary="Search a chatbot's knowledge",

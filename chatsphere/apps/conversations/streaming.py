@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -112,21 +112,27 @@ async def find(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> 
     """Hybrid search in a chatbot's knowledge."""
     began = time.perf_counter()
     body = read_body(request, SearchSerializer)
-    row = await _chatbot(chatbot_id, principal)
+    results = await search_chatbot(request, principal, await find_chatbot(chatbot_id, principal), body)
+    return json_response({"results": results, "took_ms": round((time.perf_counter() - began) * 1000, 1)})
+
+
+async def search_chatbot(
+    request: HttpRequest, principal: Principal, row: Mapping[str, Any], body: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """What a validated search finds, best first, for whoever may ask this chatbot. ``row`` is from ``find_chatbot``."""
     configuration = read_configuration(row["configuration"])
     asked = Question(principal=principal, text=body["query"], origin=request.headers.get("Origin"))
     check_origin(asked, configuration)
     check_visitor(principal, configuration)
     lookup = Lookup(
         workspace_id=principal.workspace_id,
-        chatbot_id=chatbot_id,
+        chatbot_id=row["chatbot_id"],
         question=asked.text,
         configuration=configuration,
         embedding_model=row["embedding_model"],
     )
     outcome = await search(lookup, body["query"], limit=body["k"], filters=_filters(body["filters"], principal))
-    results = [search_result(rank, hit) for rank, hit in enumerate(outcome.hits, start=1)]
-    return json_response({"results": results, "took_ms": round((time.perf_counter() - began) * 1000, 1)})
+    return [search_result(rank, hit) for rank, hit in enumerate(outcome.hits, start=1)]
 
 
 async def admit_visitor(request: HttpRequest, principal: Principal, visitor: VisitorClaim | None) -> None:
@@ -203,7 +209,8 @@ async def _one(statement: str, message_id: UUID, principal: Principal) -> dict[s
     return row
 
 
-async def _chatbot(chatbot_id: UUID, principal: Principal) -> dict[str, Any]:
+async def find_chatbot(chatbot_id: UUID, principal: Principal) -> dict[str, Any]:
+    """What a search must know of a chatbot. Raises NotFound for one that is another's, deleted or not the key's."""
     ids = {"chatbot_id": chatbot_id, "workspace_id": principal.workspace_id}
     async with autocommit() as connection:
         row = await (await connection.execute(SQL["open_search"], ids)).fetchone()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chatsphere.apps.conversations import streaming, views
+from chatsphere.apps.conversations import mcp_door, streaming, views
 
 urlpatterns = [
     path("chatbots/<uuid:chatbot_id>/chat/", streaming.chat),
     path("chatbots/<uuid:chatbot_id>/search/", streaming.find),
+    path("chatbots/<uuid:chatbot_id>/mcp/", mcp_door.mcp),
     path("messages/<uuid:message_id>/events/", streaming.events),
     path("messages/<uuid:message_id>/cancel/", streaming.cancel),
     path("messages/<uuid:message_id>/regenerate/", streaming.regenerate),

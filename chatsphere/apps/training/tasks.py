@@ -8,12 +8,13 @@ from uuid import UUID
 
 from celery import shared_task
 
-from chatsphere.apps.training import files, queue, retrain_worker, sweep, worker
+from chatsphere.apps.training import files, large_chatbots, queue, retrain_worker, sweep, worker
 from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING, RUN_TRAINING
 from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
 
 DRAIN_SECONDS: Final = 5.0
+INDEX_SECONDS: Final = 8.0  # short, as the queue has other work too
 
 
 @shared_task(name=RUN_TRAINING)
@@ -45,6 +46,12 @@ def sweep_training() -> None:
     """Each ten seconds: find crashed runs, wake workers for due runs and retrainings, queue refreshes, count statistics that were left."""
     sweep.sweep()
     retrain_worker.wake()
+
+
+@shared_task(name="chatsphere.apps.training.tasks.index_large_chatbots")
+def index_large_chatbots() -> None:
+    """Each 15 seconds: searches in chatbots that grew large are made fast. What is not done in time is done the next time."""
+    large_chatbots.index_until(time.monotonic() + INDEX_SECONDS)
 
 
 @shared_task(name="chatsphere.apps.training.tasks.remove_orphan_files")

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chatsphere.config.env import Environment
-from chatsphere.core import addresses, connections, origins, rates
+from chatsphere.core import addresses, connections, origins, providers, rates
 
 env = Environment(os.environ)
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -118,7 +118,9 @@ WORKER_CONCURRENCY = env.integer(
 
 # Models
 CHAT_MODEL = env.text(
-    "CHAT_MODEL", "extractive", help="`extractive` (quotes the sources, needs no model) or `openai:<model>`."
+    "CHAT_MODEL",
+    "extractive",
+    help="`extractive` (quotes the sources, needs no model), `openai:<model>`, or several with commas: when one fails before its first word, the next answers.",
 )
 EMBEDDING_MODEL = env.text(
     "EMBEDDING_MODEL",
@@ -148,6 +150,13 @@ MODEL_FIRST_TOKEN_TIMEOUT = env.number(
 )
 MODEL_IDLE_TIMEOUT = env.number("MODEL_IDLE_TIMEOUT", 30.0, low=0.1, help="Seconds between tokens.")
 MODEL_TOTAL_TIMEOUT = env.number("MODEL_TOTAL_TIMEOUT", 300.0, low=1, help="Seconds for a whole answer.")
+MODEL_PROVIDERS = env.secret(
+    "MODEL_PROVIDERS",
+    "",
+    help='Further OpenAI-compatible providers as JSON: {"backup": {"base_url": "https://models.example.com/v1", "api_key": "…"}}; their models are called `backup:<model>`.',
+)
+for text in providers.problems(MODEL_PROVIDERS):
+    env.problem("MODEL_PROVIDERS", text)
 MODEL_PRICES = env.text(
     "MODEL_PRICES",
     "{}",
@@ -381,6 +390,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "chatsphere.apps.evaluation.tasks.sweep_evaluations",
         "schedule": 10.0,
         "options": {"expires": 10},
+    },
+    "index-large-chatbots": {
+        "task": "chatsphere.apps.training.tasks.index_large_chatbots",
+        "schedule": 15.0,
+        "options": {"expires": 15},
     },
     "remove-orphan-files": {
         "task": "chatsphere.apps.training.tasks.remove_orphan_files",

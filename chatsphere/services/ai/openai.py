@@ -115,17 +115,18 @@ class _Clients:
 class OpenAIChatModel:
     """Streams an answer; deltas that arrive in one read come as one. Tries again only as long as nothing has been said."""
 
-    def __init__(self, model: str, connection: Connection) -> None:
+    def __init__(self, model: str, connection: Connection, *, label: str = "openai") -> None:
         if not model:
-            raise EngineMisconfigured("The chat model has no name. Write it as openai:<model>.")
+            raise EngineMisconfigured(f"The chat model has no name. Write it as {label}:<model>.")
         self._model = model
+        self._label = label
         self._connection = connection
         self._clients = _Clients(connection)
         self._refused: set[str] = set()  # complaints of the provider about parameters, remembered
 
     @property
     def name(self) -> str:
-        return f"openai:{self._model}"
+        return f"{self._label}:{self._model}"
 
     async def stream(self, prompt: ChatPrompt) -> AsyncIterator[ChatEvent]:
         """Raises UpstreamTimeout, UpstreamUnavailable, UpstreamRateLimited, UpstreamRejected or UpstreamInvalid; after text was

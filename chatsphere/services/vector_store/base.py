@@ -67,4 +67,15 @@ class VectorStore(Protocol):
         """Bring the chatbot's term statistics up to date with its live chunks. Cheap when nothing changed; safe to run twice."""
         ...
 
+    def outgrown(self, connection: Connection) -> list[ChatbotRef]:
+        """Chatbots so large that ``index_step`` makes their searches faster. Cheap: asked again and again."""
+        ...
+
+    def index_step(self, connection: Connection, *, chatbot: ChatbotRef) -> bool:
+        """One short step of whatever makes searches in a large chatbot faster; whether there may be another.
+
+        Searches are complete before, between and after the steps. Each belongs in a transaction of its own.
+        """
+        ...
+
     async def search(self, request: SearchRequest) -> SearchOutcome: ...

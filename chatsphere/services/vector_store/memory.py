@@ -183,6 +183,12 @@ class MemoryVectorStore:
         live = [chunk for chunk in knowledge.chunks.values() if chunk.is_live]
         knowledge.totals = ChunkTotals.of([(chunk.language, chunk.length, chunk.terms) for chunk in live])
 
+    def outgrown(self, connection: Any) -> list[ChatbotRef]:
+        return []
+
+    def index_step(self, connection: Any, *, chatbot: ChatbotRef) -> bool:
+        return False
+
     async def search(self, request: SearchRequest) -> SearchOutcome:
         knowledge = self._knowledge.get(ChatbotRef(request.workspace_id, request.chatbot_id), _Knowledge())
         index = knowledge.index = knowledge.index or _Index(knowledge)

@@ -30,7 +30,7 @@ from chatsphere.services.types import (
     SearchRequest,
     Vector,
 )
-from chatsphere.services.vector_store import bm25, wire
+from chatsphere.services.vector_store import bm25, large_chatbots, wire
 from chatsphere.services.vector_store.analysis import ANALYSIS_VERSION
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord, Connection
 from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals, count_in, recount, totals_of_rows
@@ -38,6 +38,11 @@ from chatsphere.services.vector_store.queries import query
 from chatsphere.services.vector_store.questions import Question, checked_rows, read_question
 
 _BATCH: Final = 2_000  # rows a statement; about 3 MB of parameters
+# How far a search in a large chatbot looks: measured by benchmarks/search_speed.py.
+_LOOKUP_ROWS: Final = 4_000  # chunks that its rarer words may name
+_PROBES: Final = 16  # cells of near vectors
+_EXACT_CHUNKS: Final = 20_000  # as few as a caller may see are all looked at
+_REACH: Final = 10  # times as many candidates are looked at when some of them are closed
 _T = TypeVar("_T")
 _Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
 
@@ -129,7 +134,7 @@ class PgVectorStore:
 
     def delete_chatbot(self, connection: Connection, *, chatbot: ChatbotRef) -> None:
         cursor = wire.binary_cursor(connection)
-        for what in ("vectors", "texts", "changes"):
+        for what in ("vectors", "cells", "texts", "changes"):
             cursor.execute(query(f"delete_chatbot_{what}"), _of(chatbot))
         for what in ("buckets", "knowledge"):
             cursor.execute(query(f"delete_{what}"), _of(chatbot))
@@ -146,6 +151,17 @@ class PgVectorStore:
             count_in(cursor, _of(chatbot), oid)
         else:
             recount(cursor, _of(chatbot), oid)
+
+    # --- large chatbots ---
+
+    def outgrown(self, connection: Connection) -> list[ChatbotRef]:
+        cursor = wire.binary_cursor(connection)
+        limits = {"large": large_chatbots.LARGE, "fresh": large_chatbots.MOST_FRESH}
+        return [ChatbotRef(*row) for row in cursor.execute(query("outgrown_chatbots"), limits)]
+
+    def index_step(self, connection: Connection, *, chatbot: ChatbotRef) -> bool:
+        """A step is some 2,000 rows: tenths of a second; finding the centres of 200,000 vectors takes several seconds."""
+        return large_chatbots.one_step(wire.binary_cursor(connection), _of(chatbot), self._oid(connection, "halfvec"))
 
     # --- search ---
 
@@ -230,6 +246,10 @@ def _search_parameters(request: SearchRequest, question: Question) -> dict[str, 
         "document_ids": None if filters.document_ids is None else list(filters.document_ids),
         "languages": None if filters.languages is None else list(filters.languages),
         "access_tags": None if filters.access_tags is None else list(filters.access_tags),
+        "exact_chunks": _EXACT_CHUNKS,
+        "lookup_rows": _LOOKUP_ROWS,
+        "probes": _PROBES,
+        "reach": _REACH,
         "k1": bm25.K1,
         "b": bm25.B,
         "reference_length": bm25.REFERENCE_LENGTH,

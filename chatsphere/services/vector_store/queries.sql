@@ -18,7 +18,7 @@ WITH knowledge AS MATERIALIZED (
    WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
 ),
 terms AS MATERIALIZED (
-  SELECT asked.term, asked.count, asked.unit,
+  SELECT asked.term, asked.count, asked.unit, known.frequency,
          ln(1 + (greatest(chunks, frequency) - frequency + 0.5) / (frequency + 0.5)) AS idf
     FROM (SELECT term, count, ('{' || term || ':1}/1000000000')::sparsevec AS unit
             FROM unnest(%(terms)s::int4[], %(counts)s::int4[]) AS given(term, count)) AS asked
@@ -38,49 +38,134 @@ norms AS MATERIALIZED (
   SELECT 1 + k1 * (1 - b) AS base, k1 * b / %(reference_length)s::float8 AS stored, k1 * b / average_length AS "true"
     FROM knowledge, (SELECT %(k1)s::float8 AS k1, %(b)s::float8 AS b) AS constants
 ),
--- Whether anything is hidden from this caller. When nothing is, the set of allowed chunks is never built.
+-- Whether anything is hidden from this caller, and whether what is left is little enough to be looked through whole.
+-- When nothing is hidden, the set of allowed chunks is never built.
 narrowing AS MATERIALIZED (
-  SELECT %(is_filtered)s::bool OR EXISTS (
-    SELECT 1 FROM training_trainingsource
-     WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
-       AND access_tags <> '{}' AND NOT access_tags && %(access_tags)s::varchar[]
-  ) AS needed
+  SELECT needed,
+         needed AND (%(document_ids)s::uuid[] IS NOT NULL OR open_chunks <= %(exact_chunks)s::int4) AS few
+    FROM (SELECT coalesce(bool_or(NOT is_open), false) OR %(is_filtered)s::bool AS needed,
+                 coalesce(sum(chunks_count) FILTER (WHERE is_open), 0) AS open_chunks
+            FROM (SELECT chunks_count,
+                         (%(source_ids)s::uuid[] IS NULL OR id = ANY (%(source_ids)s::uuid[]))
+                         AND (%(access_tags)s::varchar[] IS NULL OR access_tags = '{}'
+                              OR access_tags && %(access_tags)s::varchar[]) AS is_open
+                    FROM training_trainingsource
+                   WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
+                     AND (%(source_ids)s::uuid[] IS NOT NULL OR %(access_tags)s::varchar[] IS NOT NULL)) AS sources
+         ) AS counted
 ),
 allowed AS MATERIALIZED (
-  SELECT placement.chunk_id
+  SELECT DISTINCT placement.chunk_id
     FROM training_document AS document
          JOIN training_trainingsource AS source ON source.id = document.source_id
          JOIN training_placement AS placement ON placement.document_version_id = document.current_version_id
-   WHERE document.workspace_id = %(workspace)s::uuid AND document.chatbot_id = %(chatbot)s::uuid
+   WHERE (SELECT few FROM narrowing)
+     AND document.workspace_id = %(workspace)s::uuid AND document.chatbot_id = %(chatbot)s::uuid
      AND (%(source_ids)s::uuid[] IS NULL OR document.source_id = ANY (%(source_ids)s::uuid[]))
      AND (%(document_ids)s::uuid[] IS NULL OR document.id = ANY (%(document_ids)s::uuid[]))
      AND (%(access_tags)s::varchar[] IS NULL OR source.access_tags = '{}' OR source.access_tags && %(access_tags)s::varchar[])
 ),
+-- How many of the best to look at: when much but not all is open, the closed ones are dropped from a longer list.
+reach AS MATERIALIZED (
+  SELECT %(candidates)s::int4 * CASE WHEN needed AND NOT few THEN %(reach)s::int4 ELSE 1 END AS rows FROM narrowing
+),
+-- The terms by which indexed chunks are looked up: the rarest ones, as many as name few enough chunks together; of the more
+-- common ones, two that stand together.
+lookup AS MATERIALIZED (
+  SELECT array_agg(key) FILTER (WHERE so_far <= %(lookup_rows)s::int4) AS any_of,
+         (array_agg(key ORDER BY so_far) FILTER (WHERE so_far > %(lookup_rows)s::int4))[1:2] AS all_of
+    FROM (SELECT uuid_hash(%(chatbot)s::uuid)::int8 << 32 | term AS key,
+                 sum(frequency) OVER (ORDER BY frequency, term) AS so_far
+            FROM terms
+           WHERE frequency > 0) AS known
+),
 by_words AS MATERIALIZED (
   SELECT chunk_id, score
-    FROM (SELECT chunk_id,
-                 -(weights <#> (SELECT weights FROM question))
-                 * ((SELECT base FROM norms) + (SELECT stored FROM norms) * length)
-                 / ((SELECT base FROM norms) + (SELECT "true" FROM norms) * length) AS score
-            FROM training_chunkterms AS chunk
-           WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND is_live
-             AND (SELECT weights FROM question) IS NOT NULL
-             AND (%(languages)s::text[] IS NULL OR language = ANY (%(languages)s::text[]))
-             AND (NOT (SELECT needed FROM narrowing) OR chunk_id IN (SELECT chunk_id FROM allowed))
+    FROM (SELECT chunk_id, score
+            FROM (SELECT chunk_id, length, weights
+                    FROM training_chunkterms AS chunk
+                   WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND NOT is_indexed AND is_live
+                     AND (SELECT weights FROM question) IS NOT NULL
+                     AND (%(languages)s::text[] IS NULL OR language = ANY (%(languages)s::text[]))
+                     AND (NOT (SELECT few FROM narrowing) OR chunk_id IN (SELECT chunk_id FROM allowed))
+                   UNION ALL
+                  -- No other index may help here: the inverted one is enough, and the way to all chunks is long.
+                  SELECT chunk_id, length, weights
+                    FROM training_chunkterms AS chunk
+                   WHERE is_indexed AND is_live AND NOT (SELECT few FROM narrowing)
+                     AND (training_search_terms(chatbot_id, weights) && (SELECT any_of FROM lookup)
+                          OR training_search_terms(chatbot_id, weights) @> (SELECT all_of FROM lookup))
+                     AND NOT (chatbot_id IS DISTINCT FROM %(chatbot)s::uuid)
+                     AND NOT (workspace_id IS DISTINCT FROM %(workspace)s::uuid)
+                     AND (%(languages)s::text[] IS NULL OR language = ANY (%(languages)s::text[]))
+                   UNION ALL
+                  SELECT chunk.chunk_id, length, weights
+                    FROM allowed
+                         JOIN training_chunkterms AS chunk ON chunk.chunk_id = allowed.chunk_id
+                   WHERE (SELECT few FROM narrowing) AND is_indexed AND is_live
+                     AND chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid
+                     AND (SELECT weights FROM question) IS NOT NULL
+                     AND (%(languages)s::text[] IS NULL OR language = ANY (%(languages)s::text[]))) AS chunk
+                 CROSS JOIN LATERAL (
+                   SELECT -(weights <#> (SELECT weights FROM question))
+                          * ((SELECT base FROM norms) + (SELECT stored FROM norms) * length)
+                          / ((SELECT base FROM norms) + (SELECT "true" FROM norms) * length) AS score) AS scoring
            ORDER BY score DESC, chunk_id
-           LIMIT %(candidates)s::int4) AS best
+           LIMIT (SELECT rows FROM reach)) AS best
    WHERE score > 0
+     AND ((SELECT few OR NOT needed FROM narrowing) OR EXISTS (
+           SELECT 1
+             FROM training_placement AS placement
+                  JOIN training_document AS document ON document.current_version_id = placement.document_version_id
+                  JOIN training_trainingsource AS source ON source.id = document.source_id
+            WHERE placement.chunk_id = best.chunk_id
+              AND document.workspace_id = %(workspace)s::uuid AND document.chatbot_id = %(chatbot)s::uuid
+              AND (%(source_ids)s::uuid[] IS NULL OR document.source_id = ANY (%(source_ids)s::uuid[]))
+              AND (%(access_tags)s::varchar[] IS NULL OR source.access_tags = '{}'
+                   OR source.access_tags && %(access_tags)s::varchar[])))
+   LIMIT %(candidates)s::int4
+),
+-- The parts of the chatbot's vectors in which to look, beside those that are in no part yet (-1).
+probed AS MATERIALIZED (
+  SELECT array_append(array_agg(cell), -1) AS cells
+    FROM (SELECT cell
+            FROM training_vectorcell
+           WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND model = %(model)s::text
+             AND NOT (SELECT few FROM narrowing)
+           ORDER BY centroid <=> %(vector)s::halfvec
+           LIMIT %(probes)s::int4) AS nearest
 ),
 by_meaning AS MATERIALIZED (
-  SELECT chunk_id, 1 - (vector <=> %(vector)s::halfvec) AS score
-    FROM training_embedding AS embedding
-   WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND is_live AND model = %(model)s::text
-     AND %(vector)s::halfvec IS NOT NULL
-     AND (%(languages)s::text[] IS NULL OR EXISTS (
-           SELECT 1 FROM training_chunkterms AS chunk
-            WHERE chunk.chunk_id = embedding.chunk_id AND chunk.language = ANY (%(languages)s::text[])))
-     AND (NOT (SELECT needed FROM narrowing) OR chunk_id IN (SELECT chunk_id FROM allowed))
-   ORDER BY score DESC, chunk_id
+  SELECT chunk_id, score
+    FROM (SELECT chunk_id, 1 - (vector <=> %(vector)s::halfvec) AS score
+            FROM (SELECT chunk_id, vector
+                    FROM training_embedding AS embedding
+                   WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND model = %(model)s::text
+                     AND cell = ANY ((SELECT cells FROM probed)::int4[]) AND is_live
+                     AND (NOT (SELECT few FROM narrowing) OR chunk_id IN (SELECT chunk_id FROM allowed))
+                   UNION ALL
+                  SELECT embedding.chunk_id, vector
+                    FROM allowed
+                         JOIN training_embedding AS embedding
+                           ON embedding.chunk_id = allowed.chunk_id AND embedding.model = %(model)s::text
+                   WHERE (SELECT few FROM narrowing) AND cell >= 0 AND is_live
+                     AND chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid) AS embedding
+           WHERE %(vector)s::halfvec IS NOT NULL
+             AND (%(languages)s::text[] IS NULL OR EXISTS (
+                   SELECT 1 FROM training_chunkterms AS chunk
+                    WHERE chunk.chunk_id = embedding.chunk_id AND chunk.language = ANY (%(languages)s::text[])))
+           ORDER BY score DESC, chunk_id
+           LIMIT (SELECT rows FROM reach)) AS best
+   WHERE (SELECT few OR NOT needed FROM narrowing) OR EXISTS (
+           SELECT 1
+             FROM training_placement AS placement
+                  JOIN training_document AS document ON document.current_version_id = placement.document_version_id
+                  JOIN training_trainingsource AS source ON source.id = document.source_id
+            WHERE placement.chunk_id = best.chunk_id
+              AND document.workspace_id = %(workspace)s::uuid AND document.chatbot_id = %(chatbot)s::uuid
+              AND (%(source_ids)s::uuid[] IS NULL OR document.source_id = ANY (%(source_ids)s::uuid[]))
+              AND (%(access_tags)s::varchar[] IS NULL OR source.access_tags = '{}'
+                   OR source.access_tags && %(access_tags)s::varchar[]))
    LIMIT %(candidates)s::int4
 ),
 scored AS MATERIALIZED (
@@ -280,3 +365,106 @@ INSERT INTO training_termstatistics (chatbot_id, bucket, workspace_id, frequenci
 SELECT %(chatbot)s::uuid, bucket, %(workspace)s::uuid, frequencies
   FROM unnest(%(buckets)s::int4[], %(frequencies)s::sparsevec[]) AS new(bucket, frequencies)
     ON CONFLICT (chatbot_id, bucket) DO UPDATE SET frequencies = excluded.frequencies;
+
+-- name: outgrown_chatbots
+-- Chatbots so large that searches should not look at all of their chunks, with many that are in no index yet.
+SELECT workspace_id, chatbot_id
+  FROM training_knowledgestatistics AS knowledge
+ WHERE chunks >= %(large)s::int4
+   AND (EXISTS (SELECT 1 FROM training_chunkterms AS chunk
+                 WHERE chunk.workspace_id = knowledge.workspace_id AND chunk.chatbot_id = knowledge.chatbot_id
+                   AND NOT chunk.is_indexed AND chunk.is_live
+                OFFSET %(fresh)s::int4)
+        OR EXISTS (SELECT 1 FROM training_embedding AS embedding
+                    WHERE embedding.workspace_id = knowledge.workspace_id
+                      AND embedding.chatbot_id = knowledge.chatbot_id AND embedding.cell = -1
+                   OFFSET %(fresh)s::int4));
+
+-- name: hold_index
+-- Whether nobody else is at this chatbot's indexes; held until the transaction ends.
+SELECT pg_try_advisory_xact_lock(hashtextextended('chatsphere.index:' || %(chatbot)s::text, 0));
+
+-- name: index_words
+-- Enter some chunks into the inverted index. Rows that somebody holds are passed over.
+UPDATE training_chunkterms
+   SET is_indexed = true
+ WHERE chunk_id IN (SELECT chunk_id
+                      FROM training_chunkterms
+                     WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
+                       AND NOT is_indexed AND is_live
+                     LIMIT %(most)s::int4
+                       FOR UPDATE SKIP LOCKED);
+
+-- name: merge_words
+-- Bring what was just entered to its place in the inverted index: until then every search would read through it.
+SELECT gin_clean_pending_list('training_terms_inverted');
+
+-- name: embedding_models
+-- The models of which the chatbot has vectors.
+SELECT DISTINCT model
+  FROM training_embedding
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid;
+
+-- name: cell_counts
+-- How many live vectors of a model there are, the newest generation of cells (-1: none), and how many cells it has.
+SELECT (SELECT count(*) FROM training_embedding
+         WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND model = %(model)s::text
+           AND is_live)::int4,
+       coalesce(max(cell) / %(generation)s::int4, -1)::int4,
+       (count(*) FILTER (WHERE cell / %(generation)s::int4 = newest))::int4
+  FROM (SELECT cell, max(cell) OVER () / %(generation)s::int4 AS newest
+          FROM training_vectorcell
+         WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND model = %(model)s::text) AS cells;
+
+-- name: sample_vectors
+-- Vectors of a model drawn at random, to find centres.
+SELECT vector
+  FROM training_embedding
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND model = %(model)s::text AND is_live
+ ORDER BY hashint8(uuid_hash(chunk_id)::int8)
+ LIMIT %(most)s::int4;
+
+-- name: add_cells
+-- A new generation of cells; the older ones answer until their vectors have moved.
+INSERT INTO training_vectorcell (chatbot_id, model, cell, workspace_id, centroid)
+SELECT %(chatbot)s::uuid, %(model)s::text, cell, %(workspace)s::uuid, centroid
+  FROM unnest(%(cells)s::int4[], %(centroids)s::halfvec[]) AS new(cell, centroid)
+    ON CONFLICT DO NOTHING;
+
+-- name: read_cells
+-- The centres of the newest generation.
+SELECT cell, centroid
+  FROM training_vectorcell
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND model = %(model)s::text
+   AND cell >= %(first)s::int4
+ ORDER BY cell;
+
+-- name: vectors_without_cell
+-- Some vectors that are in no cell of the newest generation. Rows that somebody holds are passed over.
+SELECT chunk_id, vector
+  FROM training_embedding
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND model = %(model)s::text
+   AND cell < %(first)s::int4
+ LIMIT %(most)s::int4
+   FOR UPDATE SKIP LOCKED;
+
+-- name: set_cells
+-- Put vectors into their cells.
+UPDATE training_embedding AS embedding
+   SET cell = new.cell
+  FROM unnest(%(chunk_ids)s::uuid[], %(cells)s::int4[]) AS new(chunk_id, cell)
+ WHERE embedding.chunk_id = new.chunk_id AND embedding.model = %(model)s::text
+   AND embedding.chatbot_id = %(chatbot)s::uuid AND embedding.workspace_id = %(workspace)s::uuid;
+
+-- name: drop_old_cells
+-- Forget cells of earlier generations that no vector is in.
+DELETE FROM training_vectorcell AS old
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND model = %(model)s::text
+   AND cell < %(first)s::int4
+   AND NOT EXISTS (SELECT 1 FROM training_embedding AS embedding
+                    WHERE embedding.workspace_id = old.workspace_id AND embedding.chatbot_id = old.chatbot_id
+                      AND embedding.model = old.model AND embedding.cell = old.cell);
+
+-- name: delete_chatbot_cells
+-- Forget a chatbot's cells.
+DELETE FROM training_vectorcell WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid;

@@ -92,3 +92,7 @@ def read_sparse_vector(data: bytes) -> tuple[npt.NDArray[np.int32], npt.NDArray[
 def half_vectors(rows: npt.NDArray[np.float32]) -> list[bytes]:
     header = _HALF_HEADER.pack(rows.shape[1], 0)
     return [header + row.tobytes() for row in rows.astype(">f2")]
+
+
+def read_half_vector(data: bytes) -> npt.NDArray[np.float32]:
+    return np.frombuffer(data, ">f2", offset=_HALF_HEADER.size).astype(np.float32)

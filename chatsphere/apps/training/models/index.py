@@ -5,16 +5,20 @@ The indexes name workspace, chatbot and model, so that the scan of a chatbot's r
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from pgvector.django import HalfVectorField, SparseVectorField
 
 from chatsphere.core.tenancy import SameWorkspace, parent_key
 
-__all__ = ["ChunkTerms", "Embedding", "KnowledgeStatistics", "TermChange", "TermStatistics"]
+__all__ = ["ChunkTerms", "Embedding", "KnowledgeStatistics", "TermChange", "TermStatistics", "VectorCell"]
 
 
 class ChunkTerms(models.Model):
-    """The words of a chunk, as BM25 weights by term number. ``length`` is in terms; ``analysis`` the version that made them."""
+    """The words of a chunk, as BM25 weights by term number. ``length`` is in terms; ``analysis`` the version that made them.
+
+    Chunks of large chatbots are entered into the inverted index (``is_indexed``); all others are looked at one by one.
+    """
 
     chunk = models.OneToOneField(
         "training.ChunkText", on_delete=models.CASCADE, primary_key=True, related_name="+", db_constraint=False
@@ -26,14 +30,26 @@ class ChunkTerms(models.Model):
     weights = SparseVectorField()
     analysis = models.SmallIntegerField()
     is_live = models.BooleanField()
+    is_indexed = models.BooleanField(db_default=False)
 
     class Meta:
         constraints = (SameWorkspace(field="chunk", name="training_chunkterms_chunk_same_workspace"),)
-        indexes = (models.Index(fields=["workspace", "chatbot"], name="training_terms_of_chatbot"),)
+        indexes = (
+            models.Index(fields=["workspace", "chatbot", "is_indexed"], name="training_terms_by_chatbot"),
+            # The function, made by a migration, gives the terms as numbers that no two chatbots share.
+            GinIndex(
+                models.Func("chatbot", "weights", function="training_search_terms"),
+                name="training_terms_inverted",
+                condition=models.Q(is_indexed=True),
+            ),
+        )
 
 
 class Embedding(models.Model):
-    """A chunk's vector by one embedding model; vectors of several models live side by side while one replaces the other."""
+    """A chunk's vector by one embedding model; vectors of several models live side by side while one replaces the other.
+
+    ``cell`` is the group of near vectors that it belongs to (``VectorCell``), -1 while it is in none.
+    """
 
     pk = models.CompositePrimaryKey("chunk_id", "model")
     chunk = parent_key("training.ChunkText")
@@ -42,10 +58,25 @@ class Embedding(models.Model):
     chatbot = parent_key("chatbots.Chatbot")  # proved by the chunk
     vector = HalfVectorField()
     is_live = models.BooleanField()
+    cell = models.IntegerField(db_default=-1)
 
     class Meta:
         constraints = (SameWorkspace(field="chunk", name="training_embedding_chunk_same_workspace"),)
-        indexes = (models.Index(fields=["workspace", "chatbot", "model"], name="training_embedding_of_chatbot"),)
+        indexes = (models.Index(fields=["workspace", "chatbot", "model", "cell"], name="training_embedding_by_cell"),)
+
+
+class VectorCell(models.Model):
+    """The centre of a group of near vectors in a large chatbot. Numbers count on from one training of the centres to the next."""
+
+    pk = models.CompositePrimaryKey("chatbot_id", "model", "cell")
+    chatbot = parent_key("chatbots.Chatbot")
+    model = models.CharField(max_length=200)
+    cell = models.IntegerField()
+    workspace = parent_key("users.Workspace")
+    centroid = HalfVectorField()
+
+    class Meta:
+        constraints = (SameWorkspace(field="chatbot", name="training_vectorcell_same_workspace"),)
 
 
 class TermChange(models.Model):

@@ -1,0 +1,31 @@
+"""Keeps searches in large chatbots fast: asks the engine which ones need it, and lets it work in short transactions."""
+
+from __future__ import annotations
+
+import time
+
+from django.db import transaction
+
+from chatsphere.apps.training.database import engine_connection
+from chatsphere.core import engines
+from chatsphere.services.vector_store.base import ChatbotRef
+
+
+def index_until(deadline: float) -> bool:
+    """Do steps until there are none or ``time.monotonic()`` passes ``deadline``; whether some may be left.
+
+    What is to be done is read from the rows themselves, so a killed worker loses one step at most, and nothing has to be noted.
+    """
+    store = engines.vector_store()
+    with transaction.atomic():
+        outgrown = store.outgrown(engine_connection())
+    for chatbot in outgrown:
+        while _step(chatbot):
+            if time.monotonic() > deadline:
+                return True
+    return False
+
+
+def _step(chatbot: ChatbotRef) -> bool:
+    with transaction.atomic():
+        return engines.vector_store().index_step(engine_connection(), chatbot=chatbot)

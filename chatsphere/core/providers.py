@@ -1,0 +1,37 @@
+"""The operator's further model providers, as the setting MODEL_PROVIDERS spells them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}\Z")
+OUR_OWN = ("openai", "extractive", "local", "hashing")
+
+
+def problems(text: str) -> Iterator[str]:
+    """What is wrong with the setting, one sentence each."""
+    try:
+        given: Any = json.loads(text or "{}")
+    except ValueError:
+        yield "is no JSON"
+        return
+    if not isinstance(given, dict):
+        yield "must be an object of providers by name"
+        return
+    for name, provider in given.items():
+        yield from _problems_of(name, provider)
+
+
+def _problems_of(name: str, provider: Any) -> Iterator[str]:
+    if not NAME.match(name) or name in OUR_OWN:
+        yield f"{name!r} cannot be the name of a provider; take lower-case letters and figures, not {', '.join(OUR_OWN)}"
+    if not isinstance(provider, dict) or not isinstance(provider.get("base_url"), str):
+        yield f"the provider {name!r} needs a base_url"
+    elif urlsplit(provider["base_url"]).scheme not in ("http", "https"):
+        yield f"the base_url of {name!r} must begin with http:// or https://"
+    if isinstance(provider, dict) and not isinstance(provider.get("api_key", ""), str):
+        yield f"the api_key of {name!r} must be a text"

@@ -1,0 +1,87 @@
+"""What makes searches in large chatbots fast: chunks are entered into an inverted index of words, and into cells of near vectors.
+
+A chunk that is in neither is looked at by every search of its chatbot, as in a small one. So nothing here is ever missed, only slow
+until it is done, and it is done in steps: each is one short transaction, any of them may be lost or repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+
+from chatsphere.services.types import Vectors
+from chatsphere.services.vector_store import wire
+from chatsphere.services.vector_store.cells import SAMPLE_A_CELL, find_centres, fitting_cells, nearest_cells
+from chatsphere.services.vector_store.queries import query
+
+LARGE: Final = 5_000  # chunks from which the indexes are faster than looking at all: measured
+MOST_FRESH: Final = 1_000  # chunks that wait for the indexes before it is worth the while
+GENERATION: Final = 100_000  # cell numbers of one training of the centres
+ROWS_A_STEP: Final = 2_000
+_OUTGROWN: Final = 2.0  # times as many cells needed as there are
+
+_Cursor = psycopg.Cursor[Any]
+
+
+def one_step(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> bool:
+    """Do one step for the chatbot; whether there may be another. Rows that a writer holds are left for the next time."""
+    if cursor.execute(query("hold_index"), {"chatbot": str(of["chatbot"])}).fetchone() != (True,):
+        return False
+    if cursor.execute(query("index_words"), {**of, "most": ROWS_A_STEP}).rowcount > 0:
+        cursor.execute(query("merge_words"))
+        return True
+    models = cursor.execute(query("embedding_models"), of).fetchall()
+    return any(_step_of_model(cursor, {**of, "model": model}, halfvec_oid) for (model,) in models)
+
+
+def _step_of_model(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> bool:
+    vectors, newest, cells = _counts(cursor, of)
+    wanted = fitting_cells(vectors)
+    if vectors >= LARGE and wanted > _OUTGROWN * cells:
+        _train(cursor, of, wanted, newest + 1, halfvec_oid)
+        return True
+    if newest < 0:
+        return False
+    if _assign(cursor, of, newest * GENERATION):
+        return True
+    cursor.execute(query("drop_old_cells"), {**of, "first": newest * GENERATION})
+    return False
+
+
+def _counts(cursor: _Cursor, of: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Live vectors, the newest generation of cells (-1: none) and its cells."""
+    row = cursor.execute(query("cell_counts"), {**of, "generation": GENERATION}).fetchone()
+    return row or (0, -1, 0)
+
+
+def _train(cursor: _Cursor, of: Mapping[str, Any], cells: int, generation: int, halfvec_oid: int) -> None:
+    most = {"most": cells * SAMPLE_A_CELL}
+    sample = [wire.read_half_vector(data) for (data,) in cursor.execute(query("sample_vectors"), {**of, **most})]
+    centres = find_centres(np.stack(sample), cells)
+    numbers = [generation * GENERATION + number for number in range(len(centres))]
+    centroids = wire.array(wire.half_vectors(centres), halfvec_oid)
+    cursor.execute(query("add_cells"), {**of, "cells": numbers, "centroids": centroids})
+
+
+def _assign(cursor: _Cursor, of: Mapping[str, Any], first: int) -> int:
+    """Put vectors that are in no cell of the newest generation into one; how many."""
+    waiting = cursor.execute(query("vectors_without_cell"), {**of, "first": first, "most": ROWS_A_STEP}).fetchall()
+    if not waiting:
+        return 0
+    numbers, centres = _centres(cursor, of, first)
+    vectors = np.stack([wire.read_half_vector(data) for _, data in waiting])
+    nearest = numbers[nearest_cells(vectors, centres)]
+    order: Sequence[int] = [
+        int(row) for row in np.argsort(nearest, kind="stable")
+    ]  # near vectors are written side by side
+    chunk_ids = wire.uuid_array([waiting[row][0] for row in order])
+    cursor.execute(query("set_cells"), {**of, "chunk_ids": chunk_ids, "cells": [int(nearest[row]) for row in order]})
+    return len(waiting)
+
+
+def _centres(cursor: _Cursor, of: Mapping[str, Any], first: int) -> tuple[np.ndarray[Any, Any], Vectors]:
+    rows = cursor.execute(query("read_cells"), {**of, "first": first}).fetchall()
+    return np.array([cell for cell, _ in rows], np.int32), np.stack([wire.read_half_vector(data) for _, data in rows])
