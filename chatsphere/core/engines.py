@@ -42,7 +42,9 @@ def chat_model(name: str = "") -> ChatModel:
         makers: dict[str, Maker] = {**_CHAT_MODELS}
         makers |= {provider: partial(_provider_chat_model, provider) for provider in providers()}
         models = [_engine("chat_model", each.strip(), makers) for each in chain.split(",")]
-        breaker = _made.setdefault((os.getpid(), "breaker", ""), import_string("chatsphere.core.breaker.SharedBreaker")())
+        breaker = _made.setdefault(
+            (os.getpid(), "breaker", ""), import_string("chatsphere.core.breaker.SharedBreaker")()
+        )
         _made[key] = import_string("chatsphere.services.ai.fallback.FallbackChatModel")(models, breaker)
     return cast(ChatModel, _made[key])
 
