@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import task_postrun, worker_process_init
 from django.db import connections
 
 from chatsphere.config import choose_settings
@@ -23,3 +23,10 @@ def _forget_inherited_connections(**_: Any) -> None:
         pools: dict[str, Any] = getattr(each, "_connection_pools", {})
         pools.clear()
         each.connection = None
+
+
+@task_postrun.connect
+def _give_connections_back(**_: Any) -> None:
+    """To the process's pool, where the next task finds them; Celery itself would close the pool (see CELERY_DB_REUSE_MAX)."""
+    for each in connections.all(initialized_only=True):
+        each.close()

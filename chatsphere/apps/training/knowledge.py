@@ -39,6 +39,25 @@ _COPY_TYPES: Final = ("uuid",) * 5 + ("int4",) * 4 + ("text[]", "timestamptz")
 
 
 @dataclass(frozen=True, slots=True)
+class NewChunks:
+    """Chunks of a version, whose row is written in the same transaction."""
+
+    version_id: UUID
+    chunks: Sequence[Chunk]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    chunk: Chunk
+    language: str
+
+    @property
+    def indexed(self) -> tuple[str, str, str]:
+        return self.chunk.context, self.chunk.text, self.language
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """How many distinct chunk texts of a batch were new, and how many the chatbot had already."""
 
@@ -56,6 +75,12 @@ def hold(run: Run, *, alone: bool) -> None:
         raise LostLease
 
 
+def hold_all(runs: Sequence[Run], *, chatbot: ChatbotRef) -> set[UUID]:
+    """``hold`` for adders of several runs; the ids of those that are still ours. One round trip."""
+    ours = {"runs": [run.pk for run in runs], "fences": [run.fence for run in runs]}
+    return {row["id"] for row in sql("hold_all_and_add", ours | {"chatbot": chatbot.chatbot_id})}
+
+
 def lock(chatbot: ChatbotRef) -> None:
     """Take the chatbot's knowledge lock for oneself, without a run."""
     sql("knowledge_lock", {"chatbot": chatbot.chatbot_id})
@@ -69,20 +94,38 @@ def add_chunks(
     ``is_live`` shows them to searches at once; else they stay hidden, unless another document shows the same text. Needs the
     lock. One batch a transaction: only then is the order of hashes an order of all that the transaction locks.
     """
-    by_hash = {_hash(chunk): chunk for chunk in chunks}
-    new = _write_texts(chatbot, by_hash, language, is_live=is_live)
+    return add_all_chunks(chatbot=chatbot, versions=[NewChunks(version_id, chunks, language)], is_live=is_live)[0]
+
+
+def add_all_chunks(*, chatbot: ChatbotRef, versions: Sequence[NewChunks], is_live: bool) -> list[Added]:
+    """``add_chunks`` of several versions, in the same number of statements; what was added for each, in order."""
+    hashes = [[_hash(chunk) for chunk in each.chunks] for each in versions]
+    by_hash: dict[bytes, _Text] = {}
+    for each, keys in zip(versions, hashes, strict=True):
+        for key, chunk in zip(keys, each.chunks, strict=True):
+            by_hash.setdefault(key, _Text(chunk, each.language))
+    new = _write_texts(chatbot, by_hash, is_live=is_live)
     ids, hidden = dict(new), []
     old_hashes = [key for key in by_hash if key not in new]
     if old_hashes:
         known = sql("find_chunk_texts", _of(chatbot) | {"hashes": wire.array(old_hashes, _BYTEA_OID)})
         ids |= {bytes(row["content_hash"]): row["id"] for row in known}
         hidden = [row["id"] for row in known if not row["is_live"]]
-    _copy_placements(chatbot, version_id, [(ids[_hash(chunk)], chunk) for chunk in chunks])
-    records = [ChunkRecord(new[key], by_hash[key].context, by_hash[key].text, language) for key in new]
+    _copy_placements(chatbot, versions, [[ids[key] for key in keys] for keys in hashes])
+    records = [ChunkRecord(new[key], *by_hash[key].indexed) for key in new]
     engines.vector_store().add_texts(engine_connection(), chatbot=chatbot, records=records, is_live=is_live)
     if is_live:
         show(chatbot, hidden)
-    return Added(new=len(new), reused=len(old_hashes))
+    return _counted(hashes, set(new))
+
+
+def _counted(hashes: Sequence[Sequence[bytes]], new: set[bytes]) -> list[Added]:
+    """A text that several versions brought was new for the first of them."""
+    counts = []
+    for keys in map(set, hashes):
+        counts.append(Added(new=len(keys & new), reused=len(keys - new)))
+        new -= keys
+    return counts
 
 
 def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence[tuple[UUID, Vector]]) -> None:
@@ -141,27 +184,31 @@ def changed(chatbot: ChatbotRef) -> None:
     sql("raise_knowledge_version", _of(chatbot))
 
 
-def _write_texts(
-    chatbot: ChatbotRef, by_hash: dict[bytes, Chunk], language: str, *, is_live: bool
-) -> dict[bytes, UUID]:
-    chunks = list(by_hash.values())
+def _write_texts(chatbot: ChatbotRef, by_hash: dict[bytes, _Text], *, is_live: bool) -> dict[bytes, UUID]:
+    chunks = [each.chunk for each in by_hash.values()]
     columns = {
         "ids": wire.uuid_array([new_id() for _ in chunks]),
         "hashes": wire.array(by_hash, _BYTEA_OID),
         "contexts": wire.text_array([chunk.context for chunk in chunks]),
         "texts": wire.text_array([chunk.text for chunk in chunks]),
         "token_counts": [chunk.token_count for chunk in chunks],
+        "languages": wire.text_array([each.language for each in by_hash.values()]),
         "kinds": wire.text_array([str(chunk.kind) for chunk in chunks]),
     }
-    rows = sql("add_chunk_texts", _of(chatbot) | columns | {"language": language, "is_live": is_live})
+    rows = sql("add_chunk_texts", _of(chatbot) | columns | {"is_live": is_live})
     return {bytes(row["content_hash"]): row["id"] for row in rows}
 
 
-def _copy_placements(chatbot: ChatbotRef, version_id: UUID, placed: Sequence[tuple[UUID, Chunk]]) -> None:
+def _copy_placements(chatbot: ChatbotRef, versions: Sequence[NewChunks], ids: Sequence[Sequence[UUID]]) -> None:
     now = timezone.now()
+    rows = (
+        (each.version_id, chunk_id, chunk)
+        for each, its_ids in zip(versions, ids, strict=True)
+        for chunk_id, chunk in zip(its_ids, each.chunks, strict=True)
+    )
     with connection.wrap_database_errors, Cursor(engine_connection()) as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_COPY_TYPES)
-        for chunk_id, chunk in placed:
+        for version_id, chunk_id, chunk in rows:
             copy.write_row(
                 (
                     new_id(),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.db import transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
@@ -13,9 +14,10 @@ from psycopg.types.json import Jsonb
 from chatsphere.apps.training import knowledge
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
+from chatsphere.apps.training.prices import embedding_cost
 from chatsphere.apps.training.refresh import refresh_after
 from chatsphere.apps.users.ledger import Kind, Usage, record_usage
-from chatsphere.apps.webhooks.actions import announce
+from chatsphere.apps.webhooks.actions import announce, announce_many
 from chatsphere.core import durable
 from chatsphere.services.vector_store.base import ChatbotRef
 
@@ -33,32 +35,45 @@ class Result:
     digest: bytes | None
 
 
-def succeeded(
-    run: Run, source: TrainingSource, version: DocumentVersion, *, digest: bytes, size: int, report: Mapping[str, Any]
-) -> None:
-    """``ended_well`` for a source of one document, whose version this is."""
+def result_of(version: DocumentVersion, *, digest: bytes, size: int) -> Result:
+    """Of a source of one document, whose version this is."""
     media_type = version.report.get("media_type", "")
-    result = Result(version.is_partial, version.warnings, media_type, size, digest)
-    ended_well(run, source, result, report)
+    return Result(version.is_partial, version.warnings, media_type, size, digest)
 
 
 def ended_well(run: Run, source: TrainingSource, result: Result, report: Mapping[str, Any]) -> None:
     """The source is ready, or partly so, and counts what answers now. ``report``: see ``pipeline``. Needs the run held."""
-    source.status = Status.PARTIAL if result.is_partial else Status.READY
-    [counts] = sql(
-        "succeed",
-        {
-            **report,
-            "status": source.status,
-            "warnings": Jsonb(list(result.warnings)),
-            "bytes": result.size,
-            "digest": result.digest,
-            "media_type": result.media_type,
-            "refresh_after": refresh_after(source.refresh),
-        },
+    all_ended_well([(run, source, result, report)])
+
+
+def all_ended_well(ended: Sequence[tuple[Run, TrainingSource, Result, Mapping[str, Any]]]) -> None:
+    """``ended_well`` for runs of one chatbot. Needs all of them held."""
+    rows = []
+    for _, source, result, report in ended:
+        source.status = Status.PARTIAL if result.is_partial else Status.READY
+        rows.append(dict(report) | _of_result(source, result))
+    counts = {row.pop("id"): row for row in sql("succeed", {"rows": Jsonb(rows, dumps=orjson.dumps)})}
+    first = ended[0][0]
+    announce_many(
+        workspace_id=first.workspace_id,
+        type="source.ready",
+        chatbot_id=first.chatbot_id,
+        payloads={source.pk: _payload(run, source, source.status, counts[source.pk]) for run, source, _, _ in ended},
     )
-    _announce("source.ready", run, source, counts)
-    _book(run)
+    for run, *_ in ended:
+        _book(run)
+
+
+def _of_result(source: TrainingSource, result: Result) -> dict[str, Any]:
+    after = refresh_after(source.refresh)
+    return {
+        "status": source.status,
+        "warnings": list(result.warnings),
+        "bytes": result.size,
+        "digest": result.digest.hex() if result.digest else None,
+        "media_type": result.media_type,
+        "refresh_after": f"{after.total_seconds()} seconds" if after else None,
+    }
 
 
 def failed(run: Run, *, error_type: str, message: str) -> None:
@@ -116,6 +131,9 @@ def _answering(source: TrainingSource) -> list[Any]:
 def _book(run: Run) -> None:
     """What the run embedded goes to the ledger once, however the run ended."""
     if run.tokens:
+        cost, currency = embedding_cost(run.chatbot.embedding_model, run.tokens)
+        if cost:
+            Run.objects.filter(pk=run.pk).update(cost_micros=cost)
         usage = Usage(
             workspace_id=run.workspace_id,
             kind=Kind.TRAINING,
@@ -123,6 +141,8 @@ def _book(run: Run) -> None:
             chatbot_id=run.chatbot_id,
             model=run.chatbot.embedding_model,
             embedding_tokens=run.tokens,
+            cost_micros=cost,
+            currency=currency,
         )
         record_usage(usage)
 
@@ -137,14 +157,18 @@ def _announce(kind: str, run: Run, source: TrainingSource, details: dict[str, An
     announce(
         workspace_id=run.workspace_id,
         type=kind,
-        payload={
-            "id": str(source.pk),
-            "chatbot": str(run.chatbot_id),
-            "name": source.name,
-            "status": source.status if kind == "source.ready" else Status.FAILED.value,
-            "run": str(run.pk),
-            **details,
-        },
+        payload=_payload(run, source, Status.FAILED, details),
         chatbot_id=run.chatbot_id,
         object_id=source.pk,
     )
+
+
+def _payload(run: Run, source: TrainingSource, status: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(source.pk),
+        "chatbot": str(run.chatbot_id),
+        "name": source.name,
+        "status": str(status),
+        "run": str(run.pk),
+        **details,
+    }

@@ -12,13 +12,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from threading import Event
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from django.db import transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
@@ -28,6 +29,7 @@ from chatsphere.apps.training import knowledge, outcomes
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import Document, DocumentVersion, Run, TrainingSource
+from chatsphere.apps.training.quality import sketch_of
 from chatsphere.apps.training.questions import MEDIA_TYPE, question_chunks
 from chatsphere.apps.training.recipe import chunk_settings, cutting_of, wanted_embedder
 from chatsphere.apps.training.steps import Steps
@@ -75,6 +77,10 @@ class Target:
     def is_switch(self) -> bool:
         return self.document.current_version_id != self.version.pk
 
+    @property
+    def result(self) -> outcomes.Result:
+        return outcomes.result_of(self.version, digest=self.digest, size=self.size)
+
 
 def train(run: Run, lost: Event) -> None:
     """Do the claimed run. Raises LostLease, MakeRoom, or what reading, embedding and the database raise. ``lost``: see kept_alive."""
@@ -92,8 +98,12 @@ class Training:
         self.lost = lost
         self.ends_at = time.monotonic() + SLICE_SECONDS
 
-    def work(self) -> None:
+    def prepare(self) -> None:
+        """Find out how this chatbot's documents are cut and embedded."""
         self.embedder, self.cutting = embedder_of(self.run.chatbot), cutting_of(self.run.chatbot)
+
+    def work(self) -> None:
+        self.prepare()
         with open_material(self.source) as material:
             target = self._target(material)
         self._let_texts_pass(target)
@@ -103,19 +113,26 @@ class Training:
     # --- read, chunk, store ---
 
     def _target(self, material: Material) -> Target:
-        recipe = self._recipe(material)
+        recipe = self.recipe(material)
         document, versions = _known(self.source, material.key)
-        usable = next((each for each in versions if bytes(each.content_hash) == recipe and each.is_complete), None)
-        if document is not None and usable is not None and not self._must_read_again(document, usable):
-            is_first = document.current_version_id == usable.pk
-            return Target(document, usable, is_first, False, material.digest, material.size)
-        return self._new_version(material, recipe, document, versions)
+        usable = self.usable(material, recipe, document, versions)
+        return usable or self._new_version(material, recipe, document, versions)
 
-    def _must_read_again(self, document: Document, usable: DocumentVersion) -> bool:
+    def usable(
+        self, material: Material, recipe: bytes, document: Document | None, versions: Sequence[DocumentVersion]
+    ) -> Target | None:
+        """The version that says already what the material says, if there is one."""
+        version = next((each for each in versions if bytes(each.content_hash) == recipe and each.is_complete), None)
+        if document is None or version is None or self.must_read_again(document, version):
+            return None
+        is_first = document.current_version_id == version.pk
+        return Target(document, version, is_first, False, material.digest, material.size)
+
+    def must_read_again(self, document: Document, usable: DocumentVersion) -> bool:
         # A version that this very run has made is what was asked for; an older one is read again when the run is forced.
         return self.run.is_forced and usable.created_at < self.run.created_at
 
-    def _recipe(self, material: Material) -> bytes:
+    def recipe(self, material: Material) -> bytes:
         kind, cutting = self.source.source_type, sorted(self.cutting.items())
         parts = (RECIPE, self.embedder.model.id, cutting, material.name, kind, material.digest.hex())
         return hashlib.sha256(repr(parts).encode()).digest()
@@ -123,11 +140,8 @@ class Training:
     def _new_version(
         self, material: Material, recipe: bytes, document: Document | None, versions: Sequence[DocumentVersion]
     ) -> Target:
-        with self.steps.timed("read"):
-            extracted = material.read()
-        self.steps.add("read", items=1, bytes=material.size)
-        title = (extracted.title or material.name)[:500]
-        batches = _batches(self._chunks(extracted, title), CHUNKS_A_TRANSACTION)
+        extracted, title = self.read(material)
+        batches = _batches(self.chunks_of(extracted, title), CHUNKS_A_TRANSACTION)
         batch, following = next(batches, None), next(batches, None)
         if batch is None:
             raise EmptyDocument
@@ -140,7 +154,7 @@ class Training:
                 # What an earlier attempt left: versions that do not answer, and a first one that stopped in the middle.
                 knowledge.drop_versions(self.chatbot, [each.pk for each in left])
                 document.refresh_from_db(fields=["current_version"])
-            version = self._version(extracted, title, recipe, number=versions[0].number + 1 if versions else 1)
+            version = self.version_of(extracted, title, recipe, number=versions[0].number + 1 if versions else 1)
             target = self._open(material, document, version, is_whole=following is None)
             self._add_chunks(target, batch, is_last=following is None)
         while following is not None:
@@ -152,7 +166,14 @@ class Training:
                     DocumentVersion.objects.filter(pk=version.pk).update(is_complete=True)
         return target
 
-    def _chunks(self, extracted: ExtractedDocument, title: str) -> Iterator[Chunk]:
+    def read(self, material: Material) -> tuple[ExtractedDocument, str]:
+        """The document and its title. Raises a ContentError."""
+        with self.steps.timed("read"):
+            extracted = material.read()
+        self.steps.add("read", items=1, bytes=material.size)
+        return extracted, (extracted.title or material.name)[:500]
+
+    def chunks_of(self, extracted: ExtractedDocument, title: str) -> Iterator[Chunk]:
         count = self.embedder.count_tokens
         if extracted.media_type == MEDIA_TYPE:
             chunks = question_chunks(extracted, title=title, count_tokens=count)
@@ -166,7 +187,7 @@ class Training:
                 return
             yield chunk
 
-    def _version(self, extracted: ExtractedDocument, title: str, recipe: bytes, *, number: int) -> DocumentVersion:
+    def version_of(self, extracted: ExtractedDocument, title: str, recipe: bytes, *, number: int) -> DocumentVersion:
         return DocumentVersion(
             workspace_id=self.run.workspace_id,
             chatbot_id=self.run.chatbot_id,
@@ -180,6 +201,7 @@ class Training:
             is_partial=extracted.is_partial,
             report=dict(extracted.report)
             | {"title": title, "media_type": extracted.media_type, "chunking": self.cutting},
+            **sketch_of(extracted.text, chatbot_id=self.run.chatbot_id),
         )
 
     def _open(
@@ -188,22 +210,27 @@ class Training:
         """Write the version, and its document when it is new. The keys are checked at the commit, so either may come first."""
         is_first = document is None or document.current_version_id is None
         if document is None:
-            document = Document.objects.create(
-                workspace_id=self.run.workspace_id,
-                chatbot_id=self.run.chatbot_id,
-                source=self.source,
-                key=material.key,
-                title=version.report["title"],
-                uri=material.uri,
-                media_type=version.report["media_type"],
-                current_version=version,
-            )
+            document = self.new_document(material, version)
+            document.save(force_insert=True)
         elif is_first:
             Document.objects.filter(pk=document.pk).update(current_version=version)
             document.current_version = version
         version.document, version.is_complete = document, is_whole
         version.save(force_insert=True)
         return Target(document, version, is_first, True, material.digest, material.size)
+
+    def new_document(self, material: Material, version: DocumentVersion) -> Document:
+        """Not written yet."""
+        return Document(
+            workspace_id=self.run.workspace_id,
+            chatbot_id=self.run.chatbot_id,
+            source=self.source,
+            key=material.key,
+            title=version.report["title"],
+            uri=material.uri,
+            media_type=version.report["media_type"],
+            current_version=version,
+        )
 
     def _add_chunks(self, target: Target, batch: Sequence[Chunk], *, is_last: bool) -> None:
         added = knowledge.add_chunks(
@@ -296,9 +323,7 @@ class Training:
                 self._switch(target)
             self.run.progress_done = self.run.progress_total
             self.steps.add("store", seconds=time.perf_counter() - begun)
-            outcomes.succeeded(
-                self.run, self.source, target.version, digest=target.digest, size=target.size, report=self._report()
-            )
+            outcomes.ended_well(self.run, self.source, target.result, self.report())
             knowledge.changed(self.chatbot)
 
     def _switch(self, target: Target) -> None:
@@ -319,25 +344,38 @@ class Training:
 
     def _tell(self, status: str, *, searchable: str | None = None) -> None:
         """Show how far it is. Belongs into a transaction that holds the run."""
-        sql("tell", self._report() | {"status": status, "searchable": searchable, "lease": durable.LEASE})
+        tell([self.report()], status, searchable=searchable)
 
-    def _report(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
+        """What the run's row says of it, as JSON."""
         run = self.run
         return {
-            "run": run.pk,
-            "source": run.source_id,
+            "run": str(run.pk),
+            "source": str(run.source_id),
             "done": run.progress_done,
             "total": run.progress_total,
             "embedded": run.chunks_embedded,
             "reused": run.chunks_reused,
             "tokens": run.tokens,
-            "steps": Jsonb(self.steps.as_json()),
+            "steps": self.steps.as_json(),
         }
+
+
+def tell(reports: Sequence[Mapping[str, Any]], status: str, *, searchable: str | None = None) -> None:
+    """Show how far runs are that are held by this transaction."""
+    rows = Jsonb(list(reports), dumps=orjson.dumps)
+    sql("tell", {"rows": rows, "status": status, "searchable": searchable, "lease": durable.LEASE})
 
 
 def _known(source: TrainingSource, key: str) -> tuple[Document | None, list[DocumentVersion]]:
     """A document of a source and its versions without their texts, newest first. One plain query: most documents are new."""
-    rows = sql("versions_of", {"source": source.pk, "key": key})
+    return known_by(source, key, sql("versions_of", {"sources": [source.pk], "key": key}))
+
+
+def known_by(
+    source: TrainingSource, key: str, rows: Sequence[Mapping[str, Any]]
+) -> tuple[Document | None, list[DocumentVersion]]:
+    """The document and versions that rows of ``versions_of`` tell of."""
     if not rows:
         return None, []
     tenant = {"workspace_id": source.workspace_id, "chatbot_id": source.chatbot_id}

@@ -2,7 +2,8 @@
 
 -- name: claim_next
 -- The next run by fairness: urgent before patient (waiting five minutes makes urgent), then the workspace that was served longest
--- ago. Several candidates a workspace, so that workers who ask at the same time do not all find the same row locked.
+-- ago. Several candidates a workspace, so that workers who ask at the same time do not all find the same row locked. While no other
+-- workspace waits, small documents of the same chatbot come along: they are trained together.
 WITH RECURSIVE workspaces AS (
     (SELECT workspace_id FROM training_run WHERE state = 'queued' ORDER BY workspace_id LIMIT 1)
     UNION ALL
@@ -30,7 +31,7 @@ candidates AS (
      WHERE workspaces.workspace_id IS NOT NULL
 ),
 chosen AS (
-    SELECT run.id
+    SELECT run.id, run.chatbot_id, run.workspace_id, run.priority, run.source_id
       FROM training_run AS run
       JOIN candidates ON candidates.id = run.id
      WHERE run.state = 'queued'
@@ -38,12 +39,27 @@ chosen AS (
      LIMIT 1
        FOR UPDATE OF run SKIP LOCKED
 ),
+peers AS (
+    SELECT run.id
+      FROM chosen
+      JOIN training_run AS run ON run.workspace_id = chosen.workspace_id AND run.priority = chosen.priority
+      JOIN training_trainingsource AS source ON source.id = run.source_id
+     WHERE run.state = 'queued' AND run.available_at <= now() AND run.chatbot_id = chosen.chatbot_id AND run.id <> chosen.id
+       AND (SELECT count(*) FROM workspaces WHERE workspace_id IS NOT NULL) = 1
+       AND (source.source_type IN ('text', 'qa') OR source.media_type = ANY (%(small_types)s))
+       AND source.bytes <= %(small)s AND pg_column_size(source.options) <= %(small)s
+       AND EXISTS (SELECT 1 FROM training_trainingsource AS first
+                    WHERE first.id = chosen.source_id AND first.bytes <= %(small)s AND pg_column_size(first.options) <= %(small)s
+                      AND (first.source_type IN ('text', 'qa') OR first.media_type = ANY (%(small_types)s)))
+     ORDER BY run.id
+     LIMIT %(peers)s
+       FOR UPDATE OF run SKIP LOCKED
+),
 claimed AS (
     UPDATE training_run AS run
        SET state = 'running', attempt = run.attempt + 1, fence = run.fence + 1, started_at = coalesce(run.started_at, now()),
            lease_until = now() + %(lease)s::interval
-      FROM chosen
-     WHERE run.id = chosen.id
+     WHERE run.id IN (SELECT id FROM chosen UNION ALL SELECT id FROM peers)
     RETURNING run.id, run.source_id, run.attempt
 ),
 told AS (
@@ -56,8 +72,8 @@ told AS (
 SELECT id FROM claimed;
 
 -- name: claimed_run
--- All that a worker must know of a run it has claimed.
-SELECT run.workspace_id, run.chatbot_id, run.source_id, run.kind, run.is_forced, run.created_at, run.attempt, run.errors,
+-- All that a worker must know of the runs it has claimed.
+SELECT run.id, run.workspace_id, run.chatbot_id, run.source_id, run.kind, run.is_forced, run.created_at, run.attempt, run.errors,
        run.crashes, run.fence, run.state, run.priority, run.progress_done, run.progress_total, run.chunks_embedded, run.chunks_reused,
        run.tokens, run.steps, chatbot.embedding_model, chatbot.configuration, chatbot.deleted_at,
        source.source_type, source.name, source.uri, source.options, source.file, source.refresh, source.searchable,
@@ -65,19 +81,20 @@ SELECT run.workspace_id, run.chatbot_id, run.source_id, run.kind, run.is_forced,
   FROM training_run AS run
   JOIN training_trainingsource AS source ON source.id = run.source_id
   JOIN chatbots_chatbot AS chatbot ON chatbot.id = run.chatbot_id
- WHERE run.id = %(run)s;
+ WHERE run.id = ANY (%(runs)s)
+ ORDER BY run.id;
 
 -- name: texts_wait
 -- A row when documents are due of which not even the text is known yet.
 SELECT 1 AS one FROM training_run WHERE state = 'queued' AND available_at <= now() AND priority < %(patience)s LIMIT 1;
 
 -- name: versions_of
--- A document of a source with its versions, newest first; one row without a version when it has none.
-SELECT document.id AS document_id, document.current_version_id, version.id, version.number, version.content_hash,
+-- Documents of sources with their versions, newest first; one row without a version when a document has none.
+SELECT document.source_id, document.id AS document_id, document.current_version_id, version.id, version.number, version.content_hash,
        version.created_at, version.language, version.is_complete, version.is_partial, version.warnings, version.report
   FROM training_document AS document
   LEFT JOIN training_documentversion AS version ON version.document_id = document.id
- WHERE document.source_id = %(source)s AND document.key = %(key)s
+ WHERE document.source_id = ANY (%(sources)s) AND document.key = %(key)s
  ORDER BY version.number DESC;
 
 -- name: requeue_crashed
@@ -98,6 +115,18 @@ WITH held AS MATERIALIZED (
 )
 SELECT pg_advisory_xact_lock_shared(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0)) FROM held;
 
+-- name: hold_all_and_add
+-- The same for several runs, locked in the order of their ids: a row for each that is still ours.
+WITH held AS MATERIALIZED (
+    SELECT run.id
+      FROM training_run AS run
+      JOIN unnest(%(runs)s::uuid[], %(fences)s::int8[]) AS ours(id, fence) ON ours.id = run.id AND ours.fence = run.fence
+     WHERE run.state = 'running'
+     ORDER BY run.id
+       FOR UPDATE OF run
+)
+SELECT id, pg_advisory_xact_lock_shared(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0)) FROM held;
+
 -- name: hold_alone
 -- The same, with the knowledge lock for oneself.
 WITH held AS MATERIALIZED (
@@ -110,52 +139,67 @@ SELECT pg_advisory_xact_lock(hashtextextended('chatsphere.knowledge:' || %(chatb
 SELECT pg_advisory_xact_lock(hashtextextended('chatsphere.knowledge:' || %(chatbot)s::text, 0));
 
 -- name: tell
--- How far a run is, in its own row and at its source; it counts as progress, so that earlier errors and crashes are forgotten.
-WITH told AS (
-    UPDATE training_run
-       SET progress_done = %(done)s, progress_total = %(total)s, chunks_embedded = %(embedded)s, chunks_reused = %(reused)s,
-           tokens = %(tokens)s, steps = %(steps)s, errors = 0, crashes = 0, lease_until = now() + %(lease)s::interval
-     WHERE id = %(run)s
-)
-UPDATE training_trainingsource
-   SET status = %(status)s, searchable = coalesce(%(searchable)s, searchable), progress_done = %(done)s,
-       progress_total = %(total)s, updated_at = now()
- WHERE id = %(source)s;
-
--- name: succeed
--- End a run well: its report, and what of its source answers now.
-WITH ended AS (
-    UPDATE training_run
-       SET state = 'succeeded', error_type = '', error_message = '', lease_until = NULL, finished_at = now(),
-           progress_done = %(done)s, progress_total = %(total)s, chunks_embedded = %(embedded)s, chunks_reused = %(reused)s,
-           tokens = %(tokens)s, steps = %(steps)s
-     WHERE id = %(run)s
+-- How far runs are, in their own rows and at their sources; it counts as progress, so that earlier errors and crashes are forgotten.
+-- `rows` is a JSON array of reports.
+WITH report AS MATERIALIZED (
+    SELECT *
+      FROM jsonb_to_recordset(%(rows)s::jsonb)
+           AS report(run uuid, source uuid, done int8, total int8, embedded int4, reused int4, tokens int8, steps jsonb)
 ),
-counts AS (
-    SELECT count(DISTINCT document.id) AS documents, count(placement.id) AS chunks,
-           coalesce(sum(chunk.token_count), 0) AS tokens
-      FROM training_document AS document
-      LEFT JOIN training_placement AS placement ON placement.document_version_id = document.current_version_id
-      LEFT JOIN training_chunktext AS chunk ON chunk.id = placement.chunk_id
-     WHERE document.source_id = %(source)s AND document.current_version_id IS NOT NULL
+told AS (
+    UPDATE training_run AS run
+       SET progress_done = done, progress_total = total, chunks_embedded = embedded, chunks_reused = reused,
+           tokens = report.tokens, steps = report.steps, errors = 0, crashes = 0, lease_until = now() + %(lease)s::interval
+      FROM report
+     WHERE run.id = report.run
 )
 UPDATE training_trainingsource AS source
-   SET status = %(status)s, searchable = 'full', error_type = '', error_message = '', warnings = %(warnings)s,
-       progress_done = %(done)s, progress_total = %(total)s, documents_count = counts.documents, chunks_count = counts.chunks,
-       tokens = counts.tokens, bytes = %(bytes)s, content_hash = %(digest)s, media_type = %(media_type)s,
-       last_synced_at = now(), next_refresh_at = now() + %(refresh_after)s::interval, updated_at = now()
-  FROM counts
- WHERE source.id = %(source)s
-RETURNING source.documents_count, source.chunks_count;
+   SET status = %(status)s, searchable = coalesce(%(searchable)s, searchable), progress_done = done, progress_total = total,
+       updated_at = now()
+  FROM report
+ WHERE source.id = report.source;
+
+-- name: succeed
+-- End runs well: their reports, and what of their sources answers now. `rows` is a JSON array of reports.
+WITH report AS MATERIALIZED (
+    SELECT *
+      FROM jsonb_to_recordset(%(rows)s::jsonb)
+           AS report(run uuid, source uuid, done int8, total int8, embedded int4, reused int4, tokens int8, steps jsonb, status text,
+                     warnings jsonb, bytes int8, digest text, media_type text, refresh_after interval)
+),
+ended AS (
+    UPDATE training_run AS run
+       SET state = 'succeeded', error_type = '', error_message = '', lease_until = NULL, finished_at = now(),
+           progress_done = done, progress_total = total, chunks_embedded = embedded, chunks_reused = reused,
+           tokens = report.tokens, steps = report.steps
+      FROM report
+     WHERE run.id = report.run
+),
+counts AS (
+    SELECT report.source, count(DISTINCT document.id) AS documents, count(placement.id) AS chunks,
+           coalesce(sum(chunk.token_count), 0) AS tokens
+      FROM report
+      LEFT JOIN training_document AS document ON document.source_id = report.source AND document.current_version_id IS NOT NULL
+      LEFT JOIN training_placement AS placement ON placement.document_version_id = document.current_version_id
+      LEFT JOIN training_chunktext AS chunk ON chunk.id = placement.chunk_id
+     GROUP BY report.source
+)
+UPDATE training_trainingsource AS source
+   SET status = report.status, searchable = 'full', error_type = '', error_message = '', warnings = report.warnings,
+       progress_done = done, progress_total = total, documents_count = counts.documents, chunks_count = counts.chunks,
+       tokens = counts.tokens, bytes = report.bytes, content_hash = decode(digest, 'hex'), media_type = report.media_type,
+       last_synced_at = now(), next_refresh_at = now() + report.refresh_after, updated_at = now()
+  FROM report JOIN counts ON counts.source = report.source
+ WHERE source.id = report.source
+RETURNING source.id, source.documents_count, source.chunks_count;
 
 -- name: add_chunk_texts
 -- New chunk texts of a chatbot, in the order of their hashes, so that two adders never wait for each other crosswise.
 INSERT INTO training_chunktext (id, workspace_id, created_at, chatbot_id, content_hash, context, text, token_count, language,
                                 kind, is_live)
-SELECT id, %(workspace)s::uuid, now(), %(chatbot)s::uuid, content_hash, context, text, token_count, %(language)s::text, kind,
-       %(is_live)s::bool
+SELECT id, %(workspace)s::uuid, now(), %(chatbot)s::uuid, content_hash, context, text, token_count, language, kind, %(is_live)s::bool
   FROM unnest(%(ids)s::uuid[], %(hashes)s::bytea[], %(contexts)s::text[], %(texts)s::text[], %(token_counts)s::int4[],
-              %(kinds)s::text[]) AS new(id, content_hash, context, text, token_count, kind)
+              %(languages)s::text[], %(kinds)s::text[]) AS new(id, content_hash, context, text, token_count, language, kind)
  ORDER BY content_hash
     ON CONFLICT (chatbot_id, content_hash) DO NOTHING
 RETURNING id, content_hash;
@@ -204,6 +248,24 @@ SELECT placement.ordinal, chunk.id, chunk.context, chunk.text, chunk.token_count
                     WHERE embedding.chunk_id = chunk.id AND embedding.model = %(model)s)
  ORDER BY placement.ordinal
  LIMIT %(limit)s;
+
+-- name: missing_vectors_of_all
+-- Chunks of versions that have no vector of a model yet, each once, the shortest first: batches of like length are embedded fastest.
+SELECT version_id, chunk.id, chunk.context, chunk.text, chunk.token_count
+  FROM (SELECT placement.chunk_id, min(placement.document_version_id::text)::uuid AS version_id
+          FROM training_placement AS placement
+         WHERE placement.document_version_id = ANY (%(versions)s::uuid[])
+         GROUP BY placement.chunk_id) AS placed
+  JOIN training_chunktext AS chunk ON chunk.id = placed.chunk_id
+ WHERE NOT EXISTS (SELECT 1 FROM training_embedding AS embedding
+                    WHERE embedding.chunk_id = chunk.id AND embedding.model = %(model)s)
+ ORDER BY chunk.token_count, chunk.id;
+
+-- name: release_all
+-- Runs go back to the queue, due at once, so many steps behind, and without a mark against them, not even an attempt.
+UPDATE training_run
+   SET state = 'queued', lease_until = NULL, available_at = now(), attempt = attempt - 1, priority = priority + %(patience)s
+ WHERE id = ANY (%(runs)s) AND state = 'running';
 
 -- name: count_vectors
 -- Distinct chunks of a version, and how many of them have a vector of a model.
@@ -436,3 +498,15 @@ SELECT source_id, position
           FROM training_run
          WHERE workspace_id = %(workspace)s AND state = 'queued') AS queue
  WHERE source_id = ANY (%(sources)s::uuid[]);
+
+-- name: like_documents
+-- Documents of the same chatbot, answering now, whose versions share a band with these versions; some for each.
+SELECT mine.document_id, mine.sketch AS mine, others.sketch AS other, others.id AS other_id, others.source_id, others.title
+  FROM training_documentversion AS mine
+ CROSS JOIN LATERAL (
+       SELECT document.id, document.source_id, document.title, version.sketch
+         FROM training_documentversion AS version
+         JOIN training_document AS document ON document.current_version_id = version.id
+        WHERE version.bands && mine.bands AND version.chatbot_id = mine.chatbot_id AND version.document_id <> mine.document_id
+        LIMIT 20) AS others
+ WHERE mine.id = ANY (%(versions)s::uuid[]) AND mine.bands <> '{}';

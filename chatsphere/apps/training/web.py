@@ -98,7 +98,7 @@ class WebTraining(Training):
                 raise MakeRoom(patience=1)
         self._end()
 
-    def _must_read_again(self, document: Document, usable: DocumentVersion) -> bool:
+    def must_read_again(self, document: Document, usable: DocumentVersion) -> bool:
         return False  # the server says what changed, and the bytes prove it
 
     # --- list ---
@@ -343,7 +343,7 @@ class WebTraining(Training):
             self.run,
             self.source,
             outcomes.Result(is_partial=is_partial, warnings=warnings, media_type="", size=sum(sizes), digest=None),
-            self._report(),
+            self.report(),
         )
 
     def _warnings(self) -> list[str]:
@@ -355,8 +355,8 @@ class WebTraining(Training):
             )
         return warnings
 
-    def _report(self) -> dict[str, Any]:
-        return super()._report() | {"done": self.pages_done, "total": self.pages_total}
+    def report(self) -> dict[str, Any]:
+        return super().report() | {"done": self.pages_done, "total": self.pages_total}
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from threading import Event
 from typing import Any
 from uuid import UUID
@@ -13,12 +15,13 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.models import Chatbot
-from chatsphere.apps.training import outcomes, pipeline, web
+from chatsphere.apps.training import outcomes, pipeline, together, web
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.core import durable, engines
+from chatsphere.core.durable import DurableState
 from chatsphere.services.errors import PermanentError, RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef
 
@@ -32,9 +35,9 @@ def work_until(ends_at: float) -> bool:
     """Do due runs, by fairness, until none is left (False) or until this moment of ``time.monotonic`` has passed (True)."""
     statistics = Statistics()
     try:
-        while (run := _claim()) is not None:
-            do(run)
-            statistics.changed(ChatbotRef(run.workspace_id, run.chatbot_id))
+        while runs := _claim_several(together.MOST):
+            do_all(runs)
+            statistics.changed(ChatbotRef(runs[0].workspace_id, runs[0].chatbot_id))
             if time.monotonic() > ends_at:
                 return True
         return False
@@ -51,12 +54,42 @@ def do(run: Run) -> None:
         logger.info("Run %s was taken over, cancelled or deleted.", run.pk)
 
 
+def do_all(runs: Sequence[Run]) -> None:
+    """Do claimed runs of one chatbot: together as far as that goes, the rest one after the other."""
+    if len(runs) == 1:
+        return do(runs[0])
+    with ExitStack() as kept:
+        lost = {run.pk: kept.enter_context(durable.kept_alive(run)) for run in runs}
+        for run in _together(runs, lost):
+            if not lost[run.pk].is_set():
+                do(run)
+    return None
+
+
+def _together(runs: Sequence[Run], lost: Mapping[UUID, Event]) -> Sequence[Run]:
+    """The runs that are still to be done, each alone, where its errors are judged."""
+    try:
+        return together.train(runs, lost)
+    except _AWAY:
+        logger.warning("The database failed while %s runs were trained together.", len(runs), exc_info=True)
+        connection.close()
+    except Exception:  # whatever one document does, the others shall not suffer for it
+        logger.exception("%s runs could not be trained together; each is trained alone.", len(runs))
+    # Read anew: what was counted in a transaction that failed did not happen.
+    left = sql("claimed_run", {"runs": [run.pk for run in runs if run.state == DurableState.RUNNING]})
+    return [_run_of(row["id"], row) for row in left]
+
+
 def _claim() -> Run | None:
-    rows = sql("claim_next", {"lease": durable.LEASE})
-    if not rows:
-        return None
-    found = sql("claimed_run", {"run": rows[0]["id"]})
-    return _run_of(rows[0]["id"], found[0]) if found else None
+    return next(iter(_claim_several(1)), None)
+
+
+def _claim_several(most: int) -> list[Run]:
+    """The next run by fairness, and small ones of its chatbot that may come along."""
+    types = {"small": together.SMALL_BYTES, "small_types": list(together.SMALL_TYPES)}
+    rows = sql("claim_next", {"lease": durable.LEASE, "peers": most - 1, **types})
+    found = sql("claimed_run", {"runs": [row["id"] for row in rows]}) if rows else []
+    return [_run_of(row["id"], row) for row in found]
 
 
 def _run_of(run_id: UUID, row: dict[str, Any]) -> Run:

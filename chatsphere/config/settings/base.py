@@ -440,3 +440,4 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W001",  # core.middleware.inline.SecurityMiddleware is Django's, without a thread hop
     "security.W003",  # the admin guards its forms itself; the API takes bearer tokens only
 ]
+CELERY_DB_REUSE_MAX = 1_000_000  # tasks until Celery closes the connection pool; it gives up idle connections by itself

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from chatsphere.apps.training import actions, sweep, tasks, worker
+from chatsphere.apps.training import actions, sweep, tasks, together, worker
 from chatsphere.apps.training.hints import INGEST, RUN_TRAINING
 from chatsphere.apps.training.models import KnowledgeStatistics, Run, TermChange, TrainingSource
 from chatsphere.core import durable, engines, hints
@@ -103,6 +103,7 @@ def test_the_task_does_all_that_is_due_whatever_its_hint_says(chatbot: Any, sent
 def test_the_task_makes_room_after_its_time_and_hands_on(
     chatbot: Any, monkeypatch: pytest.MonkeyPatch, sent: list[str]
 ) -> None:
+    monkeypatch.setattr(together, "MOST", 1)
     monkeypatch.setattr(tasks, "DRAIN_SECONDS", -1.0)
     monkeypatch.setattr(tasks, "send_hint", hints.send_hint)
     for number in range(3):
@@ -183,6 +184,7 @@ def test_the_sweep_counts_statistics_that_a_killed_worker_left(
 
 
 def test_all_texts_are_found_before_any_vector_is_made(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "MOST", 1)
     sources = [make_source(chatbot, f"# Number {number}\n\nText about topic{number}.") for number in range(4)]
     kind = type(engines.embedder())
     embed = kind.embed_passages
