@@ -49,6 +49,7 @@ def create_chatbot(
         configuration=configurations.merge({}, configuration or {}),
     )
     _announce("chatbot.created", chatbot)
+    _note(audit.current(), "chatbot.created", chatbot)
     return chatbot
 
 
@@ -74,6 +75,7 @@ def update_chatbot(
     if "configuration" in values:
         stored = {} if replace_configuration else chatbot.configuration
         values["configuration"] = configurations.merge(stored, values["configuration"])
+    _note(audit.current(), "chatbot.changed", chatbot, fields=_changed(changes))
     return _save(chatbot, **values)
 
 
@@ -101,6 +103,7 @@ def create_version(
         note=note,
         created_by_id=created_by,
     )
+    _note(audit.current(), "chatbot.version_created", chatbot, version=version.number)
     return version
 
 
@@ -177,6 +180,12 @@ def _purge(chatbot_id: UUID, before: datetime) -> int:
             [chatbot_id, before],
         )
         return int(cursor.rowcount)
+
+
+def _changed(changes: Mapping[str, Any]) -> list[str]:
+    """Names, not values: instructions and origins are the customer's own."""
+    keys = [f"configuration.{name}" for name in changes.get("configuration", {})]
+    return sorted([name for name in changes if name != "configuration"] + keys)
 
 
 def _lock_workspace(workspace_id: UUID) -> Workspace:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db import connection, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.conversations.models import Conversation, Feedback, Message
+from chatsphere.apps.users import audit
 from chatsphere.apps.webhooks.actions import announce
 from chatsphere.core.exceptions import Conflict
 from chatsphere.services.sql import statements
@@ -21,6 +19,7 @@ def delete_conversation(*, conversation: Conversation) -> None:
     ids = {"id": conversation.pk, "workspace_id": conversation.workspace_id}
     with connection.cursor() as cursor:
         cursor.execute(statements("chatsphere.apps.conversations")["delete_conversation"], ids)
+    _audit("conversation.deleted", conversation)
 
 
 @transaction.atomic
@@ -48,35 +47,12 @@ def give_feedback(*, message: Message, rating: str, comment: str) -> Feedback:
     return feedback
 
 
-@transaction.atomic
-def hand_off(*, workspace_id: UUID, conversation_id: UUID) -> Conversation:
-    """Give a conversation to a person: the chatbot answers no more until ``take_back``. Repeating it is harmless."""
-    conversation: Conversation = (
-        Conversation.objects.in_workspace(workspace_id).select_for_update().get(pk=conversation_id)
+def _audit(action: str, conversation: Conversation) -> None:
+    audit.record(
+        audit.current(),
+        action,
+        workspace_id=conversation.workspace_id,
+        object_type="conversation",
+        object_id=conversation.pk,
+        details={"chatbot": str(conversation.chatbot_id)},
     )
-    if conversation.state != Conversation.State.HANDOFF:
-        conversation.state = Conversation.State.HANDOFF
-        conversation.save(update_fields=["state"])
-        announce(
-            workspace_id=workspace_id,
-            type="conversation.handoff",
-            chatbot_id=conversation.chatbot_id,
-            object_id=conversation.pk,
-            payload={
-                "conversation_id": str(conversation.pk),
-                "chatbot_id": str(conversation.chatbot_id),
-                "at": timezone.now().isoformat(),
-            },
-        )
-    return conversation
-
-
-@transaction.atomic
-def take_back(*, workspace_id: UUID, conversation_id: UUID) -> Conversation:
-    """Let the chatbot answer again."""
-    conversation: Conversation = (
-        Conversation.objects.in_workspace(workspace_id).select_for_update().get(pk=conversation_id)
-    )
-    conversation.state = Conversation.State.BOT
-    conversation.save(update_fields=["state"])
-    return conversation

@@ -22,6 +22,7 @@ from chatsphere.apps.training.hints import INGEST, REFRESH_STATISTICS, RUN_TRAIN
 from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.apps.training.refresh import next_refresh
+from chatsphere.apps.users import audit
 from chatsphere.apps.webhooks.actions import announce_many
 from chatsphere.core.conditional import require_match
 from chatsphere.core.durable import OPEN_STATES, DurableState
@@ -68,6 +69,7 @@ def add_sources(
         with transaction.atomic():
             _require_chatbot(workspace_id, chatbot_id)
             TrainingSource.objects.bulk_create(sources)
+            _audit("source.added", sources)
             _queue(sources, priority=ONE_SOURCE if len(sources) == 1 else SEVERAL_SOURCES)
     except BaseException:
         _remove_files(_files(sources))
@@ -96,6 +98,7 @@ def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_matc
         row.save(update_fields=[*plain, *(["options"] if options else []), "next_refresh_at", "updated_at"])
         if "access_tags" in changes:
             knowledge.changed(_ref(row))
+        _audit("source.changed", [row], fields=sorted(changes))
         if options:
             _run_again(row, open_run)
         return row
@@ -143,6 +146,7 @@ def delete_sources(*, workspace_id: UUID, chatbot_id: UUID, source_ids: Iterable
         if ids:
             _delete_rows(chatbot, ids)
             _announce_deleted(sources)
+            _audit("source.deleted", sources)
             knowledge.changed(chatbot)
             transaction.on_commit(partial(_remove_files, _files(sources)), robust=True)
             hint_after_commit(REFRESH_STATISTICS, str(workspace_id), str(chatbot_id))
@@ -154,6 +158,16 @@ def _delete_rows(chatbot: ChatbotRef, ids: Sequence[UUID]) -> None:
     placed = {row["chunk_id"] for row in sql("take_sources", parameters)}
     knowledge.forget_unplaced(chatbot, placed)
     sql("delete_sources", parameters)
+
+
+def _audit(action: str, sources: Sequence[TrainingSource], **details: Any) -> None:
+    if sources:
+        objects = [
+            (each.pk, {"chatbot": str(each.chatbot_id), "type": each.source_type, **details}) for each in sources
+        ]
+        audit.record_many(
+            audit.current(), action, workspace_id=sources[0].workspace_id, object_type="source", objects=objects
+        )
 
 
 def _announce_deleted(sources: Sequence[TrainingSource]) -> None:

@@ -6,7 +6,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from chatsphere.apps.users import audit
 from chatsphere.apps.users.credentials import authenticate
+from chatsphere.core.addresses import client_address
 from chatsphere.core.principal import Principal
 
 
@@ -19,6 +21,7 @@ class BearerAuthentication(BaseAuthentication):
             workspace=request.headers.get("X-Workspace") or None,
             visitor_token=request.headers.get("X-Visitor-Token"),
         )
+        audit.remember(principal, client_address(request))
         return None if principal is None else (principal, None)
 
     def authenticate_header(self, request: Request) -> str:

@@ -84,6 +84,7 @@ class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
 class AuditFilters(serializers.Serializer[Any]):
     action = serializers.CharField(max_length=60, required=False, help_text="Such as `api_key.created`.")
     actor_id = serializers.UUIDField(required=False)
+    object_type = serializers.CharField(max_length=40, required=False, help_text="Such as `source`.")
     object_id = serializers.CharField(max_length=64, required=False)
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from chatsphere.apps.users.models import AuditEvent, Membership
 
@@ -107,3 +107,57 @@ def test_usage_shows_every_quota_with_its_limit(alice: Any, bob: Any, charlie: A
     assert (rows["messages"]["reserved"], rows["messages"]["limit"]) == (3, 1000)
     assert (rows["chatbots"]["used"], rows["chatbots"]["limit"], rows["chatbots"]["period"]) == (2, 3, None)
     assert client_of(charlie).get(url).status_code == 404
+
+
+def test_the_trail_can_be_taken_away_as_one_table_and_that_is_written_too(alice: Any, client_of: Any) -> None:
+    client = client_of(alice)
+    client.post("/api/v1/api-keys/", {"name": "=cmd()", "scopes": ["chat"]})
+
+    answer = client.get(_url(alice), {"action": "api_key.created"}, HTTP_ACCEPT="text/csv")
+
+    lines = b"".join(answer.streaming_content).decode().splitlines()
+    assert (answer.status_code, len(lines)) == (200, 2)
+    assert lines[0].startswith('"id","occurred_at","action"')
+    assert '"api_key.created","person"' in lines[1]
+    assert AuditEvent.objects.filter(action="audit.exported", actor_id=alice.pk).count() == 1
+
+
+def test_editors_take_nothing_away(bob: Any, client_of: Any) -> None:
+    assert client_of(bob).get(_url(bob), HTTP_ACCEPT="text/csv").status_code == 403
+
+
+def test_what_an_operator_changes_is_written_down_without_values(alice: Any, client: Any) -> None:
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    client.force_login(alice)
+    path = f"/admin/users/plan/{alice.default_workspace.plan_id}/change/"
+
+    assert client.post(path, {"code": "free", "name": "Freebie", "is_default": "on"}).status_code == 302
+
+    line = AuditEvent.objects.get(action="operator.changed")
+    assert (line.actor_kind, line.actor_id, line.object_type, line.object_id) == ("operator", alice.pk, "plan", "free")
+    assert "Name" in line.details["fields"]
+    assert "Freebie" not in str(line.details)
+
+
+def test_only_what_the_retention_period_has_outlived_can_be_deleted(alice: Any) -> None:
+    workspace = alice.default_workspace
+    event = AuditEvent.objects.create(workspace_id=workspace.pk, action="x", actor_kind="system")
+    days_old = "UPDATE users_auditevent SET occurred_at = now() - interval '100 days'"
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE users_auditevent DISABLE TRIGGER users_auditevent_append_only")
+        cursor.execute(days_old)
+        cursor.execute("ALTER TABLE users_auditevent ENABLE TRIGGER users_auditevent_append_only")
+
+    def delete() -> bool:
+        try:
+            with transaction.atomic():
+                return bool(AuditEvent.objects.filter(pk=event.pk).delete()[0])
+        except DatabaseError:
+            return False
+
+    outcomes = []
+    for days in (None, 101, 1):  # 1 counts as ninety
+        type(workspace).objects.filter(pk=workspace.pk).update(keep_audit_days=days)
+        outcomes.append(delete())
+    assert outcomes == [False, False, True]

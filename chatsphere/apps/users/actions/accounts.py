@@ -111,7 +111,12 @@ def _checked(email: str, password: str) -> User | None:
 
 def change_profile(*, user_id: UUID, name: str) -> None:
     """Change what a person may change about themselves."""
-    User.objects.filter(pk=user_id).update(name=name)
+    with transaction.atomic():
+        User.objects.filter(pk=user_id).update(name=name)
+        workspace_id = User.objects.values_list("default_workspace_id", flat=True).get(pk=user_id)
+        audit.record(
+            audit.current(), "profile.changed", workspace_id=workspace_id, object_type="user", object_id=user_id
+        )
 
 
 def person_with(email: str) -> User | None:

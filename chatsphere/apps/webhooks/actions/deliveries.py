@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from chatsphere.apps.users import audit
 from chatsphere.apps.webhooks.catalogue import CATALOGUE
 from chatsphere.apps.webhooks.fan_out import queue
 from chatsphere.apps.webhooks.hints import hint
@@ -50,6 +51,7 @@ def redeliver(*, workspace_id: UUID, delivery_id: UUID) -> Delivery:
     if delivery.state in OPEN_STATES:
         raise Conflict(_("This delivery is on its way already."))
     found.update(**_queued_again())
+    _audit("webhook.redelivered", workspace_id, delivery.endpoint_id, delivery=str(delivery_id))
     hint()
     delivery.refresh_from_db()
     return delivery
@@ -70,8 +72,20 @@ def redeliver_since(*, workspace_id: UUID, endpoint_id: UUID, since: datetime, o
     ended = ended.exclude(state__in=[*OPEN_STATES, *([DurableState.SUCCEEDED] if only_failed else [])])
     again = ended.order_by("id")[:MOST_AT_ONCE].values("pk")
     queued: int = Delivery.objects.filter(pk__in=again).update(**_queued_again())
+    _audit("webhook.redelivered", workspace_id, endpoint_id, since=since.isoformat(), deliveries=made + queued)
     hint()
     return made + queued
+
+
+def _audit(action: str, workspace_id: UUID, endpoint_id: UUID, **details: object) -> None:
+    audit.record(
+        audit.current(),
+        action,
+        workspace_id=workspace_id,
+        object_type="webhook_endpoint",
+        object_id=endpoint_id,
+        details=details,
+    )
 
 
 def purge_old_events(*, now: datetime | None = None) -> int:
