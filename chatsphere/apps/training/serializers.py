@@ -12,6 +12,7 @@ from rest_framework import serializers
 from chatsphere.apps.training import site
 from chatsphere.apps.training.models import Document, Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
+from chatsphere.apps.training.quality import Duplicate, remarks
 from chatsphere.core.durable import DurableState
 from chatsphere.core.query import SparseFields
 from chatsphere.core.serializers import StrictSerializer
@@ -261,6 +262,15 @@ class DryRunAnswer(serializers.Serializer[Any]):
     )
 
 
+class DuplicateSerializer(serializers.Serializer[Any]):
+    """Another document that says nearly the same."""
+
+    document = serializers.UUIDField()
+    source = serializers.UUIDField()  # type: ignore[assignment]  # a field, taken off the class
+    title = serializers.CharField()
+    similarity = serializers.FloatField(help_text="The share of text in common; 1: the same text.")
+
+
 class DocumentSerializer(SparseFields):
     """A document of a source: one file or page."""
 
@@ -275,8 +285,22 @@ class DocumentSerializer(SparseFields):
     pages_count = serializers.SerializerMethodField()
     warnings = serializers.ListField(source="current_version.warnings", child=serializers.CharField(), default=list)
     report = serializers.DictField(source="current_version.report", default=dict, help_text="Ingest quality figures.")
+    duplicates = serializers.SerializerMethodField(help_text="Other documents of the chatbot that say nearly the same.")
+    remarks = serializers.SerializerMethodField(help_text="What is suspicious, as sentences; empty when all is well.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+    @extend_schema_field(DuplicateSerializer(many=True))
+    def get_duplicates(self, document: Document) -> Any:
+        return DuplicateSerializer(self._duplicates(document), many=True).data
+
+    def get_remarks(self, document: Document) -> list[str]:
+        version = document.current_version
+        return remarks(version.report, self._duplicates(document)) if version else []
+
+    def _duplicates(self, document: Document) -> list[Duplicate]:
+        duplicates: list[Duplicate] = self.context.get("duplicates", {}).get(document.pk, [])
+        return duplicates
 
     def get_pages_count(self, document: Document) -> int:
         return len(document.current_version.page_starts) if document.current_version else 0

@@ -18,6 +18,7 @@ from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import actions, dry_run, uploads
 from chatsphere.apps.training.actions import NewSource
 from chatsphere.apps.training.models import Document, Placement, Run, TrainingSource
+from chatsphere.apps.training.quality import duplicates_of
 from chatsphere.apps.training.queue import positions
 from chatsphere.apps.training.serializers import (
     BatchDeleteAnswer,
@@ -230,8 +231,9 @@ class SourceDocuments(GenericAPIView[Document]):
         """Newest first, without their texts."""
         source = _source(principal_of(request), source_id)
         documents = source.documents.select_related("current_version").defer("current_version__text")
-        page = self.paginate_queryset(documents)
-        return self.get_paginated_response(DocumentSerializer(page, many=True, context={"request": request}).data)
+        page = self.paginate_queryset(documents) or []
+        context = {"request": request, "duplicates": duplicates_of(page)}
+        return self.get_paginated_response(DocumentSerializer(page, many=True, context=context).data)
 
 
 class SourceChunks(GenericAPIView[Placement]):
@@ -304,7 +306,8 @@ class DocumentDetail(GenericAPIView[Document]):
         document = documents.filter(pk=document_id).first()
         if document is None:
             raise NotFound
-        return Response(DocumentDetailSerializer(document, context={"request": request}).data)
+        context = {"request": request, "duplicates": duplicates_of([document])}
+        return Response(DocumentDetailSerializer(document, context=context).data)
 
 
 def _chatbot(principal: Principal, chatbot_id: UUID) -> Chatbot:

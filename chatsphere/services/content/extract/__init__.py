@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from chatsphere.services.content.extract.archive import Archive, readable_members
+from chatsphere.services.content.extract.archive import Archive, Listing, list_members, readable_members
 from chatsphere.services.content.extract.detect import OLE, detect_media_type
 from chatsphere.services.content.extract.markdown import heading_title
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.language import detect_language
 from chatsphere.services.content.limits import DEFAULT_LIMITS, Limits
+from chatsphere.services.content.quality import quality_figures
 from chatsphere.services.errors import EmptyDocument, LimitExceeded, UnsupportedFormat
 from chatsphere.services.types import ExtractedDocument
 
@@ -114,7 +115,7 @@ def finish(document: ExtractedDocument) -> ExtractedDocument:
     """
     title = document.title or ("" if document.media_type == PDF else heading_title(document.text, document.blocks))
     language = document.language or detect_language(document.text)
-    return replace(document, title=title, language=language, report=_report(document, language))
+    return replace(document, title=title, language=language, report=quality_figures(document, language))
 
 
 def members(data: Path | bytes, *, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...]:
@@ -124,6 +125,12 @@ def members(data: Path | bytes, *, name: str, limits: Limits = DEFAULT_LIMITS) -
     """
     content = load(data, limits)
     return readable_members(content, limits) if detect_media_type(content, name=name) == ZIP else ()
+
+
+def listing(path: Path, *, name: str, limits: Limits = DEFAULT_LIMITS) -> Listing | None:
+    """The documents in a ZIP with what its directory tells of them; None for a file that is itself one document. Else as ``members``."""
+    content = load(path, limits)
+    return list_members(content, limits) if detect_media_type(content, name=name) == ZIP else None
 
 
 def load(data: Path | bytes, limits: Limits) -> bytes:
@@ -145,11 +152,3 @@ def charset_of(media_type: str | None) -> str:
     """The charset parameter of a Content-Type header, else ``""``."""
     _, _, parameters = (media_type or "").lower().partition("charset=")
     return parameters.split(";")[0].strip(" \"'")
-
-
-def _report(document: ExtractedDocument, language: str) -> dict[str, Any]:
-    pages = len(document.page_starts)
-    figures: dict[str, Any] = {"characters": len(document.text), "language": language, "pages": pages or None}
-    if pages:
-        figures["characters_per_page"] = round(len(document.text) / pages)
-    return {**figures, "undecodable_characters": document.text.count("\ufffd"), **document.report}

@@ -121,10 +121,19 @@ def read(source: Source) -> ExtractedDocument:
     builder.title = _title(tree)
     builder.language = _language(tree)
     if source.main_text_only:
+        visible = _visible_characters(tree)
         _add_main_text(tree, builder)
+        builder.note({"boilerplate_share": round(max(1 - builder.length / visible, 0.0), 3) if visible else 0.0})
     else:
         add_html(tree, builder)
     return builder.build(media_type=source.media_type)
+
+
+def _visible_characters(tree: Element) -> int:
+    texts = tree.xpath(
+        "//body//text()[not(ancestor::script or ancestor::style or ancestor::template or ancestor::noscript)]"
+    )
+    return sum(len(text.strip()) for text in texts)
 
 
 def parse_html(text: str) -> Element:

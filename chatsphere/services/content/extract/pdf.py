@@ -65,7 +65,7 @@ def read(source: Source) -> ExtractedDocument:
         builder = DocumentBuilder(source.limits)
         builder.title = _title(pdf)
         pages = [_read_page(pdf, index) for index in range(len(pdf))]
-        _remove_running_lines(pages)
+        builder.note({"boilerplate_share": _remove_running_lines(pages)})
         _Composer(builder, _styles(pages), _outline(pdf), _vocabulary(pages)).compose(pages)
         _report(builder, pages)
         return builder.build(media_type=source.media_type)
@@ -232,11 +232,12 @@ def _turned(
 # --- running headers and footers ---
 
 
-def _remove_running_lines(pages: Sequence[_Page]) -> None:
+def _remove_running_lines(pages: Sequence[_Page]) -> float:
     """Lines at a page's edge that come back, digits aside, on at least three pages and a fifth of them; and page numbers.
 
-    A page on which nothing else would be left keeps its lines: there they are the content.
+    A page on which nothing else would be left keeps its lines: there they are the content. Returns their share of the text.
     """
+    before = _characters(pages)
     edges = [_edge_rows(page) for page in pages]
     counts = Counter(key for rows in edges for key in {_running_key(row) for row in rows})
     needed = max(3, len(pages) // 5)
@@ -245,6 +246,11 @@ def _remove_running_lines(pages: Sequence[_Page]) -> None:
         kept = [[row for row in zone if id(row) not in doomed] for zone in page.rows_by_zone]
         if any(kept):
             page.rows_by_zone = [zone for zone in kept if zone]
+    return round(1 - _characters(pages) / before, 3) if before else 0.0
+
+
+def _characters(pages: Sequence[_Page]) -> int:
+    return sum(len(row.text) for page in pages for zone in page.rows_by_zone for row in zone)
 
 
 def _edge_rows(page: _Page) -> list[Row]:
