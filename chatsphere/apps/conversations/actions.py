@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from chatsphere.apps.conversations.handoff import hand_off as hand_off
+from chatsphere.apps.conversations.handoff import take_back as take_back
 from chatsphere.apps.conversations.models import Conversation, Feedback, Message
 from chatsphere.apps.users import audit
 from chatsphere.apps.webhooks.actions import announce

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from chatsphere.apps.conversations.answer import Draft
 from chatsphere.apps.conversations.prepared import PreparedTurn
+from chatsphere.apps.conversations.prices import cost_micros
 from chatsphere.apps.users import quota
 from chatsphere.apps.users.ledger import Kind, Usage, record_usage, record_usage_async
 from chatsphere.apps.users.quota import Metric, chat_amounts
 from chatsphere.core.async_database import AsyncRows
+from chatsphere.core.principal import Principal
 from chatsphere.services.ai.tokens import estimate_tokens
 
 PROMPT_TOKENS = 2_000  # what a prompt of 6 KB may count
@@ -84,3 +87,31 @@ def settle_abandoned(row: dict[str, Any]) -> None:
 def request_key(message_id: object) -> str:
     """Under which an answer is booked; a second booking finds it."""
     return f"chat:{message_id}"
+
+
+async def book_rehearsal(
+    connection: AsyncRows, *, key: str, principal: Principal, chatbot_id: UUID, draft: Draft, latency_ms: int
+) -> None:
+    """Settle what was reserved under ``key`` for an answer that is not kept, and book its line."""
+    total = draft.usage.prompt_tokens + draft.usage.completion_tokens
+    workspace_id = principal.workspace_id
+    await quota.settle_async(connection, workspace_id=workspace_id, request_key=key, actual={Metric.TOKENS: total})
+    cost, currency = cost_micros(draft.model, draft.usage)
+    usage = Usage(
+        workspace_id=workspace_id,
+        kind=Kind.CHAT,
+        request_key=key,
+        chatbot_id=chatbot_id,
+        api_key_id=principal.api_key_id,
+        user_id=principal.user_id,
+        channel="evaluation",
+        model=draft.model,
+        prompt_tokens=draft.usage.prompt_tokens,
+        completion_tokens=draft.usage.completion_tokens,
+        cost_micros=cost,
+        currency=currency,
+        latency_ms=latency_ms,
+        first_token_ms=draft.first_token_ms,
+        finish_reason=draft.finish_reason.value,
+    )
+    await record_usage_async(connection, usage)

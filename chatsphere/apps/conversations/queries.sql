@@ -181,3 +181,37 @@ ORDER BY c.id DESC LIMIT 1000;
 -- name: delete_conversation
 -- With its messages, citations, feedback and traces, which cascade in the database.
 DELETE FROM conversations_conversation WHERE id = %(id)s AND workspace_id = %(workspace_id)s;
+
+-- name: find_asked
+-- A question of a visitor, to ask it in other words.
+SELECT q.chatbot_id, q.conversation_id, k.channel, CASE WHEN v.is_verified THEN v.external_id END AS owner, q.parent_id AS follows
+FROM conversations_message q
+JOIN conversations_conversation k ON k.id = q.conversation_id
+LEFT JOIN conversations_visitor v ON v.id = k.visitor_id
+JOIN chatbots_chatbot b ON b.id = q.chatbot_id AND b.deleted_at IS NULL
+WHERE q.id = %(id)s AND q.workspace_id = %(workspace_id)s AND q.role = 'user';
+
+-- name: find_to_replay
+-- A question with what was said before it, the chatbot's configuration, and that of the wanted version.
+WITH RECURSIVE question AS (
+    SELECT q.id, q.parent_id, q.content, a.chatbot_id, a.conversation_id
+    FROM conversations_message a JOIN conversations_message q ON q.id = a.parent_id AND q.role = 'user'
+    WHERE a.id = %(id)s AND a.workspace_id = %(workspace_id)s AND a.role = 'assistant'
+), chain AS (
+    SELECT m.id, m.parent_id, m.role, m.state, m.content, 1 AS depth
+    FROM question JOIN conversations_message m ON m.id = question.parent_id
+    UNION ALL
+    SELECT m.id, m.parent_id, m.role, m.state, m.content, chain.depth + 1
+    FROM chain JOIN conversations_message m ON m.id = chain.parent_id
+    WHERE chain.depth < 50
+)
+SELECT question.chatbot_id, question.conversation_id, question.content AS text, k.channel,
+       CASE WHEN v.is_verified THEN v.external_id END AS owner, b.configuration, b.embedding_model,
+       (SELECT n.configuration FROM chatbots_chatbotversion n
+        WHERE n.workspace_id = %(workspace_id)s AND n.chatbot_id = b.id AND n.number = %(number)s::int) AS wanted,
+       (SELECT jsonb_agg(jsonb_build_array(role, left(content, 2000)) ORDER BY depth DESC) FROM chain
+        WHERE state <> 'pending' AND content <> '') AS history
+FROM question
+JOIN conversations_conversation k ON k.id = question.conversation_id
+LEFT JOIN conversations_visitor v ON v.id = k.visitor_id
+JOIN chatbots_chatbot b ON b.id = question.chatbot_id AND b.deleted_at IS NULL;

@@ -39,7 +39,7 @@ class Question:
     """A message to a chatbot, named by id or by slug.
 
     ``history`` is given by callers that keep the conversation themselves; None takes the stored one. ``repeats`` names the stored
-    question that is answered once more, as a new branch; ``follows`` the message before it.
+    question that is answered once more, as a new branch; ``edits`` one that is asked in other words; ``follows`` the message before it.
     """
 
     principal: Principal
@@ -54,6 +54,7 @@ class Question:
     overrides: Overrides = Overrides()
     repeats: UUID | None = None
     follows: UUID | None = None
+    edits: UUID | None = None
 
     @property
     def is_trusted(self) -> bool:

@@ -10,7 +10,10 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from chatsphere.apps.conversations.serializers import (
     AnswerSerializer,
     ChatSerializer,
+    EditSerializer,
     RegenerateSerializer,
+    ReplayedSerializer,
+    ReplaySerializer,
     SearchAnswerSerializer,
     SearchSerializer,
 )
@@ -32,13 +35,15 @@ _STREAM = OpenApiTypes.STR
 _TAGS = ["chat"]
 
 
+_UPSTREAM = OpenApiResponse(description="The model provider failed, is away (503) or did not answer in time (504).")
+
+
 def _answers(status: int = 200) -> dict[Any, Any]:
-    upstream = OpenApiResponse(description="The model provider failed, is away (503) or did not answer in time (504).")
     return {
         (status, "application/json"): AnswerSerializer,
         (status, "text/event-stream"): OpenApiResponse(_STREAM, description=EVENTS_DESCRIPTION),
-        502: upstream,
-        504: upstream,
+        502: _UPSTREAM,
+        504: _UPSTREAM,
     }
 
 
@@ -58,6 +63,24 @@ REGENERATE = extend_schema(
     tags=_TAGS,
     request=RegenerateSerializer,
     responses=_answers(),
+)
+EDIT = extend_schema(
+    operation_id="edit_message",
+    summary="Ask in other words",
+    description="Takes a visitor's message and asks it anew, edited. The first question and its answer stay: both are branches with the same "
+    "parent.",
+    tags=_TAGS,
+    request=EditSerializer,
+    responses=_answers(),
+)
+REPLAY = extend_schema(
+    operation_id="replay_message",
+    summary="Answer with other settings",
+    description="Answers the question of an answer once more, by the configuration as it stands, by a version, or with keys changed, and "
+    "shows both side by side. Nothing is stored; it counts as one message.",
+    tags=_TAGS,
+    request=ReplaySerializer,
+    responses={200: ReplayedSerializer, 502: _UPSTREAM, 504: _UPSTREAM},
 )
 EVENTS = extend_schema(
     operation_id="message_events",
@@ -90,7 +113,9 @@ MCP = extend_schema(
     " clients send. The tools are `search` (passages) and `ask` (an answer with citations).",
     tags=_TAGS,
     request=OpenApiTypes.OBJECT,
-    responses=OpenApiResponse(OpenApiTypes.OBJECT, description="A JSON-RPC answer; 202 without a body for a notification."),
+    responses=OpenApiResponse(
+        OpenApiTypes.OBJECT, description="A JSON-RPC answer; 202 without a body for a notification."
+    ),
 )
 SEARCH = extend_schema(
     operation_id="search",

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from chatsphere.apps.chatbots.configuration import ConfigurationSerializer
 from chatsphere.apps.conversations.models import Citation, Conversation, Feedback, Message
 from chatsphere.apps.conversations.question import LONGEST_ATTRIBUTES, MOST_ATTRIBUTES
 from chatsphere.core.serializers import StrictSerializer
@@ -48,6 +49,47 @@ class RegenerateSerializer(StrictSerializer):
     """How the question is to be answered once more."""
 
     stream = serializers.BooleanField(required=False, default=False)
+
+
+class EditSerializer(StrictSerializer):
+    """The question in other words."""
+
+    message = serializers.CharField(max_length=LONGEST_MESSAGE)
+    stream = serializers.BooleanField(required=False, default=False)
+
+
+class ReplaySerializer(StrictSerializer):
+    """With which settings the question is answered."""
+
+    version = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        help_text=_("A version's number; null: the configuration as it stands now."),
+    )
+    configuration = ConfigurationSerializer(
+        required=False, default=dict, help_text=_("Keys that are different this time.")
+    )
+
+
+class HandoffSerializer(StrictSerializer):
+    """Why a person is needed, and what it is about."""
+
+    reason = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
+    summary = serializers.CharField(
+        max_length=4_000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text=_("Empty: made of the visitor's last questions."),
+    )
+
+
+class AgentMessageSerializer(StrictSerializer):
+    """What a person writes."""
+
+    content = serializers.CharField(max_length=LONGEST_MESSAGE)
 
 
 class FiltersSerializer(StrictSerializer):
@@ -164,6 +206,28 @@ class AnswerSerializer(serializers.Serializer[Any]):
     message = AnswerMessageSerializer()
 
 
+class RehearsedSerializer(serializers.Serializer[Any]):
+    """An answer that is not kept."""
+
+    content = serializers.CharField()
+    citations = CitationSerializer(many=True)
+    grounded = serializers.BooleanField(allow_null=True)
+    ungrounded = serializers.ListField(child=serializers.CharField())
+    finish_reason = serializers.CharField()
+    model = serializers.CharField()
+    version = serializers.IntegerField(allow_null=True)
+    usage = UsageSerializer()
+    latency_ms = serializers.IntegerField()
+    trace = serializers.JSONField()
+
+
+class ReplayedSerializer(serializers.Serializer[Any]):
+    """An answer beside the one that other settings give."""
+
+    original = AnswerSerializer()
+    replay = RehearsedSerializer()
+
+
 class ConversationFilters(StrictSerializer):
     """Narrows a list of conversations."""
 
@@ -203,6 +267,9 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
             "visitor",
             "channel",
             "state",
+            "handoff_reason",
+            "handoff_summary",
+            "handed_off_at",
             "title",
             "messages_count",
             "created_at",
@@ -273,10 +340,14 @@ class TraceSerializer(serializers.Serializer[Any]):
     question = serializers.CharField()
     model = serializers.CharField()
     version = serializers.IntegerField(allow_null=True)
+    usage = UsageSerializer()
     search_text = serializers.CharField(
         help_text=_("What was searched for: the question, or a follow-up made searchable.")
     )
     candidates = serializers.ListField(child=serializers.JSONField(), help_text=_("All hits with every score."))
     decision = serializers.JSONField(help_text=_("Whether the question could be answered, and why."))
     prompt = serializers.JSONField(help_text=_("What the model was given."))
+    guardrails = serializers.JSONField(
+        help_text=_("What was blocked, redacted, withheld or removed from the answer; empty: nothing.")
+    )
     timings = serializers.JSONField(help_text=_("Milliseconds."))

@@ -138,7 +138,7 @@ def _say_by_policy(heard: str, voice: Voice, manner: Manner, language: str) -> N
 async def _listen(model: ChatModel, prompt: ChatPrompt, ear: _Ear) -> ChatDone:
     length, parts = 0, []
     async for event in model.stream(prompt):
-        voice.draft.model = event.engine or voice.draft.model  # which of a chain it is
+        ear.voice.draft.model = event.engine or ear.voice.draft.model  # which of a chain it is
         if isinstance(event, ChatDone):
             return event
         length += len(event.text)

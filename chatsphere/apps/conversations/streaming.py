@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +15,14 @@ from django.http.response import HttpResponseBase
 
 from chatsphere.apps.chatbots.configuration import read_configuration
 from chatsphere.apps.conversations import schemas
+from chatsphere.apps.conversations.access import visible_tags
 from chatsphere.apps.conversations.answer import answer_object, search_result
 from chatsphere.apps.conversations.door import door
 from chatsphere.apps.conversations.followers import follower, past_log
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.question import Question, VisitorClaim
 from chatsphere.apps.conversations.retrieval import Lookup, search
-from chatsphere.apps.conversations.runs import Run, keeper
+from chatsphere.apps.conversations.runs import Run, keeper, rights_of
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
@@ -39,6 +41,7 @@ from chatsphere.services.types import SearchFilters
 CANCEL_WAIT_SECONDS = 3.0
 CANCEL_POLL_SECONDS = 0.1
 CHECK_SECONDS = 4.0  # after which a stream looks at its credential again
+MOST_RIGHTS = 10_000
 
 
 @door("POST", scope="chat", schema=schemas.CHAT, rate="ask")
@@ -57,7 +60,7 @@ async def chat(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> 
         origin=request.headers.get("Origin"),
     )
     run = keeper().start(await prepare_turn(question))
-    return await _answer(run, is_streamed=body["stream"])
+    return await answer_run(run, is_streamed=body["stream"])
 
 
 @door("POST", scope="chat", schema=schemas.REGENERATE, rate="ask")
@@ -77,7 +80,7 @@ async def regenerate(request: HttpRequest, principal: Principal, message_id: UUI
         follows=row["follows"],
     )
     run = keeper().start(await prepare_turn(question))
-    return await _answer(run, is_streamed=body["stream"])
+    return await answer_run(run, is_streamed=body["stream"])
 
 
 @door("GET", scope="chat", schema=schemas.EVENTS)
@@ -155,20 +158,34 @@ async def admit_visitor(request: HttpRequest, principal: Principal, visitor: Vis
 # --- answering -----------------------------------------------------------------------------------------------------
 
 
-async def _answer(run: Run, *, is_streamed: bool) -> HttpResponseBase:
+async def answer_run(run: Run, *, is_streamed: bool) -> HttpResponseBase:
+    """The answer in the making, streamed or whole."""
     return _stream(run.log, 0, run.turn.question.principal) if is_streamed else json_response(await run.finished())
 
 
 def guarded_stream(frames: AsyncGenerator[bytes, None], principal: Principal) -> EventStreamResponse:
     """A stream that ends when its reader's session or key has ended or the workspace is suspended. A database that is away ends none."""
+    return EventStreamResponse(while_allowed(frames, partial(_is_allowed, principal), seconds=CHECK_SECONDS))
 
-    async def is_allowed() -> bool:
-        try:
-            return await is_still_good(principal)
-        except DATABASE_AWAY:
-            return True
 
-    return EventStreamResponse(while_allowed(frames, is_allowed, seconds=CHECK_SECONDS))
+_rights: dict[object, tuple[float, bool]] = {}  # when last looked at, and what was found
+
+
+async def _is_allowed(principal: Principal) -> bool:
+    """One look serves all streams of a key or person for a moment: a thousand readers of one key ask once, not a thousand times."""
+    now, whose = time.monotonic(), rights_of(principal)
+    looked_at, is_good = _rights.get(whose, (-CHECK_SECONDS, True))
+    if now - looked_at < CHECK_SECONDS / 4:
+        return is_good
+    if len(_rights) >= MOST_RIGHTS:
+        _rights.clear()
+    _rights[whose] = (now, True)  # those who come while we ask pass by
+    try:
+        is_good = await is_still_good(principal)
+    except DATABASE_AWAY:
+        is_good = True
+    _rights[whose] = (now, is_good)
+    return is_good
 
 
 def _stream(log: EventLog, after: int, principal: Principal) -> HttpResponseBase:
@@ -234,6 +251,9 @@ async def _cancel_elsewhere(message_id: UUID, principal: Principal) -> None:
 
 def _filters(given: dict[str, Any] | None, principal: Principal) -> SearchFilters:
     filters = SearchFilters(**{name: frozenset(values) for name, values in (given or {}).items()})
-    if principal.kind is PrincipalKind.PUBLISHABLE_KEY or principal.visitor is not None:
-        return replace(filters, access_tags=frozenset())  # a page cannot vouch for what its visitor may see
-    return filters
+    visible = visible_tags(principal)
+    if visible is None:
+        return filters
+    # A page cannot vouch for what its visitor may see: it may ask for less than the signed tags, never for more.
+    asked = visible if filters.access_tags is None else filters.access_tags & visible
+    return replace(filters, access_tags=asked)

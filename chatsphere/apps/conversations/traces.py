@@ -15,6 +15,7 @@ from chatsphere.services.ai.prompts import build_messages
 from chatsphere.services.types import ChatPrompt, SearchHit, Turn
 
 GONE = "(this passage was deleted)"
+GUARDRAILS = ("blocked_topic", "redacted", "withheld", "links_removed")
 NONCE = "…"  # the word around the sources was random and is not kept
 
 
@@ -45,6 +46,14 @@ def shown_trace(message: Message) -> dict[str, Any] | None:
         "candidates": trace.data.get("candidates", []),
         "decision": trace.data.get("decision"),
         "prompt": _prompt(message, question, trace.data),
+        "usage": {
+            "prompt_tokens": message.prompt_tokens,
+            "completion_tokens": message.completion_tokens,
+            "total_tokens": message.prompt_tokens + message.completion_tokens,
+            "cost": message.cost_micros,
+            "currency": message.currency,
+        },
+        "guardrails": {name: trace.data[name] for name in GUARDRAILS if name in trace.data},
         "timings": trace.data.get("timings", {}),
     }
 

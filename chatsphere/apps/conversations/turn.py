@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 
 from chatsphere.apps.chatbots.configuration import Configuration, read_configuration
 from chatsphere.apps.conversations import metering
+from chatsphere.apps.conversations.access import visible_tags
 from chatsphere.apps.conversations.answer import Draft, answer_object, error_object, search_result
 from chatsphere.apps.conversations.guardrails import blocked_topic, for_embedding, hides_from_model, redacted
 from chatsphere.apps.conversations.origins import check_origin
@@ -109,7 +110,8 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
     configuration = read_configuration(row["configuration"])
     check_origin(question, configuration)
     check_visitor(question.principal, configuration)
-    stored = question.repeats is None or question.follows is not None
+    is_branch = question.repeats is not None or question.edits is not None
+    stored = question.follows is not None or not is_branch  # a branch from the very beginning has nothing before it
     return PreparedTurn(
         question=question,
         chatbot_id=row["chatbot_id"],
@@ -119,7 +121,7 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
         conversation_id=row["conversation_id"] or new_id(),
         question_id=question.repeats or new_id(),
         answer_id=new_id(),
-        parent_id=row["last_message_id"],
+        parent_id=row["last_message_id"] if stored else None,
         visitor_id=None,
         history=_history(question, configuration, (row["history"] or []) if stored else []),
         is_new=row["conversation_id"] is None,
@@ -192,6 +194,7 @@ async def stream_turn(turn: PreparedTurn, log: EventLog, draft: Draft) -> None:
 
 
 def _lookup(turn: PreparedTurn) -> Lookup:
+    tags = visible_tags(turn.question.principal)
     return Lookup(
         workspace_id=turn.workspace_id,
         chatbot_id=turn.chatbot_id,
@@ -199,7 +202,7 @@ def _lookup(turn: PreparedTurn) -> Lookup:
         configuration=turn.configuration,
         embedding_model=turn.embedding_model,
         history=turn.history,
-        access_tags=frozenset() if turn.is_public else None,
+        access_tags=frozenset() if tags is None and turn.is_public else tags,
     )
 
 

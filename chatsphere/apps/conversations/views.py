@@ -11,14 +11,16 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chatsphere.apps.conversations import actions
+from chatsphere.apps.conversations import actions, handoff
 from chatsphere.apps.conversations.models import Citation, Conversation, Message
 from chatsphere.apps.conversations.selectors import conversations_for, filter_conversations, messages_for
 from chatsphere.apps.conversations.serializers import (
+    AgentMessageSerializer,
     ConversationFilters,
     ConversationSerializer,
     FeedbackRequestSerializer,
     FeedbackSerializer,
+    HandoffSerializer,
     MessageSerializer,
     TraceSerializer,
 )
@@ -87,6 +89,25 @@ class ConversationMessages(GenericAPIView[Message]):
         page = self.paginate_queryset(rows.select_related("feedback").prefetch_related(in_order))
         return self.get_paginated_response(MessageSerializer(page, many=True).data)
 
+    @extend_schema(
+        operation_id="conversations_write_as_person",
+        request=AgentMessageSerializer,
+        responses={201: MessageSerializer},
+        tags=TAGS,
+    )
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        """What a person writes in a conversation that was handed over to them; its role is `agent`."""
+        conversation = _conversation(request, conversation_id)
+        body = AgentMessageSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        message = handoff.write_as_person(
+            workspace_id=conversation.workspace_id,
+            conversation_id=conversation.pk,
+            author_id=principal_of(request).user_id,
+            content=body.validated_data["content"],
+        )
+        return Response(MessageSerializer(message).data, status=201)
+
 
 class ConversationHandoff(GenericAPIView[Conversation]):
     """Over to a person."""
@@ -95,12 +116,17 @@ class ConversationHandoff(GenericAPIView[Conversation]):
     serializer_class = ConversationSerializer
 
     @extend_schema(
-        operation_id="conversations_handoff", request=None, responses={200: ConversationSerializer}, tags=TAGS
+        operation_id="conversations_handoff",
+        request=HandoffSerializer,
+        responses={200: ConversationSerializer},
+        tags=TAGS,
     )
     def post(self, request: Request, conversation_id: UUID) -> Response:
-        """The chatbot answers no more until the conversation is given back."""
+        """The chatbot answers no more until the conversation is given back. `conversation.handoff` tells reason, summary and transcript."""
         conversation = _conversation(request, conversation_id)
-        actions.hand_off(workspace_id=conversation.workspace_id, conversation_id=conversation.pk)
+        body = HandoffSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        handoff.hand_off(workspace_id=conversation.workspace_id, conversation_id=conversation.pk, **body.validated_data)
         return Response(ConversationSerializer(_conversation(request, conversation_id)).data)
 
 
@@ -116,7 +142,7 @@ class ConversationReturn(GenericAPIView[Conversation]):
     def post(self, request: Request, conversation_id: UUID) -> Response:
         """The chatbot answers again."""
         conversation = _conversation(request, conversation_id)
-        actions.take_back(workspace_id=conversation.workspace_id, conversation_id=conversation.pk)
+        handoff.take_back(workspace_id=conversation.workspace_id, conversation_id=conversation.pk)
         return Response(ConversationSerializer(_conversation(request, conversation_id)).data)
 
 

@@ -69,6 +69,11 @@ _SOURCE_EXAMPLE = {"id": f"{_ID}2", "chatbot": f"{_ID}1", "name": "Handbook.pdf"
 _RUN = {"status": _TEXT, "run": _UUID}
 _TURN = {"conversation_id": _UUID, "chatbot_id": _UUID}
 _TURN_EXAMPLE = {"conversation_id": f"{_ID}4", "chatbot_id": f"{_ID}1"}
+_TRANSCRIPT = {
+    "type": "array",
+    "description": "The latest messages, oldest first.",
+    "items": {"type": "object", "properties": {"role": _TEXT, "content": _TEXT, "at": _TEXT}},
+}
 _ANSWER = {**_TURN, "message_id": _UUID, "finish_reason": _TEXT}
 _ANSWER_EXAMPLE = {**_TURN_EXAMPLE, "message_id": f"{_ID}5"}
 _EVALUATION = {
@@ -129,8 +134,20 @@ CATALOGUE: dict[str, EventType] = {
         EventType(
             "conversation.handoff",
             "A conversation waits for a person.",
-            {**_TURN, "at": {"type": "string", "format": "date-time"}},
-            {**_TURN_EXAMPLE, "at": "2026-11-22T12:00:00+00:00"},
+            {
+                **_TURN,
+                "at": {"type": "string", "format": "date-time"},
+                "reason": _TEXT,
+                "summary": _TEXT,
+                "transcript": _TRANSCRIPT,
+            },
+            {
+                **_TURN_EXAMPLE,
+                "at": "2026-11-22T12:00:00+00:00",
+                "reason": "asked for a person",
+                "summary": "Where is my parcel?",
+                "transcript": [{"role": "user", "content": "Where is my parcel?", "at": "2026-11-22T11:59:00+00:00"}],
+            },
         ),
         EventType(
             "message.completed", "A question was answered.", _ANSWER, {**_ANSWER_EXAMPLE, "finish_reason": "stop"}

@@ -1,0 +1,118 @@
+"""Over to a person and back: why, what it is about, what was said so far, and what the person writes."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from chatsphere.apps.conversations.models import Conversation, Message
+from chatsphere.apps.users import audit
+from chatsphere.apps.webhooks.actions import announce
+from chatsphere.core.exceptions import Conflict, NotFound
+
+TRANSCRIPT_MESSAGES = 20  # the latest
+TRANSCRIPT_CHARACTERS = 1_000  # of each
+SUMMARY_QUESTIONS = 3
+
+
+@transaction.atomic
+def hand_off(*, workspace_id: UUID, conversation_id: UUID, reason: str = "", summary: str = "") -> Conversation:
+    """Give a conversation to a person: the chatbot answers no more until ``take_back``. Announces ``conversation.handoff`` with reason,
+    summary and transcript. Without a summary one is made of the visitor's last questions. Repeating it changes nothing. Raises NotFound."""
+    conversation = _locked(workspace_id, conversation_id)
+    if conversation.state == Conversation.State.HANDOFF:
+        return conversation
+    transcript = transcript_of(conversation)
+    conversation.state = Conversation.State.HANDOFF
+    conversation.handoff_reason = reason
+    conversation.handoff_summary = summary or _summary(transcript)
+    conversation.handed_off_at = timezone.now()
+    conversation.save(update_fields=["state", "handoff_reason", "handoff_summary", "handed_off_at"])
+    announce(
+        workspace_id=workspace_id,
+        type="conversation.handoff",
+        chatbot_id=conversation.chatbot_id,
+        object_id=conversation.pk,
+        payload={
+            "conversation_id": str(conversation.pk),
+            "chatbot_id": str(conversation.chatbot_id),
+            "at": conversation.handed_off_at.isoformat(),
+            "reason": conversation.handoff_reason,
+            "summary": conversation.handoff_summary,
+            "transcript": transcript,
+        },
+    )
+    _audit("conversation.handed_off", conversation)
+    return conversation
+
+
+@transaction.atomic
+def take_back(*, workspace_id: UUID, conversation_id: UUID) -> Conversation:
+    """Let the chatbot answer again; why and when it was handed over stays to be read. Raises NotFound."""
+    conversation = _locked(workspace_id, conversation_id)
+    if conversation.state == Conversation.State.HANDOFF:
+        _audit("conversation.taken_back", conversation)
+    conversation.state = Conversation.State.BOT
+    conversation.save(update_fields=["state"])
+    return conversation
+
+
+@transaction.atomic
+def write_as_person(*, workspace_id: UUID, conversation_id: UUID, author_id: UUID | None, content: str) -> Message:
+    """A person's message in a conversation that was handed over. Raises NotFound, Conflict while the chatbot answers."""
+    conversation = _locked(workspace_id, conversation_id)
+    if conversation.state != Conversation.State.HANDOFF:
+        raise Conflict(_("Hand this conversation over before a person writes in it."), type="not_handed_off")
+    last = Message.objects.in_workspace(workspace_id).filter(conversation_id=conversation_id).order_by("-id").first()
+    message: Message = Message.objects.create(
+        workspace_id=workspace_id,
+        chatbot_id=conversation.chatbot_id,
+        conversation_id=conversation_id,
+        parent_id=last.pk if last else None,
+        role=Message.Role.AGENT,
+        content=content,
+        author_id=author_id,
+    )
+    Conversation.objects.filter(pk=conversation_id).update(
+        messages_count=F("messages_count") + 1, last_message_at=timezone.now()
+    )
+    return message
+
+
+def transcript_of(conversation: Conversation) -> list[dict[str, Any]]:
+    """The latest messages, oldest first, each cut to 1,000 characters. One query."""
+    rows = Message.objects.in_workspace(conversation.workspace_id).filter(conversation_id=conversation.pk)
+    found = rows.exclude(content="").order_by("-id").values("role", "content", "created_at")[:TRANSCRIPT_MESSAGES]
+    return [
+        {"role": row["role"], "content": row["content"][:TRANSCRIPT_CHARACTERS], "at": row["created_at"].isoformat()}
+        for row in reversed(found)
+    ]
+
+
+def _summary(transcript: list[dict[str, Any]]) -> str:
+    asked = [each["content"] for each in transcript if each["role"] == Message.Role.USER]
+    return " / ".join(" ".join(text.split())[:200] for text in asked[-SUMMARY_QUESTIONS:])
+
+
+def _locked(workspace_id: UUID, conversation_id: UUID) -> Conversation:
+    rows = Conversation.objects.in_workspace(workspace_id).select_for_update()
+    found: Conversation | None = rows.filter(pk=conversation_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _audit(action: str, conversation: Conversation) -> None:
+    audit.record(
+        audit.current(),
+        action,
+        workspace_id=conversation.workspace_id,
+        object_type="conversation",
+        object_id=conversation.pk,
+        details={"chatbot": str(conversation.chatbot_id)},
+    )

