@@ -33,11 +33,12 @@ class Material:
     digest: bytes
     size: int
     content: bytes | Path | Mapping[str, Any]  # text, a file, or pairs of questions and answers
+    member: str = ""  # the file to read in an archive
 
     def read(self) -> ExtractedDocument:
         """The structured text. Files are read in a limited child process. Raises a ContentError with a sentence for the owner."""
         if isinstance(self.content, Path):
-            return extract_in_child(self.content, name=self.name)
+            return extract_in_child(self.content, name=self.name, member=self.member)
         if isinstance(self.content, bytes):
             return extract(self.content, name=self.name, media_type_hint="text/markdown")
         return question_document(self.content["pairs"])

@@ -29,6 +29,10 @@ class Steps:
         for key, value in figures.items():
             step[key] = step.get(key, 0) + value
 
+    def note(self, name: str, message: str) -> None:
+        """Adds a sentence to a step."""
+        self._steps.setdefault(name, {}).setdefault("messages", []).append(message)
+
     def as_json(self) -> dict[str, dict[str, Any]]:
         """Seconds to the millisecond."""
         return {

@@ -15,13 +15,14 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.models import Chatbot
-from chatsphere.apps.training import outcomes, pipeline, together, web
+from chatsphere.apps.training import archives, outcomes, pipeline, together, web
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.core import durable, engines
 from chatsphere.core.durable import DurableState
+from chatsphere.services.content.extract import ZIP
 from chatsphere.services.errors import PermanentError, RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef
 
@@ -104,7 +105,18 @@ def _run_of(run_id: UUID, row: dict[str, Any]) -> Run:
 
 
 _OF_CHATBOT = ("embedding_model", "configuration", "deleted_at")
-_OF_SOURCE = ("source_type", "name", "uri", "options", "file", "refresh", "searchable", "status", "last_synced_at")
+_OF_SOURCE = (
+    "source_type",
+    "name",
+    "uri",
+    "options",
+    "file",
+    "media_type",
+    "refresh",
+    "searchable",
+    "status",
+    "last_synced_at",
+)
 _OF_RUN = (
     *("kind", "is_forced", "created_at", "attempt", "errors", "crashes", "fence", "state", "priority"),
     *("progress_done", "progress_total", "chunks_embedded", "chunks_reused", "tokens", "steps"),
@@ -136,6 +148,8 @@ def _attempt(run: Run, lost: Event) -> None:
 def _train(run: Run, lost: Event) -> None:
     if run.source.source_type in WEB_TYPES:
         web.train(run, lost)
+    elif run.source.media_type == ZIP:
+        archives.train(run, lost)
     else:
         pipeline.train(run, lost)
 

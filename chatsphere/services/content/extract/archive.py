@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from chatsphere.services.content.limits import MEGABYTE, Limits
 from chatsphere.services.errors import BrokenDocument, EncryptedDocument, LimitExceeded
@@ -51,7 +52,7 @@ class Archive:
         if info is None:
             raise BrokenDocument(f"This file is damaged: its part {name!r} is missing.")
         if info.flag_bits & 0x1:
-            raise EncryptedDocument("This archive is protected by a password. Upload it without one.")
+            raise EncryptedDocument("This file is protected by a password. Upload it without one.")
         size = 0
         try:
             with self._zip.open(info) as stream:
@@ -76,18 +77,39 @@ def readable_members(data: bytes, limits: Limits) -> tuple[str, ...]:
     Folders, hidden files, what packers leave behind, and archives within the archive are left out. Raises EncryptedDocument
     when a file is under a password, LimitExceeded when the files together claim to be larger than is allowed.
     """
-    archive = Archive(data, limits)
-    members = []
-    for info in archive.entries():
-        parts = info.filename.replace("\\", "/").split("/")
-        is_document = not info.is_dir() and not any(part.startswith((".", "__MACOSX")) for part in parts)
-        if is_document and not parts[-1].lower().endswith(_ARCHIVES):
-            members.append(info.filename)
-        if info.flag_bits & 0x1:
-            raise EncryptedDocument("This archive is protected by a password. Upload it without one.")
-    if sum(info.file_size for info in archive.entries()) > limits.max_expanded_bytes:
+    return tuple(member.name for member in list_members(data, limits).members)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive, as the directory tells of it; ``checksum`` is CRC-32 of what is in it."""
+
+    name: str
+    size: int
+    checksum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    members: tuple[Member, ...]
+    archives: tuple[str, ...]  # names of archives within the archive, which are not opened
+
+
+def list_members(data: bytes, limits: Limits) -> Listing:
+    """``readable_members`` with what the directory tells of each, and the archives that were left out."""
+    entries = [info for info in Archive(data, limits).entries() if _is_visible(info)]
+    documents = [info for info in entries if not info.filename.lower().endswith(_ARCHIVES)]
+    if any(info.flag_bits & 0x1 for info in entries):
+        raise EncryptedDocument("This archive is protected by a password. Upload it without one.")
+    if sum(info.file_size for info in entries) > limits.max_expanded_bytes:
         raise LimitExceeded(_BOMB)
-    return tuple(members)
+    archives = tuple(info.filename for info in entries if info.filename.lower().endswith(_ARCHIVES))
+    return Listing(tuple(Member(info.filename, info.file_size, info.CRC) for info in documents), archives)
+
+
+def _is_visible(info: zipfile.ZipInfo) -> bool:
+    parts = info.filename.replace("\\", "/").split("/")
+    return not info.is_dir() and not any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
 _ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".jar")

@@ -1,0 +1,116 @@
+"""The run of an archive: each file in it is a document of its own, and one that cannot be read leaves the others alone."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from threading import Event
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+
+from chatsphere.apps.training import knowledge, outcomes
+from chatsphere.apps.training.material import Material, open_material
+from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
+from chatsphere.apps.training.pipeline import MakeRoom, Target, Training
+from chatsphere.core import durable
+from chatsphere.services.content.extract import ZIP, listing
+from chatsphere.services.content.extract.archive import Listing, Member
+from chatsphere.services.errors import ContentError, EmptyDocument
+from chatsphere.services.types import Vector
+
+MOST_WARNINGS: Final = 20
+_STEP: Final = "archive"  # its ``items`` are the files that are done: a killed worker's successor goes on behind them
+
+
+def train(run: Run, lost: Event) -> None:
+    """Do the claimed run of a file that came as a ZIP, which office formats are, too. Raises as ``pipeline.train``."""
+    ArchiveTraining(run, lost).work()
+
+
+class ArchiveTraining(Training):
+    def work(self) -> None:
+        self.prepare()
+        with open_material(self.source) as material:
+            assert isinstance(material.content, Path)  # noqa: S101 - a ZIP comes as a file
+            files = listing(material.content, name=material.name)
+            if files is None:
+                return super().work()
+            self._work(material, files)
+        return None
+
+    def _work(self, archive: Material, files: Listing) -> None:
+        if not files.members:
+            raise EmptyDocument("This archive holds no documents. Archives within archives are not opened.")
+        for member in files.members[self._figures().get("items", 0) :]:
+            self._take(archive, member)
+            if self.lost.is_set():
+                raise durable.LostLease
+            if time.monotonic() > self.ends_at:
+                raise MakeRoom(patience=1)
+        self._end(archive, files)
+
+    def _take(self, archive: Material, member: Member) -> None:
+        try:
+            target = self._target(_document_in(archive, member))
+        except ContentError as error:
+            self._leave_out(member, error.message)
+        else:
+            self._finish_member(target, self._embed(target))
+
+    def _finish_member(self, target: Target, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+        with self.steps.timed("store"), transaction.atomic():
+            knowledge.hold(self.run, alone=target.is_switch)
+            knowledge.add_vectors(chatbot=self.chatbot, model=self.embedder.model, vectors=vectors)
+            if target.is_switch:
+                self._switch(target)
+            self.run.progress_done = self.run.progress_total
+            self.steps.add(_STEP, items=1)
+            self._tell(TrainingSource.Status.CHUNKING)
+            knowledge.changed(self.chatbot)
+
+    def _leave_out(self, member: Member, message: str) -> None:
+        with transaction.atomic():
+            knowledge.hold(self.run, alone=False)
+            if self._figures().get("left_out", 0) < MOST_WARNINGS:
+                self.steps.note(_STEP, f"{member.name}: {message}")
+            self.steps.add(_STEP, items=1, left_out=1)
+            self._tell(TrainingSource.Status.CHUNKING)
+
+    def _end(self, archive: Material, files: Listing) -> None:
+        current = DocumentVersion.objects.filter(pk__in=self.source.documents.values("current_version"))
+        if not current.exists():
+            messages = self._figures().get("messages", [])
+            raise EmptyDocument(" ".join(["No file in this archive could be read.", *messages[:1]]))
+        warnings = self._warnings(files, list(current.filter(is_partial=True).values_list("document__key", "warnings")))
+        result = outcomes.Result(bool(warnings), warnings, ZIP, archive.size, archive.digest)
+        with transaction.atomic():
+            knowledge.hold(self.run, alone=False)
+            self.run.progress_done = self.run.progress_total
+            outcomes.ended_well(self.run, self.source, result, self.report())
+            knowledge.changed(self.chatbot)
+
+    def _warnings(self, files: Listing, partial: Sequence[tuple[str, list[str]]]) -> list[str]:
+        figures = self._figures()
+        warnings = [*figures.get("messages", [])]
+        if figures.get("left_out", 0) > MOST_WARNINGS:
+            warnings.append(f"{figures['left_out'] - MOST_WARNINGS} more files could not be read.")
+        warnings += [f"{key}: {' '.join(said)}" for key, said in partial[:MOST_WARNINGS]]
+        warnings += [f"{name}: Archives within archives are not opened." for name in files.archives[:MOST_WARNINGS]]
+        return warnings
+
+    def _figures(self) -> dict[str, Any]:
+        return self.steps.as_json().get(_STEP, {})
+
+
+def _document_in(archive: Material, member: Member) -> Material:
+    """The directory's checksum tells whether the file has changed: nothing is unpacked to find out."""
+    digest = hashlib.sha256(repr((member.name, member.size, member.checksum)).encode()).digest()
+    name = PurePosixPath(member.name.replace("\\", "/")).name
+    return replace(
+        archive, key=member.name, name=name, uri=member.name, digest=digest, size=member.size, member=member.name
+    )
