@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, before Django reads its settings; parallel workers inherit them."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsphere.config.settings.test")
     os.environ.setdefault("EMBEDDING_MODEL", "hashing:256")
+    os.environ.setdefault("OCR_LANGUAGES", "")  # an engine on this machine must not decide what tests see
     if hasattr(config, "workerinput"):
         number = int(config.workerinput["workerid"].removeprefix("gw")) + 1
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].split("?")[0] + f"?db={number}"

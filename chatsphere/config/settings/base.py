@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from celery.schedules import crontab
+
 from chatsphere.config.env import Environment
 from chatsphere.core import addresses, connections, origins, providers, rates
 
@@ -143,6 +145,11 @@ OPENAI_BASE_URL = env.url(
     "https://api.openai.com/v1",
     ("http", "https"),
     help="Base URL of any OpenAI-compatible provider or local server.",
+)
+OCR_LANGUAGES = env.text(
+    "OCR_LANGUAGES",
+    "eng",
+    help="Languages of pictures and scanned pages by Tesseract's names, as in `eng+deu`; read where Tesseract is installed. Empty: off.",
 )
 MODEL_CONNECT_TIMEOUT = env.number("MODEL_CONNECT_TIMEOUT", 5.0, low=0.1, help="Seconds to reach the model provider.")
 MODEL_FIRST_TOKEN_TIMEOUT = env.number(
@@ -376,6 +383,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "purge-deleted-workspaces": {
+        "task": "chatsphere.apps.users.tasks.purge_deleted_workspaces",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+    "sweep-privacy": {
+        "task": "chatsphere.apps.conversations.tasks.sweep_privacy",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "apply-retention": {
+        "task": "chatsphere.apps.conversations.tasks.apply_retention",
+        "schedule": crontab(hour="3", minute="20"),
+        "options": {"expires": 7200},
+    },
     "sweep-answers": {
         "task": "chatsphere.apps.conversations.tasks.sweep_answers",
         "schedule": 10.0,
@@ -406,6 +428,26 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "sweep-answering": {
+        "task": "chatsphere.apps.analytics.tasks.sweep_answering",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "tidy-inbox": {
+        "task": "chatsphere.apps.analytics.tasks.tidy_inbox",
+        "schedule": 21_600.0,
+        "options": {"expires": 3600},
+    },
+    "look-at-content": {
+        "task": "chatsphere.apps.analytics.tasks.look_at_content",
+        "schedule": 21_600.0,
+        "options": {"expires": 3600},
+    },
+    "send-digests": {
+        "task": "chatsphere.apps.analytics.tasks.send_digests",
+        "schedule": 1800.0,
+        "options": {"expires": 1800},
+    },
     "sweep-mail": {
         "task": "chatsphere.apps.users.tasks.sweep_mail",
         "schedule": 60.0,
@@ -422,6 +464,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 21_600},
     },
 }
+CELERY_DB_REUSE_MAX = 1_000_000  # tasks until Celery closes the connection pool; it gives up idle connections by itself
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
@@ -440,4 +483,3 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W001",  # core.middleware.inline.SecurityMiddleware is Django's, without a thread hop
     "security.W003",  # the admin guards its forms itself; the API takes bearer tokens only
 ]
-CELERY_DB_REUSE_MAX = 1_000_000  # tasks until Celery closes the connection pool; it gives up idle connections by itself

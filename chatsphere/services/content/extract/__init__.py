@@ -58,6 +58,7 @@ READERS: Mapping[str, str] = {
     "text/asciidoc": f"{_HERE}.outline_text",
     "text/x-org": f"{_HERE}.outline_text",
     "application/xml": f"{_HERE}.markup_xml",
+    **{f"image/{kind}": f"{_HERE}.picture" for kind in ("png", "jpeg", "tiff", "webp", "gif", "bmp")},
 }
 
 # Read by our own linear code from bytes that no parser in C touches: safe outside the child process.

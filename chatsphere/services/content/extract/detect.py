@@ -93,6 +93,8 @@ def _binary_type(data: bytes) -> str:
         return "application/pdf"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _container_type(data)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
     start = head.lstrip() if head[:1].isspace() else head
     magics = (*_MAGIC, *_LETTER_MAGIC) if b"\x00" in start[:32] else _MAGIC
     return next((media_type for magic, media_type in magics if start.startswith(magic)), "")

@@ -112,5 +112,10 @@ def _add_body(part: Message, builder: DocumentBuilder) -> None:
         except EmptyDocument:
             return
     else:
-        for paragraph in re.split(r"\n[ \t]*\r?\n", text.replace("\r\n", "\n")):
-            builder.paragraph(paragraph)
+        add_plain_text(text, builder)
+
+
+def add_plain_text(text: str, builder: DocumentBuilder) -> None:
+    """A message's text: paragraphs between empty lines."""
+    for paragraph in re.split(r"\n[ \t]*\r?\n", text.replace("\r\n", "\n")):
+        builder.paragraph(paragraph)

@@ -1,9 +1,10 @@
-"""OLE containers: office files under a password, and the binary formats of Office before 2007."""
+"""OLE containers: Outlook messages, workbooks of Excel before 2007, and what cannot be read: old Word and PowerPoint, files under a password."""
 
 from __future__ import annotations
 
 import re
 
+from chatsphere.services.content.extract import msg, xls
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.errors import EncryptedDocument, UnsupportedFormat
 from chatsphere.services.types import ExtractedDocument
@@ -13,19 +14,21 @@ _WORKBOOK_PASSWORD = re.compile(
 )
 _KINDS = (
     ("WordDocument", "an old Word document (.doc). Save it as .docx"),
-    ("Workbook", "an old Excel workbook (.xls). Save it as .xlsx"),
     ("PowerPoint Document", "an old PowerPoint presentation (.ppt). Save it as .pptx"),
-    ("__properties_version1.0", "an Outlook message (.msg). Save it as .eml"),
 )
 
 
 def read(source: Source) -> ExtractedDocument:
-    """Never succeeds: says whether the file is encrypted, or which format it has and what to save it as."""
+    """Cost: see ``msg`` and ``xls``. Of other kinds it says whether the file is encrypted, or which format it has and what to save it as."""
     if _is_encrypted(source.data):
         raise EncryptedDocument
+    if _has_stream(source.data, "__properties_version1.0"):
+        return msg.read(source)
     for stream, kind in _KINDS:
         if _has_stream(source.data, stream):
             raise UnsupportedFormat(f"This is {kind} and upload it again.")
+    if _has_stream(source.data, "Workbook") or _has_stream(source.data, "Book"):
+        return xls.read(source)
     raise UnsupportedFormat("This file is an old office document that cannot be read. Save it in a current format.")
 
 

@@ -1,23 +1,27 @@
 """PDF by PDFium: words with their places, then reading order, paragraphs, headings and tables from the layout.
 
 Removed: running headers and footers, page numbers, text outside the page or too small to see. A page that shows pictures but
-has no text is a scan; it is named in the warnings and makes the document partial.
+has no text is a scan: it is read by OCR where an engine is installed, else it is named in the warnings and makes the document partial.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from chatsphere.services.content.extract import page_tables
 from chatsphere.services.content.extract.builder import DocumentBuilder
+from chatsphere.services.content.extract.ocr import PictureReader
 from chatsphere.services.content.extract.page_layout import Row, Word, zones
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.errors import BrokenDocument, EncryptedDocument, LimitExceeded
@@ -36,6 +40,8 @@ _LEADERS = re.compile(r"[._·…]{5,}")  # dots that lead to a page number, line
 _BOLD = re.compile(rb"bold|black|heavy|demi", re.IGNORECASE)
 _NO_HEADING = re.compile(r"[☐☒☑□■✓]|\A\(.*\)\Z|\A\W*\Z")
 _MIN_HEIGHT = 1.5  # points: smaller text cannot be read
+_OCR_SCALE = 300 / 72
+_OCR_PIXELS = 12_000_000
 _EDGE_ROWS = 3  # rows at the top and bottom of a page that may be running headers or footers
 
 
@@ -44,6 +50,7 @@ class _Page:
     rows_by_zone: list[list[Row]]
     height: float
     is_scan: bool = False
+    read_by_ocr: list[str] = field(default_factory=list)  # paragraphs of a scan
 
 
 @dataclass(slots=True)
@@ -64,7 +71,8 @@ def read(source: Source) -> ExtractedDocument:
             raise LimitExceeded(f"This PDF has {len(pdf):,} pages; {source.limits.max_pages:,} are allowed.")
         builder = DocumentBuilder(source.limits)
         builder.title = _title(pdf)
-        pages = [_read_page(pdf, index) for index in range(len(pdf))]
+        pictures = PictureReader(source.limits)
+        pages = [_read_page(pdf, index, pictures) for index in range(len(pdf))]
         builder.note({"boilerplate_share": _remove_running_lines(pages)})
         _Composer(builder, _styles(pages), _outline(pdf), _vocabulary(pages)).compose(pages)
         _report(builder, pages)
@@ -110,7 +118,7 @@ def _key(text: str) -> str:
 # --- a page's words ---
 
 
-def _read_page(pdf: pdfium.PdfDocument, index: int) -> _Page:
+def _read_page(pdf: pdfium.PdfDocument, index: int, pictures: PictureReader) -> _Page:
     """A page that PDFium cannot load is empty, like a scan without text."""
     try:
         page = pdf[index]
@@ -120,9 +128,19 @@ def _read_page(pdf: pdfium.PdfDocument, index: int) -> _Page:
         groups = _words(page)
         rows = [list(zone.rows) for words in groups for zone in zones(words)]
         is_scan = sum(len(word.text) for words in groups for word in words) < 20 and _has_picture(page)
-        return _Page(rows, page.get_height(), is_scan)
+        text = pictures.paragraphs(_picture(page)) if is_scan and pictures.can_read else []
+        return _Page(rows, page.get_height(), is_scan and not text, text)
     finally:
         page.close()
+
+
+def _picture(page: pdfium.PdfPage) -> bytes:
+    """The page as a grey PNM file of 300 dots an inch, or of fewer where it is very large."""
+    width, height = page.get_size()
+    scale = min(_OCR_SCALE, math.sqrt(_OCR_PIXELS / max(width * height, 1.0)))
+    bitmap = page.render(scale=scale, grayscale=True)
+    rows: np.ndarray[Any, Any] = bitmap.to_numpy().reshape(bitmap.height, bitmap.width)
+    return b"P5 %d %d 255\n" % (bitmap.width, bitmap.height) + rows.tobytes()
 
 
 def _has_picture(page: pdfium.PdfPage) -> bool:
@@ -328,6 +346,8 @@ class _Composer:
     def compose(self, pages: Sequence[_Page]) -> None:
         for page in pages:
             self._builder.page()
+            for paragraph in page.read_by_ocr:
+                self._builder.paragraph(paragraph)
             for zone in page.rows_by_zone:
                 for is_table, rows in page_tables.parts(zone):
                     if is_table:
@@ -450,6 +470,9 @@ def _hyphen_between(before: str, after: str, vocabulary: frozenset[str]) -> str:
 def _report(builder: DocumentBuilder, pages: Sequence[_Page]) -> None:
     scans = [number for number, page in enumerate(pages, 1) if page.is_scan]
     builder.note({"unreadable_pages": scans[:1000], "unreadable_page_share": round(len(scans) / max(len(pages), 1), 3)})
+    read = [number for number, page in enumerate(pages, 1) if page.read_by_ocr]
+    if read:
+        builder.note({"ocr_pages": read[:1000]})
     if scans:
         what = f"Page {scans[0]} is a picture" if len(scans) == 1 else f"Pages {_ranges(scans)} are pictures"
         builder.warn(f"{what} without text and could not be read.", is_partial=True)

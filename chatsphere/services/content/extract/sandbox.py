@@ -40,7 +40,10 @@ from chatsphere.services.types import ExtractedDocument
 _IN_PROCESS_BYTES = 32 * MEGABYTE  # above this even a text file is read in a child, for the memory's sake
 _GRACE = 5.0  # seconds that the server has to kill a child and say so
 _START_SECONDS = 30.0
-_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "HOME", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
+_KEPT_ENVIRONMENT = (
+    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "HOME", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE"),
+    *("OCR_LANGUAGES", "TESSDATA_PREFIX"),
+)
 
 
 def extract_in_child(
