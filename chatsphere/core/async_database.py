@@ -19,7 +19,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from chatsphere.core.connections import conninfo
 
 AsyncRows = AsyncConnection[dict[str, Any]]
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0  # first come, first served: a burst waits its turn
+MOST_WAITING = 4_000  # whoever comes on top of these is told at once
 DATABASE_AWAY = (OperationalError, PoolTimeout)  # what is raised while PostgreSQL cannot be reached
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncRows]] = WeakKeyDictionary()
@@ -28,7 +29,7 @@ _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncRo
 async def pool() -> AsyncConnectionPool[AsyncRows]:
     """The running loop's pool, opened on first use. ``async with (await pool()).connection() as c`` is one transaction.
 
-    Waiting longer than WAIT_SECONDS for a connection raises ``psycopg_pool.PoolTimeout``.
+    Waiting longer than WAIT_SECONDS for a connection raises ``psycopg_pool.PoolTimeout``; too long a queue ``TooManyRequests``.
     """
     loop = asyncio.get_running_loop()
     existing = _pools.get(loop)
@@ -40,6 +41,7 @@ async def pool() -> AsyncConnectionPool[AsyncRows]:
             min_size=0,
             max_size=settings.SEARCH_POOL_SIZE,
             timeout=WAIT_SECONDS,
+            max_waiting=MOST_WAITING,
             open=False,
         )
         await existing.open()

@@ -16,6 +16,7 @@ import orjson
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from chatsphere.core.async_database import WAIT_SECONDS
 from chatsphere.core.connections import conninfo
 from chatsphere.services.ai.base import ChatModel, Embedder
 from chatsphere.services.errors import EngineMisconfigured
@@ -122,7 +123,7 @@ def _pgvector_store(_model: str) -> Any:
     make = import_string("chatsphere.services.vector_store.pgvector.PgVectorStore")
     pool = import_string("chatsphere.services.vector_store.pgvector.PoolSettings")
     timeout_ms = settings.SEARCH_TIMEOUT_MS
-    limits = pool(min_size=0, max_size=settings.SEARCH_POOL_SIZE, statement_timeout=timeout_ms / 1000)
+    limits = pool(min_size=0, max_size=settings.SEARCH_POOL_SIZE, statement_timeout=timeout_ms / 1000, wait=WAIT_SECONDS)
     return make(conninfo(settings.DATABASES["default"], statement_timeout_ms=timeout_ms), pool=limits)
 
 

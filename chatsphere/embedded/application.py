@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import resource
 import socket
 import sys
 import warnings
@@ -27,6 +28,9 @@ MODULES = (
 )
 # Answers in the making get ten seconds to finish (``runs.GRACE_SECONDS``), and those that did not are closed and stored in the rest.
 WEB_PATIENCE = 15
+BACKLOG = 4_096  # connections that wait to be taken in
+MOST_CONNECTIONS = 10_000  # open at once in one web process; an idle stream costs about 50 KB
+MOST_FILES = 65_536
 M_ARENA_MAX = -8
 ARENAS = 2
 
@@ -58,18 +62,29 @@ def serve_web(host: str, port: int, workers: int) -> int:
     """Serve until SIGTERM."""
     server = import_module("granian.server")
     constants = import_module("granian.constants")
+    _allow_many_files()
     server.Server(
         "chatsphere.config.asgi:application",
         address=host,
         port=port,
         interface=constants.Interfaces.ASGI,
         workers=workers,
+        backlog=BACKLOG,
+        backpressure=MOST_CONNECTIONS,
         websockets=False,
         log_level=import_module("granian.log").LogLevels.warning,
         respawn_failed_workers=True,
         workers_kill_timeout=WEB_PATIENCE,
     ).serve()
     return 0
+
+
+def _allow_many_files() -> None:
+    """Each open stream is a file, and each answer in the making another: take as many as the machine grants."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def work(queue: str, **options: Any) -> int:

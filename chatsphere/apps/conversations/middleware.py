@@ -15,7 +15,7 @@ from chatsphere.core.middleware.cors import allow, origin_of, preflight_for
 from chatsphere.core.principal import Principal, PrincipalKind
 
 PATHS = re.compile(
-    r"/api/v1/chatbots/[^/]+/(chat|search)/|/api/v1/messages/[^/]+/(events|cancel|regenerate|feedback)/|/v1/chat/completions"
+    r"/api/v1/chatbots/[^/]+/(chat|search|mcp)/|/api/v1/messages/[^/]+/(events|cancel|regenerate|feedback)/|/v1/chat/completions"
 )
 
 

@@ -28,6 +28,7 @@ from chatsphere.apps.users.credentials import is_still_good
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.exceptions import ApiError, Unauthenticated, Unavailable, as_api_error
 from chatsphere.core.lifespan import at_shutdown
+from chatsphere.core.principal import Principal
 from chatsphere.core.sse import PING_SECONDS, EventLog
 from chatsphere.services.types import FinishReason
 
@@ -200,14 +201,14 @@ class Keeper:
 
     async def _stop_what_lost_its_rights(self, runs: Sequence[Run]) -> None:
         """A key that was revoked, a session that ended, a workspace that was suspended: open streams end with it."""
-        for principal in {run.turn.question.principal for run in runs}:
+        for principal in {rights_of(run.turn.question.principal): run.turn.question.principal for run in runs}.values():
             try:
                 is_good = await is_still_good(principal)
             except DATABASE_AWAY as error:
                 logger.warning("Rights could not be looked at again: %s", error)
                 return
             for run in runs:
-                if not is_good and run.turn.question.principal == principal:
+                if not is_good and rights_of(run.turn.question.principal) == rights_of(principal):
                     run.cancel("revoked")
 
     def _ping_and_forget(self, runs: Sequence[Run]) -> None:
@@ -219,6 +220,11 @@ class Keeper:
                     run.log.wake()
             elif now - run.ended_at >= KEEP_ENDED_SECONDS:
                 del self.runs[run.turn.answer_id]
+
+
+def rights_of(principal: Principal) -> tuple[object, ...]:
+    """What a principal's rights hang on: equal for all visitors of a key."""
+    return principal.workspace_id, principal.api_key_id, principal.session_id
 
 
 def _batch(run: Run, last: int) -> Batch:
