@@ -27,7 +27,8 @@ def _account() -> dict[str, str]:
     from chatsphere.apps.users.actions import create_key
     from chatsphere.apps.users.models import Plan, Workspace
 
-    user = get_user_model().objects.create_user(username="bench", email="bench@example.com", password="bench-Pass-42")
+    name = f"bench{get_user_model().objects.count()}"
+    user = get_user_model().objects.create_user(username=name, email=f"{name}@example.com", password="bench-Pass-42")
     workspace: Workspace = user.default_workspace  # type: ignore[assignment]  # it was made with the person
     Workspace.objects.filter(pk=workspace.pk).update(plan=Plan.objects.get(code="enterprise"))
     key = create_key(workspace_id=workspace.pk, created_by=user.pk, name="bench", scopes=["chat"])
@@ -49,12 +50,12 @@ def _teach(chatbot: object) -> None:
     owner = {"workspace_id": chatbot.workspace_id, "chatbot_id": chatbot.pk}
     ref = ChatbotRef(chatbot.workspace_id, chatbot.pk)
     embedder, store = engines.embedder(), engines.vector_store()
-    texts = [_text(number) for number in range(CHUNKS)]
-    vectors = embedder.embed_passages(texts)
+    passages = texts()
+    vectors = embedder.embed_passages(passages)
     with transaction.atomic():
         source = TrainingSource.objects.create(**owner, source_type="text", name="Birds", status="ready")
         chunks = []
-        for number, text in enumerate(texts):
+        for number, text in enumerate(passages):
             digest = hashlib.sha256(text.encode()).digest()
             document = Document.objects.create(**owner, source=source, key=str(number), title=f"Shelf {number}")
             version = DocumentVersion.objects.create(
@@ -82,6 +83,11 @@ def _teach(chatbot: object) -> None:
         store.add_vectors(raw, chatbot=ref, model=embedder.model, vectors=pairs, is_live=True)
         store.refresh_statistics(raw, chatbot=ref)
         Chatbot.objects.filter(pk=chatbot.pk).update(embedding_model=settings.EMBEDDING_MODEL)
+
+
+def texts() -> list[str]:
+    """What the chatbot knows."""
+    return [_text(number) for number in range(CHUNKS)]
 
 
 def _text(number: int) -> str:

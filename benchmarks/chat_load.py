@@ -43,7 +43,7 @@ async def ask(target: Target) -> Sample:
     """One answer on a connection of its own."""
     began = time.perf_counter()
     try:
-        return await asyncio.wait_for(_read(target, began), 120)
+        return await asyncio.wait_for(_read(target, began), 180)
     except (OSError, TimeoutError, asyncio.IncompleteReadError):
         return Sample(0.0, time.perf_counter() - began, 0.0, is_good=False)
 
@@ -82,3 +82,30 @@ async def run(target: Target, *, users: int, answers: int) -> Load:
     await asyncio.gather(*(user(number) for number in range(users)))
     load.seconds = time.perf_counter() - began
     return load
+
+
+async def hold(target: Target) -> tuple[asyncio.StreamWriter, str]:
+    """Ask, read to the first token and stay: the open connection and the id of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+    writer.write(target.request)
+    seen = b""
+    while target.first not in seen:
+        piece = await asyncio.wait_for(reader.read(65536), 60)
+        if not piece:
+            raise SystemExit(f"The answer ended: {seen[-300:]!r}")
+        seen += piece
+    return writer, seen.partition(b'"message_id":"')[2][:36].decode()
+
+
+async def come_back(port: int, message: str, key: str) -> asyncio.StreamWriter | None:
+    """Go on with an answer behind its first event, up to the headers; None when that is refused."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        f"GET /api/v1/messages/{message}/events/ HTTP/1.1\r\nHost: localhost:{port}\r\nAuthorization: Bearer {key}\r\n"
+        f"Last-Event-ID: 1\r\n\r\n".encode()
+    )
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+    if b" 200 " in head.split(b"\r\n")[0]:
+        return writer
+    writer.close()
+    return None
