@@ -189,7 +189,7 @@ def _table(name: str, pieces: int, means: dict[str, dict[str, float]], seconds: 
 
 async def main() -> None:
     options = _options()
-    cache = VectorCache(MODEL.id, _lazy_embedder())
+    cache = VectorCache(MODEL.id, lazy_embedder())
     for name in options.sets:
         began = time.monotonic()
         engine = Engine(options.engine, options.server)
@@ -200,7 +200,7 @@ async def main() -> None:
         print(_table(name, pieces, means, time.monotonic() - began), flush=True)
 
 
-def _lazy_embedder() -> Callable[[Sequence[str]], Vectors]:
+def lazy_embedder() -> Callable[[Sequence[str]], Vectors]:
     loaded: list[LocalModel] = []
 
     def embed(texts: Sequence[str]) -> Vectors:

@@ -1,9 +1,12 @@
-"""Times of the pgvector engine on synthetic chunks: writing, searching, deleting, by the size of one chatbot.
+"""Searches of the pgvector engine: how fast, how much of the exact answer is found, what the indexes cost.
 
-    python -m benchmarks.search_speed [postgresql://…] [--sizes 1000 10000 50000] [--dimensions 384] [--searches 100]
+    python -m benchmarks.search_speed [postgresql://…] [--sizes 10000 100000] [--chatbots 1000 --chunks 100000] [--full]
 
-Without a server it starts the embedded one in a folder of its own. Texts are words drawn by Zipf's law from 60,000, 110 a chunk; vectors are random around 200 centres. The database
-``search_speed`` on that server is made anew.
+First one chatbot of each size, then many chatbots of skewed sizes in the same tables, larger ones asked more often. The reference is the same
+search before the indexes of large chatbots are built: then every chunk is looked at. Chunks are made from real ones
+(``search_material.py``). Without a server the embedded one is started in a folder of its own. The database ``search_speed`` on that server is
+made anew. The default takes some 5 minutes on two quiet cores, ``--full`` (10,000, 100,000 and 200,000 chunks in one chatbot; 1,000,000 in
+10,000 chatbots) some 40 minutes and 10 GB of disk.
 """
 
 from __future__ import annotations
@@ -12,156 +15,206 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 from uuid import UUID
 
 import numpy as np
 import psycopg
 
-from benchmarks.search_tables import Connection, add_places, create_database
+from benchmarks.quality_search import MODEL, lazy_embedder
+from benchmarks.search_fill import fill
+from benchmarks.search_material import RealPieces
+from benchmarks.search_tables import Connection, create_database
+from benchmarks.vector_cache import VectorCache
 from chatsphere.embedded.postgres import PostgresServer
-from chatsphere.services.types import EmbeddingModel, SearchFilters, SearchRequest, Vectors
-from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
-from chatsphere.services.vector_store.memory import PlacedChunk
-from chatsphere.services.vector_store.pgvector import PgVectorStore
+from chatsphere.services.types import SearchRequest
+from chatsphere.services.vector_store.base import ChatbotRef
+from chatsphere.services.vector_store.pgvector import PgVectorStore, PoolSettings
 
-VOCABULARY, WORDS_A_CHUNK, CHUNKS_A_DOCUMENT, CENTRES = 60_000, 110, 20, 200
-FIGURES = "{what:<46} {value:>10.1f} {unit}"
+TOP: Final = 10
+SKEW: Final = 0.8  # the chatbot of rank r has chunks in proportion to r to the power of -SKEW
+CONCURRENT: Final = (1, 10, 50)
+WORKSPACE: Final = UUID(int=1 << 100)
+HEAD: Final = f"{'':<34}{'chunks':>10}{'exact p50':>11}{'p50':>8}{'p95':>8}{'p99':>8}{'recall@10':>11}{'build':>9}"
+INDEX_SIZES: Final = """
+    SELECT sum(pg_relation_size(indexrelid)) FILTER (WHERE indexrelname = 'training_terms_inverted') / 1e6,
+           sum(pg_relation_size(indexrelid)) FILTER (WHERE relname = 'training_embedding') / 1e6,
+           (SELECT sum(pg_table_size(oid)) FROM pg_class WHERE relname IN ('training_chunkterms', 'training_embedding')) / 1e6
+      FROM pg_stat_user_indexes
+"""
+
+Found = list[set[UUID]]
 
 
-class Material:
-    """Chunks of one size of chatbot, the same at each run."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Milliseconds and results of some searches, in the order of their requests."""
 
-    def __init__(self, size: int, dimensions: int) -> None:
-        generator = np.random.default_rng(size)
-        self.chatbot = ChatbotRef(UUID(int=1), UUID(int=size))
-        self.model = EmbeddingModel(f"random:{dimensions}", dimensions, 256)
-        self.ids = [UUID(int=(size << 32) + i) for i in range(size)]
-        ranks = np.arange(1, VOCABULARY + 1)
-        weights = 1 / ranks / np.sum(1 / ranks)
-        self.drawn = generator.choice(VOCABULARY, (size, WORDS_A_CHUNK), p=weights)
-        self.texts = [" ".join(f"w{number}" for number in row) for row in self.drawn]
-        centres = generator.normal(size=(CENTRES, dimensions))
-        self.vectors: Vectors = (centres[generator.integers(CENTRES, size=size)] * 0.6).astype(np.float32)
-        self.vectors += generator.normal(size=self.vectors.shape).astype(np.float32)
-        self.generator = generator
+    times: Sequence[float]
+    found: Found
 
-    def places(self) -> list[tuple[UUID, str, PlacedChunk]]:
-        base = self.chatbot.chatbot_id.int << 40
-        document = [base + i // CHUNKS_A_DOCUMENT for i in range(len(self.ids))]
-        return [
-            (chunk_id, text, PlacedChunk(UUID(int=number), UUID(int=number), ordinal=i % CHUNKS_A_DOCUMENT, char_end=1))
-            for i, (chunk_id, text, number) in enumerate(zip(self.ids, self.texts, document, strict=True))
-        ]
+    def percentile(self, share: float) -> float:
+        return float(np.percentile(self.times, share))
 
-    def questions(self, count: int) -> Iterator[SearchRequest]:
-        """Eight words of a chunk, and its vector with noise."""
-        for row in self.generator.integers(len(self.ids), size=count):
-            words = self.generator.choice(self.drawn[row], 8)
-            vector = self.vectors[row] + self.generator.normal(size=self.model.dimensions).astype(np.float32) * 0.5
-            text = " ".join(f"w{number}" for number in words)
-            yield SearchRequest(*_ids(self.chatbot), text, vector.astype(np.float32), self.model.id)
+    def recall(self, reference: Round) -> float:
+        """The share of the reference's hits that were found."""
+        shares = [len(a & b) / len(b) for a, b in zip(self.found, reference.found, strict=True) if b]
+        return float(np.mean(shares))
+
+
+class Bench:
+    """One database with the engine on it."""
+
+    def __init__(self, url: str, real: RealPieces, searches: int) -> None:
+        self._url = url
+        self._real = real
+        self._searches = searches
+
+    def one_chatbot(self, connection: Connection, size: int) -> None:
+        chatbot = ChatbotRef(WORKSPACE, UUID(int=size << 64))
+        self._fill(connection, {chatbot: size})
+        self._measure(
+            connection, [chatbot], self._requests([chatbot] * self._searches), f"one chatbot of {size:,}", size
+        )
+
+    def many_chatbots(self, connection: Connection, count: int, chunks: int) -> None:
+        ranks = np.arange(1, count + 1) ** -SKEW
+        sizes = np.maximum(1, (ranks / ranks.sum() * chunks)).astype(int)
+        chatbots = {ChatbotRef(WORKSPACE, UUID(int=((1 << 30) + n) << 64)): int(size) for n, size in enumerate(sizes)}
+        self._fill(connection, chatbots)
+        drawn = np.random.default_rng(1).choice(count, self._searches * 2, p=sizes / sizes.sum())
+        known = list(chatbots)
+        requests = self._requests([known[number] for number in drawn])
+        self._measure(connection, known, requests, f"{count:,} chatbots, 1 to {sizes[0]:,}", int(sizes.sum()))
+
+    def _fill(self, connection: Connection, chatbots: dict[ChatbotRef, int]) -> None:
+        began = time.perf_counter()
+        store = PgVectorStore(self._url)
+        for number, (chatbot, size) in enumerate(chatbots.items()):
+            fill(connection, chatbot, MODEL.id, self._real.make(chatbot.chatbot_id, size, seed=number + size))
+            store.refresh_statistics(connection, chatbot=chatbot)
+            connection.commit()
+        _vacuum(self._url)
+        print(f"\nfilled with {sum(chatbots.values()):,} chunks in {time.perf_counter() - began:.0f} s", flush=True)
+
+    def _measure(
+        self,
+        connection: Connection,
+        chatbots: Sequence[ChatbotRef],
+        requests: Sequence[SearchRequest],
+        what: str,
+        size: int,
+    ) -> None:
+        exact = asyncio.run(self._search(requests, 1))
+        seconds = self._build(connection)
+        print(HEAD)
+        for concurrent in CONCURRENT:
+            now = asyncio.run(self._search(requests, concurrent))
+            figures = "".join(f"{now.percentile(share):>8.1f}" for share in (50, 95, 99))
+            label = f"{what}, {concurrent} at once"
+            print(
+                f"{label:<34}{size:>10,}{exact.percentile(50):>11.1f}{figures}{now.recall(exact):>11.3f}{seconds:>8.0f}s",
+                flush=True,
+            )
+        words, vectors, tables = connection.execute(INDEX_SIZES).fetchone() or (0, 0, 0)
+        print(f"index of words {words:.0f} MB, indexes of vectors {vectors:.0f} MB, tables {tables:.0f} MB")
+        began = time.perf_counter()
+        PgVectorStore(self._url).delete_chatbot(connection, chatbot=chatbots[-1])
+        connection.commit()
+        print(
+            f"deleting the {'smallest ' if len(chatbots) > 1 else ''}chatbot {time.perf_counter() - began:.2f} s",
+            flush=True,
+        )
+
+    def _build(self, connection: Connection) -> float:
+        """The indexes of all chatbots that are large enough, as the platform's task builds them."""
+        store, began = PgVectorStore(self._url), time.perf_counter()
+        for chatbot in store.outgrown(connection):
+            while store.index_step(connection, chatbot=chatbot):
+                connection.commit()
+            connection.commit()
+        seconds = time.perf_counter() - began
+        _vacuum(self._url)
+        return seconds
+
+    async def _search(self, requests: Sequence[SearchRequest], concurrent: int) -> Round:
+        store = PgVectorStore(self._url, pool=PoolSettings(statement_timeout=60, wait=120))
+        times, found = [0.0] * len(requests), [set[UUID]() for _ in requests]
+        rest = iter(enumerate(requests))
+
+        async def ask_on() -> None:
+            for number, request in rest:
+                began = time.perf_counter()
+                outcome = await store.search(request)
+                times[number] = (time.perf_counter() - began) * 1000
+                found[number] = {hit.chunk_id for hit in outcome.hits}
+
+        try:
+            for request in requests[:5]:
+                await store.search(request)
+            await asyncio.gather(*(ask_on() for _ in range(concurrent)))
+        finally:
+            await store.aclose()
+        return Round(times, found)
+
+    def _requests(self, chatbots: Sequence[ChatbotRef]) -> list[SearchRequest]:
+        def asked() -> Iterator[SearchRequest]:
+            questions = self._real.questions
+            for number, chatbot in enumerate(chatbots):
+                question = questions[number * 7 % len(questions)]
+                yield SearchRequest(
+                    chatbot.workspace_id, chatbot.chatbot_id, question.text, question.vector, MODEL.id, limit=TOP
+                )
+
+        return list(asked())
 
 
 def main() -> None:
     options = _options()
     if options.server:
-        _measure(options, options.server)
+        _run(options, options.server)
         return
     with tempfile.TemporaryDirectory(prefix="chatsphere-bench-") as folder:
         server = PostgresServer(Path(folder) / "postgres")
         server.start()
         try:
-            _measure(options, server.url)
+            _run(options, server.url)
         finally:
             server.stop()
 
 
-def _measure(options: argparse.Namespace, server: str) -> None:
-    url = create_database(server, "search_speed")
-    store = PgVectorStore(url)
-    with psycopg.connect(url) as connection:
-        for size in options.sizes:
-            print(f"\n{size:,} chunks, {options.dimensions} dimensions")
-            material = Material(size, options.dimensions)
-            _write(store, connection, material)
-            connection.execute("ANALYZE")
-            connection.commit()
-            asyncio.run(_search(store, material, options.searches))
-        _delete(store, connection, Material(options.sizes[0], options.dimensions))
+def _run(options: argparse.Namespace, server: str) -> None:
+    real = RealPieces(VectorCache(MODEL.id, lazy_embedder()))
+    for name, sizes in (("each alone", options.sizes), ("many", [])):
+        url = create_database(server, "search_speed")
+        bench = Bench(url, real, options.searches)
+        with psycopg.connect(url) as connection:
+            for size in sizes:
+                bench.one_chatbot(connection, size)
+            if name == "many":
+                bench.many_chatbots(connection, options.chatbots, options.chunks)
 
 
-def _write(store: PgVectorStore, connection: Connection, material: Material) -> None:
-    add_places(connection, chatbot=material.chatbot, chunks=material.places())
-    connection.commit()
-    records = [ChunkRecord(i, "", text, "en") for i, text in zip(material.ids, material.texts, strict=True)]
-    vectors = list(zip(material.ids, material.vectors, strict=True))
-    chatbot = material.chatbot
-
-    def texts() -> None:
-        store.add_texts(connection, chatbot=chatbot, records=records, is_live=True)
-
-    def embeddings() -> None:
-        store.add_vectors(connection, chatbot=chatbot, model=material.model, vectors=vectors, is_live=True)
-
-    for what, action in {
-        "texts": texts,
-        "vectors": embeddings,
-        "commit": connection.commit,
-        "statistics": lambda: store.refresh_statistics(connection, chatbot=chatbot),
-        "statistics, nothing new": lambda: store.refresh_statistics(connection, chatbot=chatbot),
-    }.items():
-        _timed(what, action)
-    connection.commit()
-
-
-async def _search(store: PgVectorStore, material: Material, count: int) -> None:
-    for request in material.questions(20):
-        await store.search(request)
-    tagged = SearchFilters(access_tags=frozenset())
-    kinds: dict[str, dict[str, Any]] = {
-        "hybrid": {},
-        "hybrid, visitor without tags": {"filters": tagged},
-        "text alone": {"vector": None, "model_id": None},
-    }
-    for what, changes in kinds.items():
-        times = []
-        own = time.process_time()
-        for request in material.questions(count):
-            began = time.perf_counter()
-            await store.search(replace(request, **changes))
-            times.append((time.perf_counter() - began) * 1000)
-        own = (time.process_time() - own) * 1000 / count
-        p50, p95 = np.percentile(times, [50, 95])
-        print(f"search, {what:<38} p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   own CPU {own:.1f} ms")
-    await store.aclose()
-
-
-def _delete(store: PgVectorStore, connection: Connection, material: Material) -> None:
-    _timed("delete", lambda: store.delete(connection, chatbot=material.chatbot, chunk_ids=material.ids))
-    _timed("commit", connection.commit)
-
-
-def _timed(what: str, action: Callable[[], None]) -> None:
-    began = time.perf_counter()
-    action()
-    print(FIGURES.format(what=what, value=(time.perf_counter() - began) * 1000, unit="ms"))
-
-
-def _ids(chatbot: ChatbotRef) -> tuple[UUID, UUID]:
-    return chatbot.workspace_id, chatbot.chatbot_id
+def _vacuum(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("server", nargs="?", default="")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 50_000])
-    parser.add_argument("--dimensions", type=int, default=384)
-    parser.add_argument("--searches", type=int, default=100)
-    return parser.parse_args()
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--chatbots", type=int, default=1_000)
+    parser.add_argument("--chunks", type=int, default=100_000)
+    parser.add_argument("--searches", type=int, default=150)
+    parser.add_argument("--full", action="store_true", help="the sizes that the goals name")
+    options = parser.parse_args()
+    if options.full:
+        options.sizes, options.chatbots, options.chunks = [10_000, 100_000, 200_000], 10_000, 1_000_000
+    return options
 
 
 if __name__ == "__main__":
