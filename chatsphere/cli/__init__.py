@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "chatsphere.cli.demo:demo",
     "ingest": "chatsphere.cli.ingest:ingest",
     "ask": "chatsphere.cli.ask:ask",
+    "evaluate": "chatsphere.cli.evaluate:evaluate",
     "check": "chatsphere.cli.check:check",
     "backup": "chatsphere.cli.backup:backup",
     "verify": "chatsphere.cli.backup:verify",

@@ -17,9 +17,9 @@ from django.utils import timezone
 from chatsphere.apps.analytics.models import QuestionCluster
 from chatsphere.apps.chatbots.actions import create_chatbot, create_version
 from chatsphere.apps.chatbots.identity import create_secret
-from chatsphere.apps.conversations.models import Conversation, Message
+from chatsphere.apps.conversations.models import Conversation, Message, PrivacyRequest
 from chatsphere.apps.evaluation.models import Evaluation, TestQuestion, TestSet
-from chatsphere.apps.training.models import Document, Retraining, Run, TrainingSource
+from chatsphere.apps.training.models import ChunkText, Document, QuarantinedChunk, Retraining, Run, TrainingSource
 from chatsphere.apps.users.actions import create_key, invite
 from chatsphere.apps.users.audit import SYSTEM
 from chatsphere.apps.users.models import Plan, Session
@@ -64,6 +64,15 @@ class World:
         self.conversation = Conversation.objects.create(**below)
         self.message = Message.objects.create(
             **below, conversation=self.conversation, role="assistant", content="a secret answer"
+        )
+        self.chunk = ChunkText.objects.create(
+            **below, content_hash=b"secret", text="secret chunk", token_count=2, language="en"
+        )
+        self.quarantined = QuarantinedChunk.objects.create(
+            **below, chunk=self.chunk, pattern="new_role", excerpt="secret chunk"
+        )
+        self.privacy_request = PrivacyRequest.objects.create(
+            workspace_id=self.workspace_id, kind="export", subject_hash=b"secret", state="succeeded", result='"secret"'
         )
         self.test_set = TestSet.objects.create(**below, name="secret test set")
         self.question = TestQuestion.objects.create(
@@ -120,6 +129,7 @@ FILL = {
     "run_id": lambda world: world.run.pk,
     "conversation_id": lambda world: world.conversation.pk,
     "message_id": lambda world: world.message.pk,
+    "quarantine_id": lambda world: world.quarantined.pk,
     "test_set_id": lambda world: world.test_set.pk,
     "question_id": lambda world: world.question.key,
     "cluster_id": lambda world: world.cluster.pk,
@@ -128,6 +138,8 @@ FILL = {
     "session_id": lambda world: world.session.pk,
     "endpoint_id": lambda world: world.endpoint.pk,
     "delivery_id": lambda world: world.delivery.pk,
+    "request_id": lambda world: world.privacy_request.pk,
+    "external_id": lambda _world: "ada",
     "secret_id": lambda world: world.identity_secret.pk,
     "workspace_id": lambda world: world.workspace_id,
     "user_id": lambda world: world.alice.pk,
@@ -146,7 +158,8 @@ def _is_public(operation: dict[str, Any]) -> bool:
 
 
 def _parameters(path: str) -> list[str]:
-    return re.findall(r"{(\w+)}", path)
+    # A visitor's name is no object of Alice's: every workspace means its own one by it.
+    return [name for name in re.findall(r"{(\w+)}", path) if name != "external_id"]
 
 
 def _filled(path: str, world: World) -> str:

@@ -215,3 +215,8 @@ FROM question
 JOIN conversations_conversation k ON k.id = question.conversation_id
 LEFT JOIN conversations_visitor v ON v.id = k.visitor_id
 JOIN chatbots_chatbot b ON b.id = question.chatbot_id AND b.deleted_at IS NULL;
+
+-- name: released_chunks
+-- Which of these suspicious chunks somebody has read and released.
+SELECT chunk_id FROM training_quarantinedchunk
+WHERE chunk_id = ANY(%(ids)s) AND workspace_id = %(workspace_id)s AND state = 'released';

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from chatsphere.apps.chatbots.configuration import Configuration
 from chatsphere.apps.conversations.answer import scores
+from chatsphere.apps.conversations.quarantine import without_held
 from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.core import engines
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
@@ -82,7 +83,7 @@ def merge(*lists: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
 
 
 async def search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilters | None = None) -> SearchOutcome:
-    """Hybrid search in a chatbot; by words alone while it has no vectors or its embedder is away."""
+    """Hybrid search in a chatbot; by words alone while it has no vectors or its embedder is away. Held-back chunks are left out."""
     vector = await _embed(lookup.embedding_model, text)
     request = SearchRequest(
         workspace_id=lookup.workspace_id,
@@ -93,7 +94,7 @@ async def search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilter
         limit=limit,
         filters=filters or SearchFilters(access_tags=lookup.access_tags),
     )
-    return await engines.vector_store().search(request)
+    return await without_held(await engines.vector_store().search(request), lookup.workspace_id)
 
 
 async def _embed(model: str, text: str) -> Vector | None:

@@ -23,6 +23,7 @@ from psycopg import Cursor
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Run
+from chatsphere.apps.training.quarantine import note_suspicious
 from chatsphere.core import engines
 from chatsphere.core.durable import LostLease
 from chatsphere.core.identifiers import new_id
@@ -114,6 +115,7 @@ def add_all_chunks(*, chatbot: ChatbotRef, versions: Sequence[NewChunks], is_liv
     _copy_placements(chatbot, versions, [[ids[key] for key in keys] for keys in hashes])
     records = [ChunkRecord(new[key], *by_hash[key].indexed) for key in new]
     engines.vector_store().add_texts(engine_connection(), chatbot=chatbot, records=records, is_live=is_live)
+    note_suspicious(chatbot=chatbot, chunks=[(new[key], by_hash[key].chunk.text) for key in new])
     if is_live:
         show(chatbot, hidden)
     return _counted(hashes, set(new))

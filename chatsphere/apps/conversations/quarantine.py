@@ -1,0 +1,31 @@
+"""Keeps held-back chunks away from searches and models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from chatsphere.core.async_database import autocommit
+from chatsphere.services.content.injection import find_injection
+from chatsphere.services.sql import statements
+from chatsphere.services.types import SearchHit, SearchOutcome
+
+
+async def without_held(outcome: SearchOutcome, workspace_id: UUID) -> SearchOutcome:
+    """The hits without those that look like orders and were not released. One query when any does, else none: chunks that were stored
+    before there was a quarantine are held back, too."""
+    suspects = [hit for hit in outcome.hits if find_injection(hit.text) is not None]
+    if not suspects:
+        return outcome
+    released = await _released(suspects, workspace_id)
+    held = {hit.chunk_id for hit in suspects} - released
+    return replace(outcome, hits=tuple(hit for hit in outcome.hits if hit.chunk_id not in held))
+
+
+async def _released(suspects: Sequence[SearchHit], workspace_id: UUID) -> set[UUID]:
+    ids = {"ids": [hit.chunk_id for hit in suspects], "workspace_id": workspace_id}
+    statement = statements("chatsphere.apps.conversations")["released_chunks"]
+    async with autocommit() as connection:
+        rows = await (await connection.execute(statement, ids)).fetchall()
+    return {row["chunk_id"] for row in rows}
