@@ -35,7 +35,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 EVERYBODY = "everybody"
 NO_KEY = "no key"
-BELOW_A_CHATBOT = {"chatbot_id", "source_id", "document_id", "run_id", "conversation_id", "message_id", "name"}
+BELOW_A_CHATBOT = {
+    "request_id",
+    "retraining_id",
+    "chatbot_id",
+    "source_id",
+    "document_id",
+    "run_id",
+    "conversation_id",
+    "message_id",
+    "name",
+}
 # A credential that is bad is not looked at here: probes come from machines that have none.
 PROBES = ("/healthz", "/readyz", "/metrics")
 # The last ones of a caller: what comes after them would find nothing.

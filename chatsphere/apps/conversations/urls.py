@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chatsphere.apps.conversations import privacy_views, again, mcp_door, streaming, views
+from chatsphere.apps.conversations import again, mcp_door, privacy_views, streaming, views
 
 urlpatterns = [
     path("privacy/visitors/<path:external_id>/export/", privacy_views.ExportVisitor.as_view()),

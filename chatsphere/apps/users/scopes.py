@@ -15,6 +15,7 @@ SCOPES: dict[str, str] = {
     "analytics:read": "Read reports and usage.",
     "webhooks:read": "See webhook endpoints and deliveries.",
     "webhooks:write": "Make, change, test and delete webhook endpoints, send deliveries again.",
+    "privacy:write": "Export and erase what is stored about a visitor.",
     "users:read": "See the members of the workspace.",
 }
 PUBLISHABLE_SCOPES = frozenset({"chat"})

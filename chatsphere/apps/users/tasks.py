@@ -8,7 +8,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from chatsphere.apps.users import mail, quota
+from chatsphere.apps.users import mail, purge, quota
 from chatsphere.apps.users.models import QuotaCounter, Session
 from chatsphere.apps.users.named_sql import execute
 from chatsphere.core import idempotency
@@ -34,6 +34,12 @@ def release_expired_quota() -> None:
     """Free what requests held that never came to an end."""
     while quota.release_expired():
         pass
+
+
+@shared_task
+def purge_deleted_workspaces() -> None:
+    """Remove for good what was deleted longer ago than it can be restored."""
+    purge.purge_deleted_workspaces()
 
 
 @shared_task
