@@ -6,7 +6,7 @@ PORT ?= 8000
 DATA_DIR ?= .chatsphere
 export HOST PORT DATA_DIR
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-ingest bench-webhooks
+.PHONY: help install demo up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-ingest bench-webhooks bench-analytics
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,7 +42,7 @@ format: install ## Put the code into shape
 
 check: lint test ## Lint and test
 
-bench: bench-quality bench-search bench-chat bench-ingest bench-webhooks ## Run all benchmarks
+bench: bench-quality bench-search bench-chat bench-ingest bench-webhooks bench-analytics ## Run all benchmarks
 
 bench-quality: install ## Retrieval and answer quality on the public data sets
 	@$(PY) -m benchmarks.quality_search
@@ -60,6 +60,9 @@ bench-ingest: install ## Documents a second, memory, from upload to searchable
 
 bench-webhooks: install ## Deliveries a second, and that none is lost when endpoints fail and a worker dies
 	@$(PY) -m benchmarks.webhooks
+
+bench-analytics: install ## Reports over a million answers from roll-ups and from raw rows; how well questions are grouped
+	@$(PY) -m benchmarks.analytics
 
 lock: install ## Renew requirements.lock from pyproject.toml
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade pyproject.toml --group dev -o requirements.lock

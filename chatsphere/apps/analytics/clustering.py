@@ -7,6 +7,7 @@ questions and says how the thresholds were chosen.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,9 @@ def tidy(vectors: Vectors, labels: NDArray[np.int64], *, rounds: int = TIDY_ROUN
 def most_central(vectors: Vectors) -> int:
     """The number of the vector that is most similar to all others."""
     return int((vectors @ vectors.mean(axis=0)).argmax())
+
+
+def as_matrix(values: Iterable[Any]) -> Vectors:
+    """Rows of halfvec columns, in whichever form the driver gives them, as one matrix."""
+    rows = [value.to_numpy() if hasattr(value, "to_numpy") else value for value in values]
+    return np.array(rows, np.float32) if rows else np.zeros((0, 0), np.float32)

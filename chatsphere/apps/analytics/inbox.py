@@ -16,7 +16,7 @@ import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 
-from chatsphere.apps.analytics.clustering import Groups, most_central, threshold_for, tidy
+from chatsphere.apps.analytics.clustering import Groups, as_matrix, most_central, threshold_for, tidy
 from chatsphere.apps.analytics.models import AnswerWork, QuestionCluster, UnansweredQuestion
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.core import engines
@@ -73,7 +73,7 @@ def _follow_model(chatbot_id: UUID, embedder: Embedder) -> None:
     old = QuestionCluster.objects.filter(chatbot_id=chatbot_id, merged_into=None).exclude(model=embedder.model.id)
     for cluster in old.select_for_update(of=("self",)).defer("centroid"):
         _embed_again(cluster.questions.all(), embedder)
-        vectors = _vectors(cluster.questions.exclude(vector=None).values_list("vector", flat=True))
+        vectors = as_matrix(cluster.questions.exclude(vector=None).values_list("vector", flat=True))
         centroid = vectors.mean(axis=0) if len(vectors) else np.zeros(embedder.model.dimensions, np.float32)
         QuestionCluster.objects.filter(pk=cluster.pk).update(
             model=embedder.model.id, centroid=centroid.tolist(), is_stale=True
@@ -94,7 +94,7 @@ def _assign(questions: Sequence[UnansweredQuestion], vectors: Any, model_id: str
     chatbot_id = questions[0].chatbot_id
     known = QuestionCluster.objects.filter(chatbot_id=chatbot_id, merged_into=None, model=model_id).order_by("id")
     clusters = list(known.only("id", "centroid", "asked_count"))
-    means = _vectors(cluster.centroid for cluster in clusters)
+    means = as_matrix(cluster.centroid for cluster in clusters)
     counts = np.array([max(1, cluster.asked_count) for cluster in clusters], np.int64)
     groups = Groups(means, counts, threshold_for(model_id))
     new: list[QuestionCluster] = []
@@ -151,7 +151,7 @@ def _refresh(cluster: QuestionCluster) -> None:
 
 def _name(cluster: QuestionCluster) -> None:
     newest = list(cluster.questions.exclude(vector=None).order_by("-id").values_list("text", "vector")[:MOST_NAMED])
-    vectors = _vectors(vector for _text, vector in newest)
+    vectors = as_matrix(vector for _text, vector in newest)
     if len(vectors):
         cluster.question = newest[most_central(vectors)][0]
         cluster.centroid = vectors.mean(axis=0).tolist()
@@ -184,7 +184,7 @@ def tidy_up(chatbot_id: UUID) -> int:
         names = sorted({row[1] for row in rows})
         number_of = {name: number for number, name in enumerate(names)}
         labels = np.array([number_of[row[1]] for row in rows], np.int64)
-        moved = tidy(_vectors(row[2] for row in rows), labels)
+        moved = tidy(as_matrix(row[2] for row in rows), labels)
         changed = [
             UnansweredQuestion(pk=row[0], cluster_id=names[new])
             for row, old, new in zip(rows, labels, moved, strict=True)
@@ -200,9 +200,3 @@ def tidy_up_all() -> None:
     """All chatbots that have clusters; once a night."""
     for chatbot in Chatbot.objects.alive().filter(pk__in=QuestionCluster.objects.order_by().values("chatbot_id")):
         tidy_up(chatbot.pk)
-
-
-def _vectors(values: Iterable[Any]) -> Any:
-    """Rows of halfvec columns as one float32 matrix."""
-    rows = [value.to_numpy() if hasattr(value, "to_numpy") else value for value in values]
-    return np.array(rows, np.float32) if rows else np.zeros((0, 0), np.float32)

@@ -1,7 +1,10 @@
 -- name: take_changes
--- The oldest marks of a workspace; whoever reads them sums their hours in the same transaction.
+-- All marks of some hours of a workspace, those of the oldest marks; whoever reads them sums these hours in the same transaction.
 DELETE FROM analytics_change
-WHERE id IN (SELECT id FROM analytics_change WHERE workspace_id = %(workspace_id)s ORDER BY id LIMIT %(most)s)
+WHERE workspace_id = %(workspace_id)s AND date_trunc('hour', at, %(time_zone)s) IN (
+    SELECT DISTINCT date_trunc('hour', oldest.at, %(time_zone)s)
+    FROM (SELECT at FROM analytics_change WHERE workspace_id = %(workspace_id)s ORDER BY id LIMIT %(most)s) AS oldest
+    ORDER BY 1 LIMIT %(most_hours)s)
 RETURNING date_trunc('hour', at, %(time_zone)s) AS hour, message_id
 
 -- name: mark_everything

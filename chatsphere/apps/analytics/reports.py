@@ -14,7 +14,7 @@ import numpy as np
 from django.db import connection
 
 from chatsphere.apps.analytics import histogram
-from chatsphere.apps.analytics.named_sql import SQL, fetch_all
+from chatsphere.apps.analytics.named_sql import SQL, fetch_all, fetch_binary
 from chatsphere.apps.analytics.periods import HOUR, Period, next_day
 from chatsphere.apps.analytics.rolling import VISITOR, start_of_day
 
@@ -40,8 +40,8 @@ def overview(scope: Scope, period: Period, interval: str) -> dict[str, Any]:
     """Totals, the same for each hour, day or week, and for the period before. Costs of several currencies are not mixed: ``cost`` is that
     of ``currency``, all of them stand in ``costs``."""
     by_hour = {"first_day": period.since, "last_day": period.since} if interval == "hour" else {}
-    rows = fetch_all("overview", {**_place(scope, period), **by_hour, "interval": interval})
-    before = fetch_all("overview", {**_place(scope, period.before()), "interval": "year"})
+    rows = fetch_binary("overview", {**_place(scope, period), **by_hour, "interval": interval})
+    before = fetch_binary("overview", {**_place(scope, period.before()), "interval": "year"})
     costs = fetch_all("currencies", _place(scope, period))
     totals, previous = _measured(rows), _measured(before)
     return {

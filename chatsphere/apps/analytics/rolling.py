@@ -24,10 +24,11 @@ from chatsphere.apps.analytics.named_sql import execute, fetch_all
 from chatsphere.apps.users.models import Workspace
 
 MARKS_AT_ONCE = 50_000
-MARKS_FOR_READER = 5_000  # whoever reads a report waits for so many and no more
+HOURS_AT_ONCE = 96
+HOURS_FOR_READER = 24  # whoever reads a report waits for so many and no more
 NOBODY = UUID(int=0)
 LOCK = "chatsphere.analytics.roll_up"
-VISITOR = np.dtype(">u8")
+VISITOR = np.dtype(np.uint64)  # of any byte order, as long as it is always the same
 
 
 def roll_up_all() -> int:
@@ -42,13 +43,13 @@ def roll_up_all() -> int:
 def freshen(workspace_id: UUID) -> int:
     """For whoever reads a report: sum what changed just now, unless that is much or somebody is at it. Returns the generation."""
     if Change.objects.filter(workspace_id=workspace_id).exists() or _state(workspace_id) is None:
-        roll_up(workspace_id, most=MARKS_FOR_READER, is_patient=False)
+        roll_up(workspace_id, hours=HOURS_FOR_READER, is_patient=False)
     state = _state(workspace_id)
     return state.generation if state else 0
 
 
 @transaction.atomic
-def roll_up(workspace_id: UUID, *, most: int = MARKS_AT_ONCE, is_patient: bool = True) -> int:
+def roll_up(workspace_id: UUID, *, hours: int = HOURS_AT_ONCE, is_patient: bool = True) -> int:
     """One portion; returns how many marks it worked off, 0 at the end (or, not patient, when another one is at it)."""
     if not _alone(workspace_id, is_patient=is_patient):
         return 0
@@ -58,7 +59,7 @@ def roll_up(workspace_id: UUID, *, most: int = MARKS_AT_ONCE, is_patient: bool =
         return 0
     _follow_time_zone(workspace)
     place = {"workspace_id": workspace_id, "time_zone": workspace.time_zone}
-    marks = fetch_all("take_changes", {**place, "most": most})
+    marks = fetch_all("take_changes", {**place, "most": MARKS_AT_ONCE, "most_hours": hours})
     if marks:
         _sum_hours(place, sorted({mark["hour"] for mark in marks}))
         collect(workspace_id, [mark["message_id"] for mark in marks if mark["message_id"]])

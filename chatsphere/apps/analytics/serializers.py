@@ -218,3 +218,49 @@ class AnswerInput(StrictSerializer):
         max_length=2_000, required=False, help_text=_("Default: the cluster's most central question.")
     )
     name = serializers.CharField(max_length=300, required=False, help_text=_("Name of the new source."))
+
+
+# --- coverage -------------------------------------------------------------------------------------------------------
+
+
+class CoverageFilters(serializers.Serializer[Any]):
+    """Of which chatbot."""
+
+    chatbot = serializers.UUIDField(required=False)
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """Something about the content that an editor should look at."""
+
+    id = serializers.UUIDField()
+    chatbot = serializers.UUIDField(source="chatbot_id")
+    source = serializers.UUIDField(source="source_id")  # type: ignore[assignment]  # DRF keeps fields apart
+    score = serializers.FloatField()
+    data = serializers.DictField()  # type: ignore[assignment]  # DRF keeps fields apart
+    created_at = serializers.DateTimeField()
+
+
+class SuggestionSerializer(serializers.Serializer[Any]):
+    """A source that is missing: a question that is asked often."""
+
+    question_id = serializers.UUIDField()
+    chatbot = serializers.UUIDField()
+    question = serializers.CharField()
+    asked_count = serializers.IntegerField()
+
+
+class CoverageSerializer(serializers.Serializer[Any]):
+    """What the content lacks, holds twice, or holds out of date. Found anew each six hours."""
+
+    never_cited = SourceLineSerializer(many=True, help_text=_("Sources that no answer of the last 30 days cites."))
+    stale = SourceLineSerializer(many=True)
+    changed_at_origin = FindingSerializer(many=True)
+    near_duplicates = FindingSerializer(many=True)
+    contradictions = FindingSerializer(many=True)
+    suggested = SuggestionSerializer(many=True)
+
+
+class DigestSerializer(serializers.Serializer[Any]):
+    """Whether you get the weekly digest of this workspace."""
+
+    subscribed = serializers.BooleanField()

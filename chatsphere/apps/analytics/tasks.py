@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from chatsphere.apps.analytics import answering, inbox, rolling
+from chatsphere.apps.analytics import answering, coverage, digest, inbox, rolling
 
 
 @shared_task
@@ -30,5 +30,17 @@ def sweep_answering() -> None:
 
 @shared_task
 def tidy_inbox() -> None:
-    """Each night: move questions to the cluster that is nearest now."""
+    """Each six hours: move questions to the cluster that is nearest now."""
     inbox.tidy_up_all()
+
+
+@shared_task
+def look_at_content() -> None:
+    """Each six hours: what is said twice, contradicts, or changed at its origin."""
+    coverage.look_at_all()
+
+
+@shared_task
+def send_digests() -> None:
+    """Each half hour: the digests of last week that are due."""
+    digest.send_due()

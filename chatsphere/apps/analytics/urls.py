@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chatsphere.apps.analytics import inbox_views, views
+from chatsphere.apps.analytics import chart_views, coverage_views, digest_views, inbox_views, views
 
 urlpatterns = [
     path("analytics/overview/", views.Overview.as_view()),
+    path("analytics/overview/chart.svg", chart_views.OverviewChart.as_view()),
+    path("analytics/usage/chart.svg", chart_views.UsageChart.as_view()),
+    path("analytics/questions/chart.svg", chart_views.QuestionsChart.as_view()),
+    path("analytics/coverage/", coverage_views.Coverage.as_view()),
+    path("analytics/digest/", digest_views.Digest.as_view()),
+    path("analytics/digest/unsubscribe/", digest_views.unsubscribe),
     path("analytics/usage/", views.Usage.as_view()),
     path("analytics/sources/", views.Sources.as_view()),
     path("analytics/questions/", inbox_views.QuestionList.as_view()),

@@ -117,7 +117,7 @@ def test_totals_and_every_step_equal_the_raw_rows(
     workspace, begin = make_workspace(zone), BEGIN.get(zone, datetime(2026, 3, 7, tzinfo=UTC))
     visitors = [new_id() for _number in range(6)]
     _book_all(workspace, first, begin, visitors)
-    roll_up(workspace.pk, most=7)  # interrupted in the middle
+    roll_up(workspace.pk, hours=3)  # interrupted in the middle
     _book_all(workspace, late, begin, visitors)
     doomed = UsageRecord.objects.in_workspace(workspace).order_by("id").values("pk")[:gone]
     UsageRecord.objects.filter(pk__in=doomed).delete()
