@@ -48,6 +48,9 @@ class Principal:
         None  # for whom a key asks; it then reaches this visitor's chatbot and conversations only
     )
     lacks_second_factor: bool = False  # the workspace asks for one: nothing is allowed but to set it up
+    catalog_version: int = field(
+        default=0, compare=False
+    )  # changes with the workspace's chatbots; part of keys of caches
 
     # DRF and Django ask these of `request.user`.
     is_authenticated = True

@@ -145,6 +145,7 @@ def _principal_of_person(row: Row | None, wanted: UUID | None) -> Principal:
         user_id=row["user_id"],
         session_id=row["session_id"],
         label=row["label"],
+        catalog_version=row["catalog_version"],
         lacks_second_factor=row["lacks_second_factor"],
     )
 
@@ -165,6 +166,7 @@ def _principal_of_key(given: GivenKey, row: Row | None, wanted: UUID | None) -> 
         chatbot_ids=None if row["all_chatbots"] else frozenset(row["chatbot_ids"]),
         api_key_id=row["api_key_id"],
         label=row["label"],
+        catalog_version=row["catalog_version"],
     )
 
 

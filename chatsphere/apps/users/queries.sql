@@ -1,13 +1,13 @@
 -- name: person_of_session
 -- Who stands behind a session, and their role in the workspace asked for (or their default, or their oldest one).
-SELECT s.id AS session_id, u.id AS user_id, u.email AS label, m.workspace_id, m.role, m.is_suspended,
+SELECT s.id AS session_id, u.id AS user_id, u.email AS label, m.workspace_id, m.role, m.is_suspended, m.catalog_version,
        m.second_factor_required AND NOT EXISTS (
            SELECT 1 FROM users_secondfactor f WHERE f.user_id = u.id AND f.enabled_at IS NOT NULL
        ) AS lacks_second_factor
 FROM users_session s
 JOIN users_user u ON u.id = s.user_id AND u.is_active
 LEFT JOIN LATERAL (
-    SELECT m.workspace_id, m.role, w.is_suspended, w.second_factor_required
+    SELECT m.workspace_id, m.role, w.is_suspended, w.second_factor_required, w.catalog_version
     FROM users_membership m
     JOIN users_workspace w ON w.id = m.workspace_id AND w.deleted_at IS NULL
     WHERE m.user_id = u.id AND (%(workspace_id)s::uuid IS NULL OR m.workspace_id = %(workspace_id)s::uuid)
@@ -18,7 +18,7 @@ WHERE s.id = %(session_id)s AND s.user_id = %(user_id)s AND s.ended_at IS NULL A
 
 -- name: key_by_id
 -- A key that is neither revoked nor expired, with the chatbots it is bound to.
-SELECT k.id AS api_key_id, k.workspace_id, k.kind, k.name AS label, k.secret_hash, k.scopes, k.all_chatbots, w.is_suspended,
+SELECT k.id AS api_key_id, k.workspace_id, k.kind, k.name AS label, k.secret_hash, k.scopes, k.all_chatbots, w.is_suspended, w.catalog_version,
        ARRAY(SELECT l.chatbot_id FROM users_apikeychatbot l WHERE l.api_key_id = k.id) AS chatbot_ids,
        (k.last_used_at IS NULL OR k.last_used_at < statement_timestamp() - interval '1 minute') AS is_stale
 FROM users_apikey k

@@ -240,6 +240,7 @@ MIDDLEWARE = [
     "chatsphere.core.middleware.errors.ErrorMiddleware",
     "chatsphere.apps.conversations.middleware.PageMiddleware",
     "chatsphere.apps.users.middleware.IdempotencyMiddleware",
+    "chatsphere.apps.users.cached_reads.CachedReadsMiddleware",
     "chatsphere.core.middleware.admin_only.SessionMiddleware",
     "chatsphere.core.middleware.admin_only.AuthenticationMiddleware",
     "chatsphere.core.middleware.admin_only.MessageMiddleware",

@@ -23,7 +23,7 @@ REQUEST_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Request-Id, X-Visitor-Token, "
     "X-Workspace"
 )
-SHOWN_HEADERS = "X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, ETag, Idempotency-Replayed"
+SHOWN_HEADERS = "X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, ETag, Idempotency-Replayed, X-Cache"
 REMEMBERED_SECONDS = "7200"
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 
