@@ -46,21 +46,28 @@ class ArchiveTraining(Training):
     def _work(self, archive: Material, files: Listing) -> None:
         if not files.members:
             raise EmptyDocument("This archive holds no documents. Archives within archives are not opened.")
-        for member in files.members[self._figures().get("items", 0) :]:
-            self._take(archive, member)
-            if self.lost.is_set():
-                raise durable.LostLease
-            if time.monotonic() > self.ends_at:
-                raise MakeRoom(patience=1)
-        self._end(archive, files)
+        for member in files.members[self._done() :]:
+            self._take(_document_in(archive, member))
+            self._make_room()
+        left = [f"{name}: Archives within archives are not opened." for name in files.archives[:MOST_WARNINGS]]
+        self._end(archive, ZIP, left)
 
-    def _take(self, archive: Material, member: Member) -> None:
+    def _make_room(self) -> None:
+        """Between two documents: stop when the run is not ours any more, or when it had its slice of time."""
+        if self.lost.is_set():
+            raise durable.LostLease
+        if time.monotonic() > self.ends_at:
+            raise MakeRoom(patience=1)
+
+    def _take(self, material: Material) -> Target | None:
+        """Train a document of the file; None when it cannot be read."""
         try:
-            target = self._target(_document_in(archive, member))
+            target = self._target(material)
         except ContentError as error:
-            self._leave_out(member, error.message)
-        else:
-            self._finish_member(target, self._embed(target))
+            self._leave_out(material.key, error)
+            return None
+        self._finish_member(target, self._embed(target))
+        return target
 
     def _finish_member(self, target: Target, vectors: Sequence[tuple[UUID, Vector]]) -> None:
         with self.steps.timed("store"), transaction.atomic():
@@ -69,39 +76,45 @@ class ArchiveTraining(Training):
             if target.is_switch:
                 self._switch(target)
             self.run.progress_done = self.run.progress_total
-            self.steps.add(_STEP, items=1)
-            self._tell(TrainingSource.Status.CHUNKING)
+            self.count_done()
             knowledge.changed(self.chatbot)
 
-    def _leave_out(self, member: Member, message: str) -> None:
+    def count_done(self) -> None:
+        """One more document is done; in a transaction that holds the run."""
+        self.steps.add(_STEP, items=1)
+        self._tell(TrainingSource.Status.CHUNKING)
+
+    def _leave_out(self, name: str, error: ContentError) -> None:
         with transaction.atomic():
             knowledge.hold(self.run, alone=False)
             if self._figures().get("left_out", 0) < MOST_WARNINGS:
-                self.steps.note(_STEP, f"{member.name}: {message}")
-            self.steps.add(_STEP, items=1, left_out=1)
-            self._tell(TrainingSource.Status.CHUNKING)
+                self.steps.note(_STEP, f"{name}: {error.message}")
+            self.steps.add(_STEP, left_out=1)
+            self.count_done()
 
-    def _end(self, archive: Material, files: Listing) -> None:
+    def _end(self, archive: Material, media_type: str, more_warnings: Sequence[str] = ()) -> None:
         current = DocumentVersion.objects.filter(pk__in=self.source.documents.values("current_version"))
         if not current.exists():
             messages = self._figures().get("messages", [])
-            raise EmptyDocument(" ".join(["No file in this archive could be read.", *messages[:1]]))
-        warnings = self._warnings(files, list(current.filter(is_partial=True).values_list("document__key", "warnings")))
-        result = outcomes.Result(bool(warnings), warnings, ZIP, archive.size, archive.digest)
+            raise EmptyDocument(" ".join(["Nothing in this file could be read.", *messages[:1]]))
+        partial = current.filter(is_partial=True).order_by("document__key").values_list("document__key", "warnings")
+        warnings = [*self._warnings(list(partial[:MOST_WARNINGS])), *more_warnings]
+        result = outcomes.Result(bool(warnings), warnings, media_type, archive.size, archive.digest)
         with transaction.atomic():
             knowledge.hold(self.run, alone=False)
             self.run.progress_done = self.run.progress_total
             outcomes.ended_well(self.run, self.source, result, self.report())
             knowledge.changed(self.chatbot)
 
-    def _warnings(self, files: Listing, partial: Sequence[tuple[str, list[str]]]) -> list[str]:
+    def _warnings(self, partial: Sequence[tuple[str, list[str]]]) -> list[str]:
         figures = self._figures()
         warnings = [*figures.get("messages", [])]
         if figures.get("left_out", 0) > MOST_WARNINGS:
             warnings.append(f"{figures['left_out'] - MOST_WARNINGS} more files could not be read.")
-        warnings += [f"{key}: {' '.join(said)}" for key, said in partial[:MOST_WARNINGS]]
-        warnings += [f"{name}: Archives within archives are not opened." for name in files.archives[:MOST_WARNINGS]]
-        return warnings
+        return warnings + [f"{key}: {' '.join(said)}" for key, said in partial]
+
+    def _done(self) -> int:
+        return int(self._figures().get("items", 0))
 
     def _figures(self) -> dict[str, Any]:
         return self.steps.as_json().get(_STEP, {})

@@ -34,11 +34,16 @@ class Material:
     size: int
     content: bytes | Path | Mapping[str, Any]  # text, a file, or pairs of questions and answers
     member: str = ""  # the file to read in an archive
+    pages: tuple[int, int] | None = None  # of a PDF, counted from 0, the last one not included
+    span: tuple[int, int] | None = None  # of a text, in bytes
+    media_type: str = ""
 
     def read(self) -> ExtractedDocument:
         """The structured text. Files are read in a limited child process. Raises a ContentError with a sentence for the owner."""
+        if isinstance(self.content, Path) and self.span is not None:
+            return extract(_bytes(self.content, *self.span), name=self.name, media_type_hint=self.media_type)
         if isinstance(self.content, Path):
-            return extract_in_child(self.content, name=self.name, member=self.member)
+            return extract_in_child(self.content, name=self.name, member=self.member, pages=self.pages)
         if isinstance(self.content, bytes):
             return extract(self.content, name=self.name, media_type_hint="text/markdown")
         return question_document(self.content["pairs"])
@@ -74,6 +79,12 @@ def _local_file(source: TrainingSource) -> Iterator[Path]:
                 shutil.copyfileobj(original, copy, _BLOCK)
             copy.flush()
             yield Path(copy.name)
+
+
+def _bytes(path: Path, start: int, end: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(end - start)
 
 
 def _digest(path: Path) -> bytes:

@@ -76,8 +76,8 @@ SELECT id FROM claimed;
 SELECT run.id, run.workspace_id, run.chatbot_id, run.source_id, run.kind, run.is_forced, run.created_at, run.attempt, run.errors,
        run.crashes, run.fence, run.state, run.priority, run.progress_done, run.progress_total, run.chunks_embedded, run.chunks_reused,
        run.tokens, run.steps, chatbot.embedding_model, chatbot.configuration, chatbot.deleted_at,
-       source.source_type, source.name, source.uri, source.options, source.file, source.media_type, source.refresh, source.searchable,
-       source.status, source.last_synced_at
+       source.source_type, source.name, source.uri, source.options, source.file, source.media_type, source.bytes, source.refresh,
+       source.searchable, source.status, source.last_synced_at
   FROM training_run AS run
   JOIN training_trainingsource AS source ON source.id = run.source_id
   JOIN chatbots_chatbot AS chatbot ON chatbot.id = run.chatbot_id

@@ -15,7 +15,7 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.models import Chatbot
-from chatsphere.apps.training import archives, outcomes, pipeline, together, web
+from chatsphere.apps.training import archives, large, outcomes, pipeline, together, web
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Run, TrainingSource
@@ -106,16 +106,8 @@ def _run_of(run_id: UUID, row: dict[str, Any]) -> Run:
 
 _OF_CHATBOT = ("embedding_model", "configuration", "deleted_at")
 _OF_SOURCE = (
-    "source_type",
-    "name",
-    "uri",
-    "options",
-    "file",
-    "media_type",
-    "refresh",
-    "searchable",
-    "status",
-    "last_synced_at",
+    *("source_type", "name", "uri", "options", "file", "media_type", "bytes", "refresh"),
+    *("searchable", "status", "last_synced_at"),
 )
 _OF_RUN = (
     *("kind", "is_forced", "created_at", "attempt", "errors", "crashes", "fence", "state", "priority"),
@@ -150,6 +142,8 @@ def _train(run: Run, lost: Event) -> None:
         web.train(run, lost)
     elif run.source.media_type == ZIP:
         archives.train(run, lost)
+    elif large.is_large(run.source):
+        large.train(run, lost)
     else:
         pipeline.train(run, lost)
 

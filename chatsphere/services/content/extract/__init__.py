@@ -93,6 +93,7 @@ def read_document(
     limits: Limits,
     main_text_only: bool,
     member: str = "",
+    pages: tuple[int, int] | None = None,
 ) -> ExtractedDocument:
     """``extract`` without its last step (language and quality report)."""
     content = load(data, limits)
@@ -102,7 +103,7 @@ def read_document(
         raise EmptyDocument("This file is empty.")
     media_type = detect_media_type(content, name=name, hint=media_type_hint)
     document = reader_of(media_type)(
-        Source(content, name, media_type, limits, main_text_only, charset_of(media_type_hint))
+        Source(content, name, media_type, limits, main_text_only, charset_of(media_type_hint), pages)
     )
     if not document.blocks:
         raise EmptyDocument(" ".join(["No text was found in this document.", *document.warnings]))

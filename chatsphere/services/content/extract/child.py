@@ -147,6 +147,7 @@ def _answer(request: Mapping[str, Any], limits: Limits) -> bytes:
             limits=limits,
             main_text_only=request["main_text_only"],
             member=request["member"],
+            pages=request["pages"] and tuple(request["pages"]),
         )
         return document_to_json(document)
     except ContentError as error:

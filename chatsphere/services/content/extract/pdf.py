@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -72,13 +72,22 @@ def read(source: Source) -> ExtractedDocument:
         builder = DocumentBuilder(source.limits)
         builder.title = _title(pdf)
         pictures = PictureReader(source.limits)
-        pages = [_read_page(pdf, index, pictures) for index in range(len(pdf))]
+        first, last = source.pages or (0, len(pdf))
+        pages = [_read_page(pdf, index, pictures) for index in range(first, min(last, len(pdf)))]
         builder.note({"boilerplate_share": _remove_running_lines(pages)})
         _Composer(builder, _styles(pages), _outline(pdf), _vocabulary(pages)).compose(pages)
         _report(builder, pages)
-        return builder.build(media_type=source.media_type)
+        document = builder.build(media_type=source.media_type)
+        return document if source.pages is None else _numbered(document, first, len(pdf))
     finally:
         pdf.close()
+
+
+def _numbered(document: ExtractedDocument, first: int, pages: int) -> ExtractedDocument:
+    """A part of a PDF keeps the page numbers of the whole: the pages before it are empty and stand at its beginning."""
+    blocks = tuple(replace(block, page=block.page + first if block.page else None) for block in document.blocks)
+    starts = (0,) * first + document.page_starts
+    return replace(document, blocks=blocks, page_starts=starts, report={**document.report, "pages_in_file": pages})
 
 
 def _open(source: Source) -> pdfium.PdfDocument:

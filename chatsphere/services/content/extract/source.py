@@ -17,3 +17,4 @@ class Source:
     limits: Limits
     main_text_only: bool = False
     charset: str = ""  # as the sender declared it; bytes that contradict it win
+    pages: tuple[int, int] | None = None  # of a PDF: read only these, counted from 0, the last one not included

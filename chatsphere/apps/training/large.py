@@ -1,0 +1,95 @@
+"""The run of a file that is too large for one piece: a PDF by ranges of pages, a text by stretches of some megabytes.
+
+Each part is a document of its own, read, cut and embedded before the next one is looked at: memory does not grow with the file, and
+each part has the whole budget of a reading child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from django.db import transaction
+
+from chatsphere.apps.training import knowledge
+from chatsphere.apps.training.archives import ArchiveTraining
+from chatsphere.apps.training.material import Material, open_material
+from chatsphere.apps.training.models import Run, TrainingSource
+from chatsphere.services.content.extract import PDF, SAFE_IN_PROCESS
+from chatsphere.services.content.extract.text_parts import text_parts
+from chatsphere.services.errors import ContentError, EmptyDocument
+
+PAGES_A_PART: Final = 250
+LARGE_TEXT: Final = 16 * 1024 * 1024  # bytes
+
+
+def is_large(source: TrainingSource) -> bool:
+    """Whether this may be a file of several parts; of a PDF only its reader knows."""
+    return source.media_type == PDF or (source.media_type in SAFE_IN_PROCESS and source.bytes > LARGE_TEXT)
+
+
+def train(run: Run, lost: Event) -> None:
+    """Do the claimed run of such a file. Raises as ``pipeline.train``."""
+    (PdfTraining if run.source.media_type == PDF else TextTraining)(run, lost).work()
+
+
+class PdfTraining(ArchiveTraining):
+    """The first pages are the document without a key: a PDF of few pages has no other."""
+
+    def work(self) -> None:
+        self.prepare()
+        with open_material(self.source) as material:
+            target = self._target(_page_range(material, 0))
+            pages = int(target.version.report.get("pages_in_file", 0))
+            if pages <= PAGES_A_PART:
+                self._let_texts_pass(target)
+                return self._finish(target, self._embed(target))
+            if not self._done():
+                self._finish_member(target, self._embed(target))
+            for first in range(self._done() * PAGES_A_PART, pages, PAGES_A_PART):
+                self._make_room()
+                self._take(_page_range(material, first))
+            self._end(material, PDF)
+        return None
+
+
+class TextTraining(ArchiveTraining):
+    def work(self) -> None:
+        self.prepare()
+        with open_material(self.source) as material:
+            for part in islice(_parts(material, self.source.media_type), self._done(), None):
+                self._take(part)
+                self._make_room()
+            self._end(material, self.source.media_type)
+
+    def _leave_out(self, name: str, error: ContentError) -> None:
+        if not isinstance(error, EmptyDocument):
+            return super()._leave_out(name, error)
+        with transaction.atomic():  # a stretch of blank lines is nothing to speak of
+            knowledge.hold(self.run, alone=False)
+            self.count_done()
+        return None
+
+
+def _page_range(material: Material, first: int) -> Material:
+    last = first + PAGES_A_PART
+    key = f"pages {first + 1}-{last}" if first else ""
+    return replace(material, key=key, pages=(first, last))
+
+
+def _parts(material: Material, media_type: str) -> Iterator[Material]:
+    assert isinstance(material.content, Path)  # noqa: S101 - a large text comes as a file
+    for number, part in enumerate(text_parts(material.content), 1):
+        yield replace(
+            material,
+            key=f"part {number:05}",
+            name=f"{material.name}, part {number}",
+            digest=part.digest,
+            size=part.end - part.start,
+            span=(part.start, part.end),
+            media_type=media_type,
+        )

@@ -1,0 +1,173 @@
+"""Files too large for one piece are trained part by part, in memory that does not grow with them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.files.base import ContentFile, File
+from django.db import connection
+
+from chatsphere.apps.training import large
+from chatsphere.apps.training.models import Document, Placement, Run, TrainingSource
+from chatsphere.apps.training.reconcile import reconcile
+from chatsphere.services.content.extract.text_parts import text_parts
+from chatsphere.services.errors import LimitExceeded
+from tests.apps.training.world import make_source, says, work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def pdf_of(pages: int) -> bytes:
+    """A PDF with a line of text on each page, written by hand."""
+    kids = " ".join(f"{3 + 2 * number} 0 R" for number in range(pages))
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Count {pages} /Kids [{kids}] >>"]
+    resources = f"/Resources << /Font << /F1 {3 + 2 * pages} 0 R >> >>"
+    for number in range(pages):
+        stream = f"BT /F1 12 Tf 72 720 Td (Page {number + 1} speaks of topic{number + 1} and of nothing else.) Tj ET"
+        objects += [
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {4 + 2 * number} 0 R {resources} >>",
+            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+        ]
+    objects.append("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+    data, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        places.append(len(data))
+        data += f"{number} 0 obj\n{content}\nendobj\n".encode()
+    rows = "".join(f"{place:010} 00000 n \n" for place in places)
+    table = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{rows}"
+    return data + f"{table}trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(data)}\n%%EOF".encode()
+
+
+def trained_file(chatbot: Any, name: str, media_type: str, data: bytes) -> TrainingSource:
+    file = ContentFile(data, name=name)
+    source = make_source(chatbot, name=name, source_type="file", options={}, file=file, media_type=media_type)
+    work()
+    source.refresh_from_db()
+    return source
+
+
+def paragraphs(count: int) -> bytes:
+    return "\n\n".join(f"Paragraph {number} speaks of topic{number} — äöü." for number in range(count)).encode()
+
+
+def test_the_parts_of_a_text_are_the_text_and_end_after_paragraphs(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(paragraphs(200))
+    parts = list(text_parts(path, 1000))
+    stretches = [path.read_bytes()[part.start : part.end] for part in parts]
+    assert b"".join(stretches) == path.read_bytes()
+    assert len(parts) > 8
+    assert all(stretch.endswith(b"\n\n") for stretch in stretches[:-1])
+
+
+def test_a_text_without_breaks_is_parted_between_characters(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("ä€😀" * 500, encoding="utf-8")
+    stretches = [path.read_bytes()[part.start : part.end].decode() for part in text_parts(path, 100)]
+    assert "".join(stretches) == "ä€😀" * 500
+
+
+def test_utf_16_is_not_parted(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("text", encoding="utf-16")
+    with pytest.raises(LimitExceeded):
+        list(text_parts(path))
+
+
+def test_a_large_text_becomes_documents_that_are_all_found(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large, "LARGE_TEXT", 1000)
+    monkeypatch.setattr(large, "text_parts", lambda path: text_parts(path, 4000))
+    monkeypatch.setattr("chatsphere.apps.training.pipeline.SLICE_SECONDS", -1.0)  # make room after each part
+    source = trained_file(chatbot, "big.txt", "text/plain", paragraphs(300) + b"\n" * 9000)
+    assert (source.status, source.searchable, source.warnings) == ("ready", "full", [])
+    assert source.documents_count == Document.objects.count() > 3
+    for number in (0, 150, 299):
+        assert says(chatbot, f"topic{number}", f"topic{number} ")
+    assert Run.objects.get().attempt == 1
+    assert reconcile().is_clean
+
+
+def test_a_large_pdf_is_read_by_ranges_and_keeps_its_page_numbers(
+    chatbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large, "PAGES_A_PART", 3)
+    source = trained_file(chatbot, "big.pdf", "application/pdf", pdf_of(8))
+    assert (source.status, source.documents_count) == ("ready", 3), source.error_message
+    assert sorted(Document.objects.values_list("key", flat=True)) == ["", "pages 4-6", "pages 7-9"]
+    pages = {place.page: place.chunk.text for place in Placement.objects.select_related("chunk")}
+    assert all(f"topic{page} " in text for page, text in pages.items())
+    assert max(pages) >= 7
+
+
+def test_a_small_pdf_is_one_document(chatbot: Any) -> None:
+    source = trained_file(chatbot, "small.pdf", "application/pdf", pdf_of(2))
+    assert (source.status, source.documents_count) == ("ready", 1)
+    assert Document.objects.get().key == ""
+
+
+_MEASURED = """
+import resource, sys, time, django
+django.setup()
+from chatsphere.apps.training import worker
+from chatsphere.services.content.language import detect_language
+detect_language("The model of languages is loaded before anything is measured.")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+while worker.work_until(time.monotonic() + 60):
+    pass
+own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+print(before // 1024, own // 1024, children // 1024)
+"""
+
+
+def train_measured(source: TrainingSource) -> tuple[int, int]:
+    """Train in a process of its own; the megabytes by which it grew, and those of its largest child."""
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    media = str(Path(source.file.path).parents[len(Path(str(source.file.name)).parents) - 1])
+    environment = os.environ | {"DATABASE_URL": url, "MEDIA_ROOT": media, "LOG_LEVEL": "ERROR"}
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURED], env=environment, capture_output=True, text=True, timeout=3000, check=True
+    )
+    before, own, children = map(int, done.stdout.split()[-3:])
+    source.refresh_from_db()
+    return own - before, children
+
+
+def queued_file(chatbot: Any, tmp_path: Path, name: str, media_type: str) -> TrainingSource:
+    with (tmp_path / name).open("rb") as data:
+        return make_source(
+            chatbot, name=name, source_type="file", options={}, file=File(data, name=name), media_type=media_type
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_memory_does_not_grow_with_a_text(chatbot: Any, tmp_path: Path) -> None:
+    """``LARGE_TEXT_MB`` makes it larger than the 40 MB of the default."""
+    with (tmp_path / "big.txt").open("wb") as file:
+        for number in range(int(os.environ.get("LARGE_TEXT_MB", "40"))):
+            lines = (f"Line {number}-{line} speaks of topic{number}x{line}. " + "word " * 60 for line in range(3000))
+            file.write("\n\n".join(lines).encode())
+    source = queued_file(chatbot, tmp_path, "big.txt", "text/plain")
+    grown, _ = train_measured(source)
+    print(f"text of {source.bytes >> 20} MB, {source.chunks_count} chunks: grew by {grown} MB")
+    assert source.status == "ready", source.error_message
+    assert grown < 250
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_memory_does_not_grow_with_a_pdf(chatbot: Any, tmp_path: Path) -> None:
+    (tmp_path / "big.pdf").write_bytes(pdf_of(5000))
+    source = queued_file(chatbot, tmp_path, "big.pdf", "application/pdf")
+    grown, children = train_measured(source)
+    print(f"PDF of 5,000 pages, {source.chunks_count} chunks: grew by {grown} MB, children {children} MB")
+    assert source.status == "ready", source.error_message
+    assert source.documents_count == 20
+    assert grown < 250
+    assert children < 500
