@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from chatsphere.apps.analytics.models import QuestionCluster
@@ -119,6 +120,7 @@ class UsageLineSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="UsageReport")
 class UsageSerializer(serializers.Serializer[Any]):
     """What was used, by whom and for how much."""
 

@@ -18,6 +18,7 @@ from rest_framework import serializers
 
 from chatsphere.core.engines import providers
 from chatsphere.core.serializers import FiniteFloatField, StrictSerializer
+from chatsphere.services.ai.refusal import WEIGHT_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class Configuration:
     max_output_tokens: int = 800
     top_k: int = 6  # passages that an answer may rest on
     min_score: float = 0.5
+    refusal_weights: Mapping[str, float] = field(
+        default_factory=dict
+    )  # of the decision to answer; empty: those of the embedding model
     refusal_message: str = ""  # "": a translated sentence in the chatbot's language
     verified_visitors_only: bool = False  # pages need a signed visitor token
     allowed_origins: tuple[str, ...] = ()  # pages that may use a publishable key; empty: any
@@ -74,12 +78,16 @@ def _fitting(value: Any, default: Any) -> Any:
     if isinstance(default, tuple):
         return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else None
     if isinstance(default, Mapping):
-        return {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else None
+        return {str(k): _scalar(v) for k, v in value.items()} if isinstance(value, Mapping) else None
     if isinstance(value, bool) or isinstance(default, bool):
         return value if isinstance(value, bool) and isinstance(default, bool) else None
     if isinstance(default, float):
         return float(value) if isinstance(value, (int, float)) else None
     return value if isinstance(value, type(default)) else None
+
+
+def _scalar(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
@@ -187,6 +195,14 @@ class ConfigurationSerializer(StrictSerializer):
             "Questions that the content answers with a lower probability are declined. Default 0.5; 0 declines none."
         ),
     )
+    refusal_weights = serializers.DictField(
+        child=FiniteFloatField(min_value=-100, max_value=100),
+        required=False,
+        allow_null=True,
+        help_text=gettext_lazy(
+            "Weights of the decision to answer, as a calibration of the chatbot's own test set gives them; empty: those of its embedding model."
+        ),
+    )
     refusal_message = _text(1_000, gettext_lazy("What is said when the content holds no answer."))
     allowed_origins = serializers.ListField(
         child=OriginField(),
@@ -278,6 +294,12 @@ class ConfigurationSerializer(StrictSerializer):
         known = {"", "extractive", "openai", *providers()}
         if any(one.partition(":")[0] not in known for one in (value or "").split(",")):
             raise serializers.ValidationError(_("Write `extractive` or `openai:<model>`."))
+        return value
+
+    def validate_refusal_weights(self, value: dict[str, float] | None) -> dict[str, float] | None:
+        unknown = sorted(set(value or ()) - WEIGHT_NAMES)
+        if unknown or (value and "intercept" not in value):
+            raise serializers.ValidationError(_("Take the weights of a calibration as they are."))
         return value
 
     def validate_chunk_words(self, value: int | None) -> int | None:

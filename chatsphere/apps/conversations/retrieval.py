@@ -17,6 +17,7 @@ from uuid import UUID
 from chatsphere.apps.chatbots.configuration import Configuration
 from chatsphere.apps.conversations.answer import scores
 from chatsphere.apps.conversations.quarantine import without_held
+from chatsphere.apps.conversations.reranking import reranked
 from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.core import engines
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
@@ -28,6 +29,8 @@ logger = logging.getLogger("chatsphere.conversations")
 PASSAGES_PER_DOCUMENT = 3
 MOST_HITS = 50
 SHOWN_CANDIDATES = 20  # in a trace
+NEAR_DUPLICATE = 0.9  # share of common shingles from which two passages count as one
+SHORTEST_IN_WORDS = 12
 HITS_PER_PASSAGE = 3  # what is searched for, so that the choice has something to choose from
 
 
@@ -59,13 +62,20 @@ async def find_passages(lookup: Lookup) -> Retrieved:
     limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, MOST_HITS) if len(texts) == 1 else MOST_HITS
     outcomes = await asyncio.gather(*(search(lookup, text, limit=limit) for text in texts))
     decision = max(map(partial(_decide, lookup), texts, outcomes), key=attrgetter("probability"))
-    hits = merge(*(outcome.hits for outcome in outcomes))
+    hits = await reranked(lookup.question, merge(*(outcome.hits for outcome in outcomes)))
     passages = choose(hits, lookup.configuration.top_k)
     return Retrieved(passages, decision.answer, _trace(list(texts)[-1], hits, decision, passages, began))
 
 
 def _decide(lookup: Lookup, text: str, outcome: SearchOutcome) -> Decision:
-    return decide(text, outcome, model_id=lookup.embedding_model or None, min_score=lookup.configuration.min_score)
+    configuration = lookup.configuration
+    return decide(
+        text,
+        outcome,
+        model_id=lookup.embedding_model or None,
+        min_score=configuration.min_score,
+        weights=configuration.refusal_weights,
+    )
 
 
 def merge(*lists: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
@@ -108,19 +118,37 @@ async def _embed(model: str, text: str) -> Vector | None:
 
 
 def choose(hits: Sequence[SearchHit], most: int) -> tuple[SearchHit, ...]:
-    """The best hits, at most three of a document, no text twice, within the prompt's budget."""
+    """The best hits, at most three of a document, no text twice or nearly so, within the prompt's budget."""
     chosen: list[SearchHit] = []
     per_document: Counter[UUID] = Counter()
-    left, seen = MAX_SOURCE_BYTES, set[str]()
+    left, seen = MAX_SOURCE_BYTES, list[set[str]]()
     for hit in hits:
-        size = len(hit.text.encode())
-        is_new = hit.text not in seen and per_document[hit.document_id] < PASSAGES_PER_DOCUMENT
-        if len(chosen) < most and is_new and (size <= left or not chosen):
+        if len(chosen) == most:
+            break
+        size, shingles = len(hit.text.encode()), _shingles(hit.text)
+        is_new = per_document[hit.document_id] < PASSAGES_PER_DOCUMENT and not any(
+            _is_nearly(shingles, other) for other in seen
+        )
+        if is_new and (size <= left or not chosen):
             chosen.append(hit)
             per_document[hit.document_id] += 1
             left -= size
-            seen.add(hit.text)
+            seen.append(shingles)
     return tuple(chosen)
+
+
+def _shingles(text: str) -> set[str]:
+    """Every three words that follow each other; for few words or a script without spaces, every four characters."""
+    words = text.casefold().split()
+    if len(words) >= SHORTEST_IN_WORDS:
+        return {" ".join(words[i : i + 3]) for i in range(len(words) - 2)}
+    joined = " ".join(words)
+    return {joined[i : i + 4] for i in range(max(1, len(joined) - 3))}
+
+
+def _is_nearly(one: set[str], other: set[str]) -> bool:
+    """Jaccard's share. Numbers and names of short texts make a difference, so it is high."""
+    return len(one & other) >= NEAR_DUPLICATE * len(one | other)
 
 
 def _trace(

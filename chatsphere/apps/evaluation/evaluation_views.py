@@ -12,10 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chatsphere.apps.chatbots.models import ChatbotVersion
-from chatsphere.apps.evaluation import actions
+from chatsphere.apps.evaluation import actions, calibrating
 from chatsphere.apps.evaluation.comparing import compare
 from chatsphere.apps.evaluation.models import Evaluation, Result
 from chatsphere.apps.evaluation.serializers import (
+    CalibrationSerializer,
     ComparisonFilters,
     ComparisonSerializer,
     EvaluateInput,
@@ -129,6 +130,28 @@ class EvaluationComparison(GenericAPIView[Evaluation]):
         if {before.state, after.state} != {DurableState.SUCCEEDED}:
             raise Conflict(_("Both evaluations must have ended well."), type="not_ended")
         return Response(ComparisonSerializer(compare(before, after)).data)
+
+
+class EvaluationCalibration(GenericAPIView[Evaluation]):
+    """The decision to answer, fitted to the chatbot's own questions."""
+
+    scope = SCOPE
+    serializer_class = CalibrationSerializer
+
+    @extend_schema(operation_id="evaluations_calibration", responses={200: CalibrationSerializer}, tags=TAGS)
+    def get(self, request: Request, evaluation_id: UUID) -> Response:
+        """What a calibration would gain; nothing is changed."""
+        return Response(CalibrationSerializer(calibrating.calibration_of(_evaluation(request, evaluation_id))).data)
+
+    @extend_schema(
+        operation_id="evaluations_calibrate", request=None, responses={200: CalibrationSerializer}, tags=TAGS
+    )
+    def post(self, request: Request, evaluation_id: UUID) -> Response:
+        """Puts the weights into the chatbot's configuration. Make a version and evaluate it before you publish."""
+        evaluation = _evaluation(request, evaluation_id)
+        found = calibrating.calibration_of(evaluation)
+        calibrating.apply(evaluation, found["weights"])
+        return Response(CalibrationSerializer(found).data)
 
 
 def _evaluation(request: Request, evaluation_id: UUID) -> Evaluation:

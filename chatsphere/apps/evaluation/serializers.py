@@ -278,6 +278,28 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     only_after = serializers.IntegerField()
 
 
+class RiskSerializer(serializers.Serializer[Any]):
+    """The share of questions without an answer among the surest ones."""
+
+    coverage = serializers.FloatField()
+    risk = serializers.FloatField()
+
+
+class CalibrationSerializer(serializers.Serializer[Any]):
+    """Weights for the decision to answer, fitted to the questions of an evaluation."""
+
+    weights = serializers.DictField(child=serializers.FloatField())
+    min_score = serializers.FloatField(help_text=gettext_lazy("With which the weights are used."))
+    answerable = serializers.IntegerField()
+    unanswerable = serializers.IntegerField()
+    balanced_accuracy_before = serializers.FloatField()
+    balanced_accuracy_after = serializers.FloatField(
+        help_text=gettext_lazy("On questions that were not fitted (five-fold).")
+    )
+    auroc = serializers.FloatField(help_text=gettext_lazy("Of the weights in use."))
+    risk_coverage = RiskSerializer(many=True)
+
+
 class GateSerializer(serializers.Serializer[Any]):
     """The publish gate of a chatbot."""
 

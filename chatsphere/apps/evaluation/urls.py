@@ -18,5 +18,6 @@ urlpatterns = [
     path("evaluations/<uuid:evaluation_id>/", evaluation_views.EvaluationDetail.as_view()),
     path("evaluations/<uuid:evaluation_id>/cancel/", evaluation_views.EvaluationCancel.as_view()),
     path("evaluations/<uuid:evaluation_id>/results/", evaluation_views.EvaluationResults.as_view()),
+    path("evaluations/<uuid:evaluation_id>/calibration/", evaluation_views.EvaluationCalibration.as_view()),
     path("evaluations/<uuid:evaluation_id>/comparison/", evaluation_views.EvaluationComparison.as_view()),
 ]

@@ -27,7 +27,7 @@ class QuarantinedChunkSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     chunk_id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=["held", "released"])
+    state = serializers.ChoiceField(choices=QuarantinedChunk.State.choices)
     pattern = serializers.CharField()
     excerpt = serializers.CharField()
     text = serializers.CharField()
@@ -39,13 +39,13 @@ class QuarantinedChunkSerializer(serializers.Serializer[Any]):
 class QuarantineFilters(StrictSerializer):
     """Narrows the list."""
 
-    state = serializers.ChoiceField(choices=["held", "released"], required=False)
+    state = serializers.ChoiceField(choices=QuarantinedChunk.State.choices, required=False)
 
 
 class QuarantineDecision(StrictSerializer):
     """What becomes of the chunk."""
 
-    state = serializers.ChoiceField(choices=["held", "released"])
+    state = serializers.ChoiceField(choices=QuarantinedChunk.State.choices)
 
 
 class QuarantineList(GenericAPIView[QuarantinedChunk]):

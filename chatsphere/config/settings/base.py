@@ -85,6 +85,18 @@ BACKUP_KEY = env.secret(
     "BACKUP_KEY", "", help="Encrypts backups; make one with `chatsphere createkey` and keep it apart from them."
 )
 
+BREACHED_PASSWORDS_URL = env.url(
+    "BREACHED_PASSWORDS_URL",
+    "",
+    ("https", "http"),
+    help="Asked for ranges of stolen passwords (k-anonymity), such as https://api.pwnedpasswords.com/range; empty asks nobody.",
+)
+UPLOAD_ENCRYPTION = env.boolean(
+    "UPLOAD_ENCRYPTION",
+    False,
+    help="Store uploads encrypted, under a key of each workspace; earlier ones stay as they are.",
+)
+
 # Servers
 DATABASE_URL = env.url(
     "DATABASE_URL",
@@ -150,6 +162,22 @@ OCR_LANGUAGES = env.text(
     "OCR_LANGUAGES",
     "eng",
     help="Languages of pictures and scanned pages by Tesseract's names, as in `eng+deu`; read where Tesseract is installed. Empty: off.",
+)
+RERANKER = env.text(
+    "RERANKER",
+    "",
+    help="Orders the best hits again: `rerank:<model>` (the `/rerank` of Cohere, Jina, vLLM, LiteLLM …) or `tei:` (Text Embeddings Inference). Empty: off.",
+)
+RERANKER_BASE_URL = env.url(
+    "RERANKER_BASE_URL", "", ("http", "https"), help="Where the reranker is, without `/rerank`."
+)
+RERANKER_API_KEY = env.secret("RERANKER_API_KEY", "", help="Key of the reranker.")
+RERANKER_TIMEOUT = env.number(
+    "RERANKER_TIMEOUT",
+    2.0,
+    low=0.05,
+    high=30,
+    help="Seconds that a question waits for the reranker; then the order stays as it was.",
 )
 MODEL_CONNECT_TIMEOUT = env.number("MODEL_CONNECT_TIMEOUT", 5.0, low=0.1, help="Seconds to reach the model provider.")
 MODEL_FIRST_TOKEN_TIMEOUT = env.number(
@@ -268,6 +296,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "chatsphere.apps.users.breached.BreachedPasswordValidator"},
 ]
 
 # Rows, files, cache
@@ -282,7 +311,11 @@ except ValueError as error:
     DATABASES = {}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "chatsphere.apps.users.file_storage.EncryptedStorage"
+        if UPLOAD_ENCRYPTION
+        else "django.core.files.storage.FileSystemStorage"
+    },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -340,6 +373,10 @@ SPECTACULAR_SETTINGS = {
         "APIKeyKindEnum": "chatsphere.apps.users.models.APIKey.Kind",
         "WorkStateEnum": "chatsphere.core.durable.DurableState",
         "SourceTypeEnum": "chatsphere.apps.training.models.TrainingSource.Type",
+        "QuarantineStateEnum": "chatsphere.apps.training.models.QuarantinedChunk.State",
+        "ConversationStateEnum": "chatsphere.apps.conversations.models.Conversation.State",
+        "MessageStateEnum": "chatsphere.apps.conversations.models.Message.State",
+        "QuestionStateEnum": "chatsphere.apps.analytics.models.QuestionCluster.State",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -482,5 +519,6 @@ X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if IS_HTTPS else []
 SILENCED_SYSTEM_CHECKS = [
     "security.W001",  # core.middleware.inline.SecurityMiddleware is Django's, without a thread hop
+    "security.W002",  # so is core.middleware.inline.XFrameOptionsMiddleware
     "security.W003",  # the admin guards its forms itself; the API takes bearer tokens only
 ]

@@ -48,6 +48,9 @@ WEIGHTS: Mapping[str, Features] = MappingProxyType({
 })  # fmt: skip
 
 
+WEIGHT_NAMES = frozenset(name for each in (TEXT_ONLY, *WEIGHTS.values()) for name in each)
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """``answer`` is whether ``probability`` reaches the chatbot's ``min_score``; ``features`` go into the trace."""
@@ -58,9 +61,15 @@ class Decision:
 
 
 def decide(
-    question: str, outcome: SearchOutcome, *, model_id: str | None, min_score: float = DEFAULT_MIN_SCORE
+    question: str,
+    outcome: SearchOutcome,
+    *,
+    model_id: str | None,
+    min_score: float = DEFAULT_MIN_SCORE,
+    weights: Features | None = None,
 ) -> Decision:
-    """Whether the hits can answer the question. ``model_id`` is that of the question's vector, None for a search by text alone.
+    """Whether the hits can answer the question. ``model_id`` is that of the question's vector, None for a search by text alone;
+    ``weights`` are the chatbot's own (``calibration.calibrate``), else those of the model.
 
     The probability is calibrated so that 0.5 declines about one in twenty answerable questions; it is no share of right answers.
     Without a hit the answer is no. Pure, some microseconds.
@@ -68,7 +77,9 @@ def decide(
     if not question.strip() or not outcome.hits:
         return Decision(answer=False, probability=0.0, features={})
     features = measure(outcome)
-    probability = estimate(features, weights_for(model_id, features))
+    # Weights of one's own were fitted with vectors; a search that had to do without them is judged by the text's.
+    own = weights if weights and ("dense" in features or "dense" not in weights) else None
+    probability = estimate(features, own or weights_for(model_id, features))
     return Decision(probability >= min_score, probability, features)
 
 

@@ -10,9 +10,7 @@ from chatsphere.services.errors import RetryableError
 from chatsphere.services.types import Vectors
 from chatsphere.services.vector_store.analysis import count_terms
 
-LEAST_COSINE: Final = (
-    0.52  # between a question and "a question about <topic>"; docs/algorithms/guardrails.md has the figures
-)
+LEAST_COSINE: Final = 0.45  # docs/algorithms/guardrails.md has the figures
 MOST_REMEMBERED: Final = 2_000  # vectors of topics in a process
 
 _WORDS: Final = re.compile(r"\w+")
@@ -50,7 +48,7 @@ async def topic_in_meaning(question: str, topics: Sequence[str], embedder: Topic
         if len(_vectors) > MOST_REMEMBERED:
             _vectors.clear()
             missing = list(topics)
-        vectors = await embedder.embed_texts([question, *(f"A question about {topic}" for topic in missing)])
+        vectors = await embedder.embed_texts([question, *missing])
     except RetryableError:
         return None
     for topic, vector in zip(missing, vectors[1:], strict=True):

@@ -13,6 +13,7 @@ from chatsphere.apps.evaluation.actions import edit_question, start_evaluation
 from chatsphere.apps.evaluation.models import Evaluation, Result, TestQuestion
 from chatsphere.apps.users.models import Plan, QuotaCounter, UsageRecord
 from chatsphere.apps.webhooks.models import Event
+from chatsphere.core.identifiers import new_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -180,3 +181,39 @@ def test_two_evaluations_are_compared_question_by_question(
     }
     assert shown["measures"]["refusal_accuracy"] == {"before": 1.0, "after": 0.3333, "change": -0.6667}
     assert len(back["improved"]) == 2
+
+
+def test_a_calibration_needs_questions_of_both_kinds_and_is_put_into_the_configuration(
+    alice: Any, chatbot: Any, test_set: Any, client_of: Any, evaluated: Any
+) -> None:
+    client, evaluation = client_of(alice), evaluated(test_set)
+    path = f"/api/v1/evaluations/{evaluation.pk}/calibration/"
+    too_few = client.get(path)
+    result = Result.objects.filter(evaluation=evaluation).order_by("id").first()
+    assert result is not None
+    for number in range(24):  # as if so many had been asked: every second without an answer, told apart by its coverage
+        question = TestQuestion.objects.create(
+            workspace_id=chatbot.workspace_id,
+            test_set=test_set,
+            key=new_id(),
+            question=f"Question {number}?",
+            expects="refusal" if number % 2 else "answer",
+        )
+        features = {**result.features, "coverage": 0.6 if number % 2 else 0.9}
+        Result.objects.create(
+            workspace_id=chatbot.workspace_id, evaluation=evaluation, question=question, score=1.0, is_refused=False,
+            probability=0.9, features=features,
+        )  # fmt: skip
+
+    shown = client.get(path).json()
+    client.post(path)
+
+    assert too_few.json()["error"]["type"] == "too_few_questions"
+    assert (shown["answerable"], shown["unanswerable"]) == (14, 12)
+    assert shown["balanced_accuracy_after"] >= shown["balanced_accuracy_before"]
+    configuration = client.get(f"/api/v1/chatbots/{chatbot.pk}/").json()["configuration"]
+    assert configuration["refusal_weights"] == shown["weights"]
+    again = client.patch(
+        f"/api/v1/chatbots/{chatbot.pk}/", {"configuration": {"refusal_weights": {"x": 1}}}, format="json"
+    )
+    assert again.status_code == 422
