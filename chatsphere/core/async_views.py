@@ -74,14 +74,17 @@ def async_view(
 async def _identify(request: HttpRequest, method: str, authenticate: Authenticate) -> Principal:
     if request.method != method:
         raise MethodNotAllowed
-    principal = await authenticate(
-        request.headers.get("Authorization"),
-        workspace=request.headers.get("X-Workspace"),
-        visitor_token=request.headers.get("X-Visitor-Token"),
-    )
-    if principal is None:
+    try:
+        principal = await authenticate(
+            request.headers.get("Authorization"),
+            workspace=request.headers.get("X-Workspace"),
+            visitor_token=request.headers.get("X-Visitor-Token"),
+        )
+        if principal is None:
+            raise Unauthenticated
+    except Unauthenticated:  # whoever tries credentials is counted by address
         await admit_async(request, charges_for(request, None))
-        raise Unauthenticated
+        raise
     request.user = principal  # type: ignore[assignment]  # as DRF's views do
     return principal
 

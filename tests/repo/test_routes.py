@@ -184,7 +184,8 @@ def _assert_all(outcomes: dict[str, Any], wanted: Any) -> None:
 
 
 @pytest.fixture
-def world(alice: Any) -> World:
+def world(alice: Any, settings: Any) -> World:
+    settings.RATE_LIMITS_ENABLED = False  # refusals are counted by address, too
     Plan.objects.update(chatbots=None)
     return World(alice)
 

@@ -9,18 +9,24 @@ from rest_framework.request import Request
 from chatsphere.apps.users import audit
 from chatsphere.apps.users.credentials import authenticate
 from chatsphere.core.addresses import client_address
+from chatsphere.core.exceptions import Unauthenticated
 from chatsphere.core.principal import Principal
+from chatsphere.core.throttling import admit, charges_for
 
 
 class BearerAuthentication(BaseAuthentication):
     """``request.user`` becomes the Principal; None without a credential. A bad one is 401, also where nobody is asked for one."""
 
     def authenticate(self, request: Request) -> tuple[Principal, None] | None:
-        principal = authenticate(
-            request.headers.get("Authorization"),
-            workspace=request.headers.get("X-Workspace") or None,
-            visitor_token=request.headers.get("X-Visitor-Token"),
-        )
+        try:
+            principal = authenticate(
+                request.headers.get("Authorization"),
+                workspace=request.headers.get("X-Workspace") or None,
+                visitor_token=request.headers.get("X-Visitor-Token"),
+            )
+        except Unauthenticated:  # whoever tries credentials is counted by address
+            admit(request._request, charges_for(request, None))
+            raise
         audit.remember(principal, client_address(request))
         return None if principal is None else (principal, None)
 

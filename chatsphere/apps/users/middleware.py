@@ -17,6 +17,7 @@ from chatsphere.core.addresses import client_address
 from chatsphere.core.exceptions import ApiError, as_api_error
 from chatsphere.core.middleware.errors import error_response
 from chatsphere.core.principal import Principal, PrincipalKind
+from chatsphere.core.throttling import admit, admit_async, charges_for
 
 REFUSALS = (ApiError, RequestDataTooBig)
 
@@ -36,9 +37,7 @@ def IdempotencyMiddleware(get_response: Any) -> Any:  # noqa: N802 - named like 
 
 async def _once_async(request: HttpRequest, get_response: Any) -> HttpResponseBase:
     try:
-        principal = _noted(request, await authenticate_async(**_credential(request)))
-        ticket = idempotency.ticket_for(request, _owner(request, principal))
-        earlier = await idempotency.begin_async(ticket)
+        ticket, earlier = await _begun_async(request)
     except REFUSALS as error:
         return _refused(error)
     if earlier is not None:
@@ -54,9 +53,7 @@ async def _once_async(request: HttpRequest, get_response: Any) -> HttpResponseBa
 
 def _once(request: HttpRequest, get_response: Any) -> HttpResponseBase:
     try:
-        principal = _noted(request, authenticate(**_credential(request)))
-        ticket = idempotency.ticket_for(request, _owner(request, principal))
-        earlier = idempotency.begin(ticket)
+        ticket, earlier = _begun(request)
     except REFUSALS as error:
         return _refused(error)
     if earlier is not None:
@@ -68,6 +65,35 @@ def _once(request: HttpRequest, get_response: Any) -> HttpResponseBase:
         raise
     idempotency.finish(ticket, response)
     return response
+
+
+async def _begun_async(request: HttpRequest) -> tuple[idempotency.Ticket, HttpResponseBase | None]:
+    """The ticket, and the earlier answer if there is one. What ends here is counted here; the rest is counted by its view."""
+    principal = None
+    try:
+        principal = _noted(request, await authenticate_async(**_credential(request)))
+        ticket = idempotency.ticket_for(request, _owner(request, principal))
+        earlier = await idempotency.begin_async(ticket)
+    except REFUSALS:
+        await admit_async(request, charges_for(request, principal))
+        raise
+    if earlier is not None:
+        await admit_async(request, charges_for(request, principal))
+    return ticket, earlier
+
+
+def _begun(request: HttpRequest) -> tuple[idempotency.Ticket, HttpResponseBase | None]:
+    principal = None
+    try:
+        principal = _noted(request, authenticate(**_credential(request)))
+        ticket = idempotency.ticket_for(request, _owner(request, principal))
+        earlier = idempotency.begin(ticket)
+    except REFUSALS:
+        admit(request, charges_for(request, principal))
+        raise
+    if earlier is not None:
+        admit(request, charges_for(request, principal))
+    return ticket, earlier
 
 
 def _refused(error: Exception) -> HttpResponseBase:

@@ -54,3 +54,42 @@ def test_who_has_no_credential_is_limited_by_address(api_client: Any, slow_refil
 
     assert answer.headers["RateLimit-Policy"] == '"anonymous";q=60;w=60000'
     assert forged.headers["RateLimit"].startswith('"anonymous";r=58;')
+
+
+def test_who_tries_credentials_is_limited_by_address(api_client: Any, settings: Any) -> None:
+    settings.RATE_LIMITS = ("anonymous=2/6000",)
+    api_client.credentials(HTTP_AUTHORIZATION="Bearer cs_sk_0198c0ff_notasecret")
+
+    answers = [api_client.get(ME) for _number in range(3)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert answers[0].headers["RateLimit"].startswith('"anonymous";r=1;')
+
+
+def test_a_good_credential_is_not_counted_by_address(alice: Any, client_of: Any, settings: Any) -> None:
+    settings.RATE_LIMITS = ("anonymous=1/6000",)
+    client = client_of(alice)
+
+    assert [client.get(ME).status_code for _number in range(3)] == [200] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_repeated_requests_are_limited_like_first_ones(alice: Any, client_of: Any, settings: Any) -> None:
+    settings.RATE_LIMITS = ("default=3/6000",)
+    client = client_of(alice)
+    headers = {"Idempotency-Key": "once"}
+
+    answers = [client.post("/api/v1/workspaces/", {"name": "Second"}, headers=headers) for _number in range(4)]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
+    assert [answer.headers.get("Idempotency-Replayed") for answer in answers] == [None, "true", "true", None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bad_credential_with_an_idempotency_key_is_counted_too(api_client: Any, settings: Any) -> None:
+    settings.RATE_LIMITS = ("anonymous=1/6000",)
+    headers = {"Idempotency-Key": "once", "Authorization": "Bearer nonsense"}
+
+    answers = [api_client.post("/api/v1/workspaces/", {"name": "x"}, headers=headers) for _number in range(2)]
+
+    assert [answer.status_code for answer in answers] == [401, 429]
