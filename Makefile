@@ -6,7 +6,7 @@ PORT ?= 8000
 DATA_DIR ?= .chatsphere
 export HOST PORT DATA_DIR
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-ingest bench-webhooks bench-analytics
+.PHONY: help install demo up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-faults bench-api bench-ingest bench-webhooks bench-analytics
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,7 +42,7 @@ format: install ## Put the code into shape
 
 check: lint test ## Lint and test
 
-bench: bench-quality bench-search bench-chat bench-ingest bench-webhooks bench-analytics ## Run all benchmarks
+bench: bench-quality bench-search bench-chat bench-api bench-ingest bench-webhooks bench-analytics ## Run all benchmarks
 
 bench-quality: install ## Retrieval and answer quality on the public data sets
 	@$(PY) -m benchmarks.quality_search
@@ -54,6 +54,12 @@ bench-search: install ## Speed of a search
 
 bench-chat: install ## Added latency of a streamed answer, against a model stub
 	@$(PY) -m benchmarks.chat
+
+bench-api: install ## Requests a second of the main endpoints, and what authentication and limits cost
+	@$(PY) -m benchmarks.api
+
+bench-faults: install ## What a failing model provider does to an answer
+	@$(PY) -m benchmarks.chat_faults
 
 bench-ingest: install ## Documents a second, memory, from upload to searchable
 	@$(PY) -m benchmarks.ingest
