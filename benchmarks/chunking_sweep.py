@@ -1,10 +1,12 @@
-"""Which chunk lengths find answers best: share of the answer's characters within the best 1,000 words of context.
+"""Which chunk lengths find answers best.
 
-    python -m benchmarks.chunking_sweep [--words 60,80,110,150,200,300] [--max-tokens 256] [--set chunking_a]
+    python -m benchmarks.chunking_sweep [--words 60,80,110,150,200,300] [--max-tokens 256] [--set chunking_a|awsdocs_a|sec10q_a]
 
-Over `../shared/data/chunking_a`, whose questions name the exact characters that answer them. All its documents are searched
-together, by BM25 and MiniLM with their z-scores mixed half and half, as the product does. The last chunk is cut where the
-1,000 words are full. `docs/algorithms/chunking.md` has the figures that the defaults come from.
+All documents of a set are read, cut and searched together, by BM25 and MiniLM with their z-scores mixed half and half, as the product
+does. Over `../shared/data/chunking_a`, whose questions name the exact characters that answer them: the share of these within the best
+1,000 words of context; the last chunk is cut where the words are full. Over `awsdocs_a` (400 documents) and `sec10q_a` (its 12 PDFs),
+whose questions name documents: nDCG@10 and recall@1 of the documents by their best chunk. A length takes one to four minutes.
+`docs/algorithms/chunking.md` has the figures that the defaults come from.
 """
 
 from __future__ import annotations
@@ -28,11 +30,12 @@ from chatsphere.services.ai.local_model import LocalModel
 from chatsphere.services.content.chunking import ChunkSettings, chunk_document
 from chatsphere.services.content.extract import extract
 from chatsphere.services.content.markup import search_text
-from chatsphere.services.types import Chunk, Vectors
+from chatsphere.services.types import Chunk, ExtractedDocument, Vectors
 from chatsphere.services.vector_store.analysis import count_terms
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 WORDS_OF_CONTEXT = 1_000
+DOCUMENTS = 400  # of awsdocs_a
 K1, B = 1.2, 0.75
 
 
@@ -115,6 +118,55 @@ def measure(rows: Sequence[dict[str, Any]], questions: Sequence[dict[str, Any]],
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentResult:
+    chunks: int
+    median_words: float
+    ndcg: float  # at 10
+    first: float  # questions whose first document is a right one
+    seconds: float
+
+
+def measure_documents(
+    read: Sequence[tuple[str, str, ExtractedDocument]], questions: Sequence[dict[str, Any]], settings: ChunkSettings
+) -> DocumentResult:
+    """``read``: id, title and document. A document stands where its best chunk stands."""
+    begin = time.perf_counter()
+    placed = [
+        Placed(doc_id, chunk, document.text)
+        for doc_id, title, document in read
+        for chunk in chunk_document(document, title=title, count_tokens=count_tokens, settings=settings)
+    ]
+    index = Index([search_text(item.chunk.context, item.chunk.text) for item in placed], LocalModel(MODEL))
+    gains, firsts = [], []
+    for question in questions:
+        order = list(dict.fromkeys(placed[number].doc_id for number in index.ranking(question["text"])))
+        gold = set(question["gold_doc_ids"])
+        gains.append(_ndcg([doc_id in gold for doc_id in order[:10]], len(gold)))
+        firsts.append(order[0] in gold)
+    words = median(len(item.chunk.text.split()) for item in placed)
+    return DocumentResult(len(placed), words, fmean(gains), fmean(firsts), time.perf_counter() - begin)
+
+
+def _ndcg(hits: Sequence[bool], relevant: int) -> float:
+    best = sum(1 / math.log2(place + 2) for place in range(min(relevant, 10)))
+    return sum(hit / math.log2(place + 2) for place, hit in enumerate(hits)) / best
+
+
+def _documents(name: str, rows: Sequence[dict[str, Any]], wanted: set[str]) -> list[tuple[str, str, ExtractedDocument]]:
+    """All right documents and as many others as make 400, the first ones; of PDFs what the product reads."""
+    others = [row for row in rows if row["doc_id"] not in wanted]
+    right = [row for row in rows if row["doc_id"] in wanted]
+    chosen = [*right, *others[: max(DOCUMENTS - len(right), 0)]]
+    return [(row["doc_id"], row["title"], _read(name, row)) for row in chosen]
+
+
+def _read(name: str, row: dict[str, Any]) -> ExtractedDocument:
+    if name == "sec10q_a":
+        return extract(DATA / name / "pdf" / row["doc_id"], name=row["doc_id"])
+    return extract(row["text"].encode(), name=row["doc_id"])
+
+
 def _context(placed: Sequence[Placed], order: np.ndarray[Any, Any]) -> Iterator[tuple[str, int, int]]:
     """Spans of the best chunks, the last one cut, until the words are full."""
     left = WORDS_OF_CONTEXT
@@ -151,6 +203,9 @@ def main() -> None:
     folder = DATA / arguments.set
     rows = [json.loads(line) for line in (folder / "docs.jsonl").open()]
     questions = [json.loads(line) for line in (folder / "queries.jsonl").open()]
+    if arguments.set != "chunking_a":
+        _print_documents(arguments, rows, [each for each in questions if each["gold_doc_ids"]])
+        return
     print("| target words | chunks | median words | answer found | found whole | precision | seconds |")
     print("|---|---|---|---|---|---|---|")
     for target in map(int, arguments.words.split(",")):
@@ -159,6 +214,22 @@ def main() -> None:
         print(
             f"| {target} | {result.chunks} | {result.median_words:.0f} | {result.answer_share:.3f} | {result.whole_share:.3f} "
             f"| {result.precision:.3f} | {result.seconds:.0f} |",
+            flush=True,
+        )
+
+
+def _print_documents(
+    arguments: argparse.Namespace, rows: Sequence[dict[str, Any]], questions: Sequence[dict[str, Any]]
+) -> None:
+    read = _documents(arguments.set, rows, {each for question in questions for each in question["gold_doc_ids"]})
+    print("| target words | chunks | median words | nDCG@10 | first is right | seconds |")
+    print("|---|---|---|---|---|---|")
+    for target in map(int, arguments.words.split(",")):
+        settings = ChunkSettings(target_words=target, max_words=int(target * 1.6), max_tokens=arguments.max_tokens)
+        result = measure_documents(read, questions, settings)
+        print(
+            f"| {target} | {result.chunks} | {result.median_words:.0f} | {result.ndcg:.3f} | {result.first:.3f} |"
+            f" {result.seconds:.0f} |",
             flush=True,
         )
 

@@ -37,6 +37,18 @@ logger = logging.getLogger("chatsphere.training")
 ONE_SOURCE, SEVERAL_SOURCES, BY_THE_CLOCK, SLOW = 0, 1, 5, 11
 
 
+# What a source of each type is made of, besides what every source has.
+_LISTING = ("url", "max_pages", "include", "exclude")
+OPTIONS = ("content", "pairs", "max_pages", "max_depth", "include", "exclude")
+OWN_FIELDS: Mapping[str, Sequence[str]] = {
+    TrainingSource.Type.TEXT.value: ("content",),
+    TrainingSource.Type.QA.value: ("pairs",),
+    TrainingSource.Type.URL.value: ("url",),
+    TrainingSource.Type.SITEMAP.value: _LISTING,
+    TrainingSource.Type.CRAWL.value: (*_LISTING, "max_depth"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class NewSource:
     """What a client gave. ``options`` is ``{"content": …}`` of a text, ``{"pairs": […]}`` of questions; a file has ``file``.
@@ -80,6 +92,8 @@ def add_sources(
 def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_match: str | None = None) -> TrainingSource:
     """Change name, access tags or refresh; new ``content`` or ``pairs`` start a new version, which replaces the old one when it is ready.
 
+    Another ``url``, other limits or patterns of a web source start a visit; what they leave out is gone when it has ended.
+
     Raises PreconditionFailed, NotFound when the source has just been deleted, Invalid for content of another type.
     """
     with transaction.atomic():
@@ -91,15 +105,16 @@ def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_matc
             setattr(row, name, value)
         if "refresh" in changes:
             row.next_refresh_at = next_refresh(row.refresh, timezone.now())
-        options = {name: changes[name] for name in ("content", "pairs") if name in changes}
-        if options:
-            _require_own_option(row, options)
+        options = {name: changes[name] for name in OPTIONS if name in changes}
+        if options or "url" in changes:
+            _require_own_options(row, changes)
             row.options = dict(row.options) | options
-        row.save(update_fields=[*plain, *(["options"] if options else []), "next_refresh_at", "updated_at"])
+            row.uri = changes.get("url", row.uri)
+        row.save(update_fields=[*plain, "options", "uri", "next_refresh_at", "updated_at"])
         if "access_tags" in changes:
             knowledge.changed(_ref(row))
         _audit("source.changed", [row], fields=sorted(changes))
-        if options:
+        if options or "url" in changes:
             _run_again(row, open_run)
         return row
 
@@ -237,6 +252,10 @@ def _run_again(source: TrainingSource, open_run: Run | None) -> None:
     """A run that has not ended starts afresh, as it may have read the old content; else a new one is queued."""
     TrainingSource.objects.filter(pk=source.pk).update(status=TrainingSource.Status.QUEUED)
     source.status = TrainingSource.Status.QUEUED
+    if open_run is not None and source.source_type in WEB_TYPES:
+        outcomes.cancelled(open_run)  # it has listed pages of the old address
+        TrainingSource.objects.filter(pk=source.pk).update(status=TrainingSource.Status.QUEUED)
+        open_run = None
     if open_run is None:
         _queue([source], priority=ONE_SOURCE)
         return
@@ -259,9 +278,9 @@ def _require_chatbot(workspace_id: UUID, chatbot_id: UUID) -> None:
         raise NotFound
 
 
-def _require_own_option(source: TrainingSource, options: Mapping[str, Any]) -> None:
-    own = {TrainingSource.Type.TEXT.value: "content", TrainingSource.Type.QA.value: "pairs"}.get(source.source_type)
-    wrong = [name for name in options if name != own]
+def _require_own_options(source: TrainingSource, changes: Mapping[str, Any]) -> None:
+    own = OWN_FIELDS.get(source.source_type, ())
+    wrong = [name for name in (*OPTIONS, "url") if name in changes and name not in own]
     if wrong:
         raise Invalid(fields={name: [_("A source of this type does not have this.")] for name in wrong})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -34,6 +34,18 @@ def of_source(source: TrainingSource) -> QuerySet[Any]:
 def list_known(run: Run) -> None:
     """A crawl visits again what earlier runs have found. One update, harmless when repeated."""
     of_source(run.source).exclude(listed_by=run.pk).update(listed_by=run.pk)
+
+
+def forget_outside(source: TrainingSource, holds: Callable[[str], bool], *, most: int) -> None:
+    """Forget pages that the source's address, patterns and limits leave out now; their documents go when the run ends."""
+    rows = of_source(source).order_by("depth", "id").values_list("pk", "url")
+    inside = [pk for pk, url in rows if holds(url)][:most]
+    of_source(source).exclude(pk__in=inside).delete()
+
+
+def is_known(source: TrainingSource, url: str) -> bool:
+    """Whether the address is still one of the source's pages."""
+    return bool(of_source(source).filter(url=url).exists())
 
 
 def list_found(run: Run, found: Iterable[Found], *, most: int) -> int:

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 
 from chatsphere.apps.training import site
+from chatsphere.apps.training.actions import OWN_FIELDS
 from chatsphere.apps.training.models import Document, Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.apps.training.quality import Duplicate, remarks
@@ -23,14 +24,6 @@ MOST_SOURCES_A_CALL: Final = 100
 MOST_PAIRS: Final = 1_000
 MOST_PATTERNS: Final = 50
 _PATTERNS: Final = "patterns of path and query, in which `*` stands for anything, as in `/docs/*`."
-_LISTING: Final = ("url", "max_pages", "include", "exclude")
-_OWN_FIELDS: Final = {
-    TrainingSource.Type.TEXT.value: ("content",),
-    TrainingSource.Type.QA.value: ("pairs",),
-    TrainingSource.Type.URL.value: ("url",),
-    TrainingSource.Type.SITEMAP.value: _LISTING,
-    TrainingSource.Type.CRAWL.value: (*_LISTING, "max_depth"),
-}
 _PROGRESS = inline_serializer(
     "Progress",
     {"done": serializers.IntegerField(), "total": serializers.IntegerField(), "unit": serializers.CharField()},
@@ -146,8 +139,24 @@ class _Editable(StrictSerializer):
     content = serializers.CharField(trim_whitespace=False, help_text="Markdown or plain text.")
     pairs = PairInput(many=True, allow_empty=False, max_length=MOST_PAIRS)  # type: ignore[call-arg]  # of the list
 
+    url = serializers.CharField(max_length=2_000)
+    max_pages = serializers.IntegerField(min_value=1, max_value=10_000, help_text="200 of a crawl, 1,000 of a sitemap.")
+    max_depth = serializers.IntegerField(min_value=0, max_value=20, help_text="Links from the first page on: 5.")
+    include = serializers.ListField(
+        child=serializers.CharField(max_length=200), max_length=MOST_PATTERNS, help_text=f"Only these: {_PATTERNS}"
+    )
+    exclude = serializers.ListField(
+        child=serializers.CharField(max_length=200), max_length=MOST_PATTERNS, help_text=f"None of these: {_PATTERNS}"
+    )
+
     def validate_access_tags(self, value: list[str]) -> list[str]:
         return list(dict.fromkeys(value))
+
+    def validate_url(self, value: str) -> str:
+        try:
+            return tidy(site.guarded_fetcher().check(value).url)
+        except FetchRefused as error:
+            raise serializers.ValidationError(error.message) from error
 
 
 class SourcePatch(_Editable):
@@ -159,15 +168,6 @@ class SourceInput(_Editable):
     `url` on, within its folder. Files are sent as multipart."""
 
     source_type = serializers.ChoiceField(TrainingSource.Type.choices)
-    url = serializers.CharField(max_length=2_000)
-    max_pages = serializers.IntegerField(min_value=1, max_value=10_000, help_text="200 of a crawl, 1,000 of a sitemap.")
-    max_depth = serializers.IntegerField(min_value=0, max_value=20, help_text="Links from the first page on: 5.")
-    include = serializers.ListField(
-        child=serializers.CharField(max_length=200), max_length=MOST_PATTERNS, help_text=f"Only these: {_PATTERNS}"
-    )
-    exclude = serializers.ListField(
-        child=serializers.CharField(max_length=200), max_length=MOST_PATTERNS, help_text=f"None of these: {_PATTERNS}"
-    )
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
@@ -175,18 +175,12 @@ class SourceInput(_Editable):
             field.required = name == "source_type"
         return fields
 
-    def validate_url(self, value: str) -> str:
-        try:
-            return tidy(site.guarded_fetcher().check(value).url)
-        except FetchRefused as error:
-            raise serializers.ValidationError(error.message) from error
-
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         kind = attrs["source_type"]
         if kind == TrainingSource.Type.FILE:
             raise serializers.ValidationError({"file": _("Send files as multipart/form-data, in parts named `file`.")})
-        own = _OWN_FIELDS[kind]
-        foreign = {name for names in _OWN_FIELDS.values() for name in names} & attrs.keys() - set(own)
+        own = OWN_FIELDS[kind]
+        foreign = {name for names in OWN_FIELDS.values() for name in names} & attrs.keys() - set(own)
         if foreign:
             raise serializers.ValidationError(
                 {name: _("A source of this type does not have this.") for name in foreign}

@@ -338,7 +338,7 @@ def _validated(kind: Any, data: Any) -> dict[str, Any]:
 
 def _new_source(body: Mapping[str, Any]) -> NewSource:
     kind = body["source_type"]
-    options = {name: body[name] for name in _OPTIONS if name in body}
+    options = {name: body[name] for name in actions.OPTIONS if name in body}
     return NewSource(
         source_type=kind,
         name=body.get("name") or _name_of(body),
@@ -349,7 +349,7 @@ def _new_source(body: Mapping[str, Any]) -> NewSource:
     )
 
 
-_OPTIONS = ("content", "pairs", "max_pages", "max_depth", "include", "exclude")
+
 
 
 def _name_of(body: Mapping[str, Any]) -> str:

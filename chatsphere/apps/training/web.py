@@ -105,6 +105,8 @@ class WebTraining(Training):
 
     def _list(self) -> None:
         left = 0
+        with self._held():
+            pages.forget_outside(self.source, self._belongs, most=site.most_pages(self.source))
         with self.steps.timed("list"):
             if self.source.source_type == Type.SITEMAP:
                 left = self._list_sitemap()
@@ -116,6 +118,9 @@ class WebTraining(Training):
         self.steps.add("list", items=self.pages_total, left_out=left)
         with self._held():
             self._tell(TrainingSource.Status.FETCHING)
+
+    def _belongs(self, url: str) -> bool:
+        return url == self.scope.start if self.source.source_type == Type.URL else self.scope.holds(url)
 
     def _list_sitemap(self) -> int:
         found, left = site.pages_of_sitemap(self.source, self.fetcher), 0
@@ -324,7 +329,10 @@ class WebTraining(Training):
         with transaction.atomic():
             knowledge.hold(self.run, alone=True)
             for document in pages.vanished(self.run):
-                self._miss(document)
+                if pages.is_known(self.source, document.key):
+                    self._miss(document)
+                else:
+                    self._remove(document)  # its editor left it out
             warnings = self._warnings()
             pages.forget_lost(self.run)
             documents = self.source.documents.exclude(current_version=None)

@@ -462,3 +462,82 @@ def test_a_dry_run_of_a_sitemap_tells_of_new_pages(client: Any, chatbot: Any, li
     library.page("/fees", FEES.replace("four", "nine"))
     answer = dry_run(client, source)
     assert (answer["added"], answer["changed"], answer["unchanged"]) == (1, 1, 1)
+
+
+def test_a_dry_run_of_a_crawl_finds_new_pages(client: Any, chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    nothing = {"would_change": False, "added": 0, "changed": 0, "unchanged": 4, "removed": 0, "unchecked": 0}
+    library.page("/fees", FEES, links=("/new",))
+    library.page("/new", "<h1>New</h1><p>A new page about the garden of the library.</p>", links=("/newer",))
+    library.page("/newer", "<h1>Newer</h1><p>An even newer page about its cafe.</p>")
+    before = stored(chatbot)
+    told = dry_run(client, source)
+    assert told == nothing | {
+        "would_change": True,
+        "added": 2,
+        "unchanged": told["unchanged"],
+        "changed": told["changed"],
+    }
+    assert told["changed"] + told["unchanged"] == 4
+    assert stored(chatbot) == before
+    assert not Document.objects.filter(key__endswith="/new").exists()
+
+
+# --- editing what is read ---
+
+
+def change(client: Any, source: TrainingSource, **body: Any) -> Any:
+    return client.patch(f"/api/v1/sources/{source.pk}/", body, format="json")
+
+
+def test_other_patterns_let_pages_go_and_come(client: Any, chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    before = keys(library)
+    assert "/fees" in before
+    answer = change(client, source, exclude=["/fees*"])
+    assert (answer.status_code, answer.json()["status"]) == (200, "queued")
+    assert answer.json()["limits"]["exclude"] == ["/fees*"]
+    ready(source)
+    assert keys(library) == before - {"/fees"}
+    change(client, source, exclude=[])
+    ready(source)
+    assert keys(library) == before
+
+
+def test_fewer_pages_keep_those_near_the_start(client: Any, chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    assert change(client, source, max_pages=1).status_code == 200
+    done(source)
+    assert (keys(library), source.documents_count) == ({"/"}, 1)
+
+
+def test_another_address_replaces_the_page(client: Any, chatbot: Any, library: Website) -> None:
+    source = ready(make_source(chatbot, source_type="url", name="Fees", uri=f"{library.url}/fees", options={}))
+    assert keys(library) == {"/fees"}
+    answer = change(client, source, url=f"{library.url}/hours")
+    assert answer.json()["uri"] == f"{library.url}/hours"
+    ready(source)
+    assert keys(library) == {"/hours"}
+
+
+def test_an_edit_in_the_middle_of_a_crawl_begins_afresh(client: Any, chatbot: Any, library: Website) -> None:
+    source = crawl(chatbot, library)
+    assert change(client, source, max_depth=0).status_code == 200
+    ready(source)
+    assert keys(library) == {"/"}
+    assert [run.state for run in source.runs.order_by("created_at")] == ["cancelled", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({"url": "http://10.0.0.1/"}, "url"), ({"max_pages": 0}, "max_pages"), ({"content": "x"}, "content")],
+)
+def test_bad_edits_are_422(client: Any, chatbot: Any, library: Website, body: dict[str, Any], field: str) -> None:
+    source = crawl(chatbot, library)
+    answer = change(client, source, **body)
+    assert (answer.status_code, field in answer.json()["error"]["fields"]) == (422, True)
+
+
+def test_a_text_has_no_address(client: Any, chatbot: Any) -> None:
+    answer = change(client, make_source(chatbot), url="https://shop.example/")
+    assert (answer.status_code, "url" in answer.json()["error"]["fields"]) == (422, True)
