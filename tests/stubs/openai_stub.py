@@ -11,6 +11,9 @@ are set; one ticker writes for all streams, so that hundreds of them cost little
     garbage                bytes that are no event stream
     wrong_json             events whose data is no JSON, or an embedding answer of another shape
     drop                   the connection is closed without an answer
+    mute                   the connection stays open, nothing is said
+    huge_line              a line of two megabytes that does not end
+    dribble                a good stream whose bytes come a few at a time, cut anywhere
     no_usage, no_done      a good stream without a usage chunk, without [DONE]
     wrong_usage            negative and absurd usage
     shuffled, short, nan   embeddings out of order, one too few, or not finite
@@ -147,7 +150,9 @@ class OpenAIStub:
         fault = self.settings.faults.popleft() if self.settings.faults else ""
         if fault == "drop":
             raise ConnectionResetError
-        if fault.isdigit():
+        if fault == "mute":
+            await self._stopped.wait()
+        elif fault.isdigit():
             writer.write(_failure(int(fault), self.settings.retry_after))
         elif path.endswith("/embeddings"):
             await asyncio.sleep(self.settings.embedding_seconds)
@@ -166,6 +171,12 @@ class OpenAIStub:
         writer.write(_STREAM_HEAD)
         if fault == "stall":
             await self._stopped.wait()
+        if fault == "dribble":
+            whole = b"".join(_frames(request, self.settings.tokens, ""))
+            for start in range(0, len(whole), 97):
+                writer.write(whole[start : start + 97])
+                await asyncio.sleep(0.001)
+            return
         loop = asyncio.get_running_loop()
         start = loop.time() + self.settings.first_token_seconds
         frames = _frames(request, self.settings.tokens, fault)
@@ -219,6 +230,8 @@ def _usage(request: dict[str, Any], completion: int) -> dict[str, int]:
 def _frames(request: dict[str, Any], tokens: Sequence[str], fault: str) -> list[bytes]:
     if fault == "garbage":
         return [_chunked(b"\xff\xfe<html>no events here</html>\n\n"), b"0\r\n\r\n"]
+    if fault == "huge_line":
+        return [_chunked(b"data: " + b"x" * 2_000_000), b"0\r\n\r\n"]
     if fault == "wrong_json":
         return [_chunked(b"data: {this is not json}\n\n"), b"0\r\n\r\n"]
     texts = tokens[: len(tokens) // 2] if fault in {"stall_midway", "cut", "error_midway"} else tokens

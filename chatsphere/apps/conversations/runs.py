@@ -30,7 +30,7 @@ from chatsphere.core.exceptions import ApiError, Unauthenticated, Unavailable, a
 from chatsphere.core.lifespan import at_shutdown
 from chatsphere.core.principal import Principal
 from chatsphere.core.sse import PING_SECONDS, EventLog
-from chatsphere.services.types import FinishReason
+from chatsphere.services.types import FinishReason, TokenUsage
 
 logger = logging.getLogger("chatsphere.conversations")
 TICK_SECONDS = 0.2
@@ -113,6 +113,8 @@ class Run:
             logger.exception("Unhandled error in a chat turn", exc_info=exception)
             error = ApiError()
         self.draft.error, self.draft.finish_reason = error, FinishReason.ERROR
+        if not self.draft.parts:
+            self.draft.usage = TokenUsage()  # nothing was said: nothing is counted, as in the quota
 
     async def _record(self) -> None:
         for attempt in range(1, RECORD_ATTEMPTS + 1):
