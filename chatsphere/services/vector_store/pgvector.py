@@ -39,8 +39,9 @@ from chatsphere.services.vector_store.questions import Question, checked_rows, r
 
 _BATCH: Final = 2_000  # rows a statement; about 3 MB of parameters
 # How far a search in a large chatbot looks: measured by benchmarks/search_speed.py.
-_LOOKUP_ROWS: Final = 4_000  # chunks that its rarer words may name
-_PROBES: Final = 16  # cells of near vectors
+_LOOKUP_ROWS: Final = 3_000  # chunks that its rarer words may name
+_PAIR_ROWS: Final = 2_000  # chunks in which two more common ones would stand together by chance
+_PROBES: Final = 24  # cells of near vectors
 _EXACT_CHUNKS: Final = 20_000  # as few as a caller may see are all looked at
 _REACH: Final = 10  # times as many candidates are looked at when some of them are closed
 _T = TypeVar("_T")
@@ -248,6 +249,7 @@ def _search_parameters(request: SearchRequest, question: Question) -> dict[str, 
         "access_tags": None if filters.access_tags is None else list(filters.access_tags),
         "exact_chunks": _EXACT_CHUNKS,
         "lookup_rows": _LOOKUP_ROWS,
+        "pair_rows": _PAIR_ROWS,
         "probes": _PROBES,
         "reach": _REACH,
         "k1": bm25.K1,

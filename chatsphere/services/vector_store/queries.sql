@@ -69,15 +69,28 @@ allowed AS MATERIALIZED (
 reach AS MATERIALIZED (
   SELECT %(candidates)s::int4 * CASE WHEN needed AND NOT few THEN %(reach)s::int4 ELSE 1 END AS rows FROM narrowing
 ),
--- The terms by which indexed chunks are looked up: the rarest ones, as many as name few enough chunks together; of the more
--- common ones, two that stand together.
-lookup AS MATERIALIZED (
-  SELECT array_agg(key) FILTER (WHERE so_far <= %(lookup_rows)s::int4) AS any_of,
-         (array_agg(key ORDER BY so_far) FILTER (WHERE so_far > %(lookup_rows)s::int4))[1:2] AS all_of
-    FROM (SELECT uuid_hash(%(chatbot)s::uuid)::int8 << 32 | term AS key,
+-- The terms by which indexed chunks are looked up: the rarest ones, as many as name few enough chunks together. Of the four
+-- rarest others any two must stand together, unless even such pairs are common; where nothing is left, the rarest two or one.
+known_terms AS MATERIALIZED (
+  SELECT array_agg(key) FILTER (WHERE so_far <= %(lookup_rows)s::int4) AS rare,
+         array_agg(key ORDER BY so_far) FILTER (WHERE so_far > %(lookup_rows)s::int4) AS keys,
+         array_agg(frequency ORDER BY so_far) FILTER (WHERE so_far > %(lookup_rows)s::int4) AS frequencies
+    FROM (SELECT uuid_hash(%(chatbot)s::uuid)::int8 << 32 | term AS key, frequency,
                  sum(frequency) OVER (ORDER BY frequency, term) AS so_far
             FROM terms
            WHERE frequency > 0) AS known
+),
+lookup AS MATERIALIZED (
+  SELECT rare,
+         CASE WHEN rare IS NULL OR is_selective[1] THEN keys[1:2] END AS first_two,
+         CASE WHEN is_selective[2] THEN ARRAY[keys[1], keys[3]] END AS first_and_third,
+         CASE WHEN is_selective[3] THEN ARRAY[keys[2], keys[3]] END AS second_and_third,
+         CASE WHEN is_selective[4] THEN ARRAY[keys[1], keys[4]] END AS first_and_fourth
+    FROM (SELECT rare, keys,
+                 ARRAY(SELECT frequencies[one] * frequencies[other] / greatest(chunks, 1) <= %(pair_rows)s::int4
+                         FROM (VALUES (1, 1, 2), (2, 1, 3), (3, 2, 3), (4, 1, 4)) AS pair(place, one, other)
+                        ORDER BY place) AS is_selective
+            FROM known_terms CROSS JOIN knowledge) AS pairs
 ),
 by_words AS MATERIALIZED (
   SELECT chunk_id, score
@@ -93,8 +106,11 @@ by_words AS MATERIALIZED (
                   SELECT chunk_id, length, weights
                     FROM training_chunkterms AS chunk
                    WHERE is_indexed AND is_live AND NOT (SELECT few FROM narrowing)
-                     AND (training_search_terms(chatbot_id, weights) && (SELECT any_of FROM lookup)
-                          OR training_search_terms(chatbot_id, weights) @> (SELECT all_of FROM lookup))
+                     AND (training_search_terms(chatbot_id, weights) && (SELECT rare FROM lookup)
+                          OR training_search_terms(chatbot_id, weights) @> (SELECT first_two FROM lookup)
+                          OR training_search_terms(chatbot_id, weights) @> (SELECT first_and_third FROM lookup)
+                          OR training_search_terms(chatbot_id, weights) @> (SELECT second_and_third FROM lookup)
+                          OR training_search_terms(chatbot_id, weights) @> (SELECT first_and_fourth FROM lookup))
                      AND NOT (chatbot_id IS DISTINCT FROM %(chatbot)s::uuid)
                      AND NOT (workspace_id IS DISTINCT FROM %(workspace)s::uuid)
                      AND (%(languages)s::text[] IS NULL OR language = ANY (%(languages)s::text[]))
