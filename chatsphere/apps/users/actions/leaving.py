@@ -36,6 +36,7 @@ def delete_account(*, user_id: UUID, password: str, actor: Actor) -> None:
     user = User.objects.get(pk=user_id)
     attempts.admit_sign_in(user.email, actor.ip_address)
     if not user.check_password(password):
+        attempts.note_failure(user.email, actor.ip_address)
         raise Invalid(fields={"password": [_("This is not your password.")]})
     owned = list(_owned_alone(user_id))
     shared = [workspace for workspace in owned if workspace.memberships.exclude(user_id=user_id).exists()]

@@ -2,6 +2,7 @@
 
 from chatsphere.apps.users.models.api_key import APIKey, APIKeyChatbot
 from chatsphere.apps.users.models.audit import AuditEvent
+from chatsphere.apps.users.models.file_key import FileKey
 from chatsphere.apps.users.models.invitation import Invitation
 from chatsphere.apps.users.models.mail import OutgoingMail
 from chatsphere.apps.users.models.second_factor import RecoveryCode, SecondFactor
@@ -15,6 +16,7 @@ __all__ = [
     "APIKeyChatbot",
     "AttemptLimit",
     "AuditEvent",
+    "FileKey",
     "Invitation",
     "Membership",
     "OutgoingMail",
