@@ -1,17 +1,17 @@
 """How fast documents become searchable, as a user sees it: a running platform, uploads over HTTP, everything until it is found.
 
-    python -m benchmarks.ingest [--documents FOLDER] [--most 200] [--embedder local|stub] [--uploads 4]
+    python -m benchmarks.ingest [--parts pages company edit deletion nasty] [--company 40] [--most 200]
 
-Without a folder it takes the longest pages of ``../shared/data/awsdocs_a``, a company's real product documentation in Markdown.
-Starts ``chatsphere up`` in a folder of its own. ``stub`` embeds by a local OpenAI-compatible stub with 1,536 dimensions, ``local`` with
-the embedded model. Prints one JSON object: seconds until all are found by words and by meaning too, CPU seconds a megabyte (all
-processes of the platform), peak memory (PSS), seconds to delete everything by batches, and where the workers' time went.
+``pages``: the longest pages of awsdocs_a, embedded by a local OpenAI-compatible stub with 1,536 dimensions: seconds until all are found
+by words and by meaning too, CPU seconds a megabyte (the platform's processes and PostgreSQL), peak memory (PSS), deletion, and where
+the workers' time went. ``company``: documentation, a handbook, reports as PDF and office files with the embedded model, beside a plain
+LangChain script with the same model. ``edit``: one paragraph of a large text. ``deletion``: of a source of 10,000 chunks. ``nasty``:
+how each hostile file ends. The reconciler looks at the database after each. All of it takes about ten minutes on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import socket
@@ -30,7 +30,11 @@ from typing import Any
 import httpx2
 import psutil
 
-AWS_DOCS = Path(__file__).resolve().parents[2] / "shared" / "data" / "awsdocs_a" / "docs.jsonl"
+from benchmarks.ingest_material import company, long_document, nasty, pages_of, real_pages
+from benchmarks.ingest_peers import run_langchain
+from chatsphere.embedded.postgres import PostgresServer
+
+ROOT = Path(__file__).resolve().parents[1]
 ENDED = {"ready", "partial", "failed", "cancelled"}
 
 
@@ -64,10 +68,10 @@ def wait_for(url: str, path: str, seconds: float = 90) -> None:
 
 
 class Meter:
-    """CPU and memory of a process tree, children that ended included as far as they were seen."""
+    """CPU and memory of process trees, children that ended included as far as they were seen."""
 
-    def __init__(self, root: psutil.Process) -> None:
-        self._root = root
+    def __init__(self, roots: Sequence[psutil.Process]) -> None:
+        self._roots = roots
         self._cpu: dict[tuple[int, float], float] = {}
         self.peak = 0
         self._stop = threading.Event()
@@ -96,9 +100,13 @@ class Meter:
         while not self._stop.wait(0.5):
             self.look()
 
+    def _processes(self) -> Iterator[psutil.Process]:
+        for root in self._roots:
+            yield from (root, *root.children(recursive=True))
+
     def look(self) -> None:
         memory = 0
-        for process in [self._root, *self._root.children(recursive=True)]:
+        for process in self._processes():
             try:
                 times = process.cpu_times()
                 self._cpu[process.pid, process.create_time()] = times.user + times.system
@@ -120,8 +128,11 @@ def account(url: str) -> tuple[httpx2.Client, str]:
     return http, f"/api/v1/chatbots/{chatbot.json()['id']}/sources/"
 
 
-def upload(http: httpx2.Client, path: str, file: Path) -> str:
+def upload(http: httpx2.Client, path: str, file: Path) -> str | None:
+    """None when the file is refused at the door, as empty ones and unknown types are."""
     answer = http.post(path, data={"source_type": "file"}, files=[("file", (file.name, file.read_bytes()))])
+    if answer.status_code in (415, 422):
+        return None
     answer.raise_for_status()
     return str(answer.json()["id"])
 
@@ -147,7 +158,7 @@ def wait_until_found(http: httpx2.Client, path: str, since: float) -> dict[str, 
         for name, check in checks.items():
             if name not in seconds and all(map(check, rows)):
                 seconds[name] = round(time.monotonic() - since, 2)
-        time.sleep(0.2)
+        time.sleep(0.4)  # looking costs the platform computing, too
     return seconds
 
 
@@ -159,13 +170,14 @@ def steps(http: httpx2.Client, rows: Sequence[dict[str, Any]]) -> dict[str, floa
     return {name: round(value, 2) for name, value in total.items()}
 
 
-def measure(url: str, root: psutil.Process, files: Sequence[Path], uploads: int) -> dict[str, Any]:
+def measure(url: str, roots: Sequence[psutil.Process], files: Sequence[Path], uploads: int) -> dict[str, Any]:
     http, path = account(url)
     size = sum(file.stat().st_size for file in files) / 1e6
-    with Meter(root) as meter:
+    with Meter(roots) as meter:
+        uploads = min(uploads, len(files))
         begun = time.monotonic()
         with ThreadPoolExecutor(uploads) as threads:
-            ids = list(threads.map(lambda file: upload(http, path, file), files))
+            ids = [each for each in threads.map(lambda file: upload(http, path, file), files) if each]
         uploaded = time.monotonic() - begun
         found = wait_until_found(http, path, begun)
     rows = sources(http, path)
@@ -190,53 +202,159 @@ def measure(url: str, root: psutil.Process, files: Sequence[Path], uploads: int)
     return report | {"delete_s": round(time.monotonic() - begun, 2)}
 
 
-def real_pages(folder: Path, most: int) -> Path:
-    """The longest pages of the shared data's documentation, one file each."""
-    if not AWS_DOCS.exists():
-        raise SystemExit(f"{AWS_DOCS} is not there: name a folder with --documents")
-    with AWS_DOCS.open(encoding="utf-8") as lines:
-        pages = [json.loads(line) for line in lines]
-    pages.sort(key=lambda page: len(page["text"]), reverse=True)
-    folder.mkdir()
-    for number, page in enumerate(pages[:most]):
-        (folder / f"{number:04}.md").write_text(page["text"], encoding="utf-8")
-    return folder
+def corpora(url: str, roots: Sequence[psutil.Process], folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """A company's files with the embedded model, and a plain script over the same files with the same model after it."""
+    files = sorted(path for path in company(folder / "company", options.company).rglob("*") if path.is_file())
+    report = measure(url, roots, files, options.uploads)
+    return report | {"langchain": run_langchain(folder / "company")}
+
+
+def an_edit(url: str) -> dict[str, Any]:
+    """One paragraph of the largest text changes: what is embedded, and when the new answer is given."""
+    http, path = account(url)
+    text = "\n\n".join(page["text"] for page in pages_of("awsdocs_a"))[:900_000]
+    body = {"source_type": "text", "name": "Large", "content": text}
+    source = post(http, path, body)
+    wait_until_found(http, path, time.monotonic())
+    middle = text.index("\n\n", len(text) // 2)
+    new = f"{text[:middle]}\n\nThe zanzibar quokka takes its tea at a quarter past four.{text[middle:]}"
+    begun = time.monotonic()
+    http.patch(f"/api/v1/sources/{source}/", json={"content": new}).raise_for_status()
+    while "zanzibar" not in found_text(http, path, "zanzibar quokka"):
+        time.sleep(0.05)
+    seconds = round(time.monotonic() - begun, 2)
+    wait_until_found(http, path, begun)
+    run = http.get(f"/api/v1/sources/{source}/runs/").json()["results"][0]
+    counts = {name: run[name] for name in ("chunks_embedded", "chunks_reused")}
+    return {"megabytes": round(len(text) / 1e6, 2), **counts, "answered_after_s": seconds}
+
+
+def a_deletion(url: str, chunks: int) -> dict[str, Any]:
+    """A large source is deleted: when the first search does not find it any more."""
+    http, path = account(url)
+    answer = http.post(path, data={"source_type": "file"}, files=[("file", ("long.md", long_document(chunks)))])
+    answer.raise_for_status()
+    wait_until_found(http, path, time.monotonic())
+    [row] = sources(http, path)
+    assert found_text(http, path, "bucket policy")
+    begun = time.monotonic()
+    http.delete(f"/api/v1/sources/{row['id']}/").raise_for_status()
+    returned = time.monotonic()
+    while found_text(http, path, "bucket policy"):
+        time.sleep(0.005)
+    gone = time.monotonic()
+    return {
+        "chunks": row["chunks_count"],
+        "answer_ms": round((returned - begun) * 1000),
+        "gone_from_searches_ms": round((gone - begun) * 1000),
+    }
+
+
+def hostile(url: str) -> list[dict[str, str]]:
+    """How each hostile file ends."""
+    http, path = account(url)
+    rows = []
+    for row, file in nasty():
+        answer = http.post(path, data={"source_type": "file"}, files=[("file", (file.name, file.read_bytes()))])
+        name = row["file"].removeprefix("files/")
+        if answer.status_code == 202:
+            rows.append({"file": name, "kind": row["kind"], "id": answer.json()["id"]})
+        else:
+            problem = answer.json()["error"]
+            rows.append({"file": name, "kind": row["kind"], "outcome": "refused", "reason": problem["message"]})
+    wait_until_found(http, path, time.monotonic())
+    ended = {source["id"]: source for source in sources(http, path)}
+    for outcome in rows:
+        if source := ended.get(outcome.pop("id", "")):
+            reason = (source["error"] or {}).get("message") or " ".join(source["warnings"])[:120]
+            outcome |= {"outcome": source["status"], "reason": reason}
+    return rows
+
+
+def post(http: httpx2.Client, path: str, body: dict[str, Any]) -> str:
+    answer = http.post(path, json=body)
+    answer.raise_for_status()
+    return str(answer.json()["id"])
+
+
+def found_text(http: httpx2.Client, path: str, query: str) -> str:
+    answer = http.post(path.replace("/sources/", "/search/"), json={"query": query})
+    answer.raise_for_status()
+    return " ".join(result["text"] for result in answer.json()["results"])
+
+
+def orphans(database_url: str) -> str:
+    """What the reconciler says of the whole database."""
+    environment = os.environ | {"DATABASE_URL": database_url}
+    command = [sys.executable, "manage.py", "reconcile"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return "clean" if done.returncode == 0 else (done.stdout + done.stderr)[-600:]
+
+
+@contextmanager
+def platform(folder: Path, embedder: str) -> Iterator[tuple[str, list[psutil.Process], str]]:
+    """A running platform on a PostgreSQL that can be looked into: its address, its root processes, the database."""
+    port, stub_port = free_port(), free_port()
+    server = PostgresServer(folder / "postgres")
+    server.start()
+    environment = {"RATE_LIMITS_ENABLED": "false", "DATABASE_URL": server.url}
+    if embedder == "stub":
+        environment |= {
+            "EMBEDDING_MODEL": "openai:text-embedding-3-small",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{stub_port}/v1",
+            "OPENAI_API_KEY": "stub",
+        }
+    stub = [sys.executable, "-m", "tests.stubs.openai_stub", "--port", str(stub_port)]
+    program = str(Path(sys.executable).with_name("chatsphere"))
+    up = [program, "up", "--port", str(port), "--data-dir", str(folder / "data")]
+    try:
+        with running(stub, {}, folder / "stub.log"), running(up, environment, folder / "up.log") as root:
+            wait_for(f"http://127.0.0.1:{port}", "/readyz")
+            postmaster = int((folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+            yield f"http://127.0.0.1:{port}", [root, psutil.Process(postmaster)], server.url
+    finally:
+        server.stop()
+
+
+PARTS = ("pages", "company", "edit", "deletion", "nasty")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--documents", type=Path, help="folder of files; real documentation of the shared data otherwise"
-    )
-    parser.add_argument("--most", type=int, default=200)
-    parser.add_argument("--embedder", choices=("local", "stub"), default="stub")
-    parser.add_argument("--uploads", type=int, default=4)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--most", type=int, default=200, help="pages of the stub run")
+    parser.add_argument("--company", type=int, default=40, help="files of each kind of the company run; 400 for all")
+    parser.add_argument("--chunks", type=int, default=10_000, help="of the source that is deleted")
+    parser.add_argument("--uploads", type=int, default=4, help="at once")
     options = parser.parse_args()
-    port, stub_port = free_port(), free_port()
-    environment = {"RATE_LIMITS_ENABLED": "false"}
-    with tempfile.TemporaryDirectory(prefix="chatsphere-bench-") as name:
-        folder = Path(name)
-        documents = options.documents or real_pages(folder / "pages", options.most)
-        files = sorted(path for path in documents.rglob("*") if path.is_file())[: options.most]
-        if options.embedder == "stub":
-            environment |= {
-                "EMBEDDING_MODEL": "openai:text-embedding-3-small",
-                "OPENAI_BASE_URL": f"http://127.0.0.1:{stub_port}/v1",
-                "OPENAI_API_KEY": "stub",
-            }
-        stub = [sys.executable, "-m", "tests.stubs.openai_stub", "--port", str(stub_port)]
-        up = [
-            str(Path(sys.executable).with_name("chatsphere")),
-            "up",
-            "--port",
-            str(port),
-            "--data-dir",
-            str(folder / "data"),
-        ]
-        with running(stub, {}, folder / "stub.log"), running(up, environment, folder / "up.log") as root:
-            wait_for(f"http://127.0.0.1:{port}", "/readyz")
-            report = measure(f"http://127.0.0.1:{port}", root, files, options.uploads)
-    print(json.dumps(report, indent=1))
+    for embedder, parts in (("stub", {"pages", "deletion", "nasty"}), ("local", {"company", "edit"})):
+        if parts & set(options.parts):
+            with tempfile.TemporaryDirectory(prefix="chatsphere-bench-") as name:
+                run_parts(Path(name), embedder, [part for part in PARTS if part in parts & set(options.parts)], options)
+
+
+def run_parts(folder: Path, embedder: str, parts: Sequence[str], options: argparse.Namespace) -> None:
+    with platform(folder, embedder) as (url, roots, database):
+        for part in parts:
+            print(f"--- {part} ({embedder})", flush=True)
+            if part == "pages":
+                files = sorted(real_pages(folder / "pages", options.most).iterdir())
+                show(measure(url, roots, files, options.uploads))
+            elif part == "company":
+                show(corpora(url, roots, folder, options))
+            elif part == "edit":
+                show(an_edit(url))
+            elif part == "deletion":
+                show(a_deletion(url, options.chunks))
+            else:
+                for row in hostile(url):
+                    print(f"{row['outcome']:9} {row['kind']:14} {row['file']:60} {row['reason']}")
+        print(f"reconciler: {orphans(database)}", flush=True)
+
+
+def show(report: dict[str, Any]) -> None:
+    for name, value in report.items():
+        print(f"{name:24} {value}", flush=True)
 
 
 if __name__ == "__main__":
