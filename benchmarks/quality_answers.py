@@ -3,6 +3,8 @@
 On squad2_a, with the in-memory twin of the vector store and eight passages a question:
 
 - share of answerable questions whose extractive answer contains an accepted answer, and whose cited passages contain one;
+- citation precision: share of cited statements that their passage bears out;
+- AUROC of the decision to answer and the risk at each coverage;
 - share of unanswerable questions that the refusal declines, far-off ones (clinc_oos_a) and near misses (squad2_a's own), and share of
   answerable ones that it wrongly declines. Only questions that the calibration did not see are counted.
 """
@@ -11,12 +13,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.answer_data import MODEL_ID, CachedModel, Knowledge, Question, load_documents, load_questions
 from benchmarks.calibrate_refusal import is_held_out
+from chatsphere.services.ai.calibration import auroc, risk_coverage
 from chatsphere.services.ai.citations import scan_answer
 from chatsphere.services.ai.extractive import ExtractiveChatModel
 from chatsphere.services.ai.refusal import decide
@@ -33,12 +36,16 @@ class AnswerFigures:
     refused: int = 0
     sentences: int = 0
     grounded: int = 0
+    cited: int = 0  # statements
+    supported: int = 0
 
     def add(self, question: Question, answer: str, passages: Sequence[SearchHit], *, is_refused: bool) -> None:
         self.questions += 1
         self.refused += is_refused
         text, report = scan_answer(answer, passages, language="en")
         self.grounded += report.grounded
+        self.cited += len(report.cited)
+        self.supported += len(report.cited) - len(report.unsupported)
         self.sentences += text.count("[")
         self.answer_contains += contains_any(text, question.answers)
         self.cited_contains += any(contains_any(cited.passage.text, question.answers) for cited in report.citations)
@@ -50,6 +57,7 @@ class AnswerFigures:
             f"  answer contained in the extractive answer  {self.answer_contains / share:5.1f} %",
             f"  answer contained in a cited passage        {self.cited_contains / share:5.1f} %",
             f"  every citation supported                   {self.grounded / share:5.1f} %",
+            f"  citation precision (statements)            {100 * self.supported / max(1, self.cited):5.1f} %",
             f"  declined by the extractive model itself    {self.refused / share:5.1f} %",
             f"  citations an answer                        {self.sentences / self.questions:5.2f}",
         ]
@@ -83,6 +91,31 @@ async def declined_share(knowledge: Knowledge, questions: Sequence[Question], *,
     return declined / len(questions)
 
 
+async def curve_lines(
+    knowledge: Knowledge, answerable: Sequence[Question], others: Mapping[str, Sequence[Question]]
+) -> list[str]:
+    """AUROC against each kind, and the risk at each coverage over both kinds as many as they are, on the half that was not fitted."""
+    good = await _chances(knowledge, answerable)
+    lines = [
+        "answerable against others, held-out half",
+        f"  {'':14}{'AUROC':>8}  wrong among the surest 10 %, 20 %, … 100 %",
+    ]
+    for name, group in others.items():
+        bad = await _chances(knowledge, group)
+        count = min(len(good), len(bad))
+        labels = [True] * count + [False] * count
+        chances = [*good[:count], *bad[:count]]
+        risks = " ".join(f"{risk * 100:5.1f}" for _, risk in risk_coverage(chances, labels))
+        lines.append(f"  {name:14}{auroc(chances, labels):8.3f}  {risks}")
+    return lines
+
+
+async def _chances(knowledge: Knowledge, questions: Sequence[Question]) -> list[float]:
+    held_out = [question for question in questions if is_held_out(question.text)]
+    outcomes = [(question, await knowledge.search(question.text)) for question in held_out]
+    return [decide(question.text, outcome, model_id=MODEL_ID).probability for question, outcome in outcomes]
+
+
 async def report(embedder: CachedModel, limit: int) -> list[str]:
     """The figures as lines of text."""
     knowledge = Knowledge(embedder, load_documents("squad2_a"))
@@ -91,6 +124,7 @@ async def report(embedder: CachedModel, limit: int) -> list[str]:
     near = [question for question in questions if question.answerable is False][:limit]
     far = load_questions("clinc_oos_a")[:limit]
     lines = (await measure_answers(knowledge, embedder, answerable)).lines()
+    lines += await curve_lines(knowledge, answerable, {"far-off": far, "near misses": near})
     for text_only in (False, True):
         lines.append(f"declined, held-out half{', by text alone' if text_only else ''}")
         for name, group in (("far-off", far), ("near misses", near), ("answerable (wrongly)", answerable)):

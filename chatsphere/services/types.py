@@ -186,6 +186,7 @@ class ChatPrompt:
     language: str = ""
     temperature: float = 0.2
     max_output_tokens: int = 800
+    memory: str = ""  # what was said before ``history``, in short
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class PreparedTurn:
     is_handed_off: bool
     created_at: datetime
     started: float
+    memory: str = ""  # what was said before ``older``
+    older: tuple[Turn, ...] = ()  # earlier than ``history``, and not in the memory
+    older_until: UUID | None = None  # the last message of these
     is_public: bool = False  # a page in a browser reads along
 
     @property

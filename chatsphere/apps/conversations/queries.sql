@@ -8,7 +8,7 @@ WITH RECURSIVE bot AS (
     WHERE c.workspace_id = %(workspace_id)s AND c.deleted_at IS NULL
       AND (c.id = %(chatbot_id)s::uuid OR c.slug = %(slug)s::text)
 ), conversation AS (
-    SELECT k.id, k.state, k.channel, CASE WHEN v.is_verified THEN v.external_id END AS owner
+    SELECT k.id, k.state, k.channel, k.memory, k.memory_until, CASE WHEN v.is_verified THEN v.external_id END AS owner
     FROM conversations_conversation k JOIN bot ON bot.id = k.chatbot_id
     LEFT JOIN conversations_visitor v ON v.id = k.visitor_id
     WHERE k.workspace_id = %(workspace_id)s AND k.id = %(conversation_id)s::uuid
@@ -25,9 +25,11 @@ WITH RECURSIVE bot AS (
 SELECT bot.id AS chatbot_id, bot.is_active, bot.embedding_model, bot.configuration, bot.number AS version,
        conversation.id AS conversation_id, conversation.state AS conversation_state,
        conversation.channel AS channel, conversation.owner AS owner,
+       conversation.memory, conversation.memory_until,
        (SELECT id FROM chain WHERE depth = 1) AS last_message_id,
        (SELECT jsonb_agg(jsonb_build_array(role, left(content, 2000)) ORDER BY depth DESC) FROM chain
-        WHERE state <> 'pending' AND content <> '') AS history
+        WHERE state <> 'pending' AND content <> '') AS history,
+       ARRAY(SELECT id FROM chain WHERE state <> 'pending' AND content <> '' ORDER BY depth DESC) AS history_ids
 FROM bot LEFT JOIN conversation ON true;
 
 -- name: write_turn
@@ -220,3 +222,8 @@ JOIN chatbots_chatbot b ON b.id = question.chatbot_id AND b.deleted_at IS NULL;
 -- Which of these suspicious chunks somebody has read and released.
 SELECT chunk_id FROM training_quarantinedchunk
 WHERE chunk_id = ANY(%(ids)s) AND workspace_id = %(workspace_id)s AND state = 'released';
+
+-- name: keep_memory
+-- Older turns in short; an empty text leaves what is there.
+UPDATE conversations_conversation SET memory = %(memory)s, memory_until = %(until)s
+WHERE id = %(id)s AND workspace_id = %(workspace_id)s AND %(memory)s <> '';

@@ -26,6 +26,7 @@ def prompt_settings(prompt: ChatPrompt) -> dict[str, Any]:
         "language": prompt.language,
         "temperature": prompt.temperature,
         "max_output_tokens": prompt.max_output_tokens,
+        "memory": prompt.memory,
         "history": [[turn.role, turn.text] for turn in prompt.history],
     }
 
@@ -71,6 +72,7 @@ def _prompt(message: Message, question: str, data: dict[str, Any]) -> list[dict[
         history=[Turn(role, text) for role, text in kept["history"]],
         instructions=kept["instructions"],
         language=kept["language"],
+        memory=kept.get("memory", ""),
     )
     return [dict(each) for each in build_messages(prompt, nonce=NONCE)]  # type: ignore[arg-type]  # a TypedDict of strings
 

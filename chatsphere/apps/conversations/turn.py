@@ -17,11 +17,12 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from psycopg.types.json import Jsonb
 
-from chatsphere.apps.chatbots.configuration import Configuration, read_configuration
+from chatsphere.apps.chatbots.configuration import read_configuration
 from chatsphere.apps.conversations import metering
 from chatsphere.apps.conversations.access import visible_tags
 from chatsphere.apps.conversations.answer import Draft, answer_object, error_object, search_result
 from chatsphere.apps.conversations.guardrails import blocked_topic, for_embedding, hides_from_model, redacted
+from chatsphere.apps.conversations.memory import remember_later, split_history
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.prepared import PreparedTurn, milliseconds
 from chatsphere.apps.conversations.prices import cost_micros
@@ -112,6 +113,15 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
     check_visitor(question.principal, configuration)
     is_branch = question.repeats is not None or question.edits is not None
     stored = question.follows is not None or not is_branch  # a branch from the very beginning has nothing before it
+    turns = _turns(question, (row["history"] or []) if stored else [])
+    kept = configuration.history_turns
+    memory, older, older_until = split_history(
+        turns,
+        row["history_ids"] if stored else [],
+        shown=min(kept, len(turns)),
+        memory=row["memory"] or "",
+        memory_until=row["memory_until"],
+    )
     return PreparedTurn(
         question=question,
         chatbot_id=row["chatbot_id"],
@@ -123,7 +133,10 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
         answer_id=new_id(),
         parent_id=row["last_message_id"] if stored else None,
         visitor_id=None,
-        history=_history(question, configuration, (row["history"] or []) if stored else []),
+        history=turns[-kept:] if kept else (),
+        memory=memory,
+        older=older,
+        older_until=older_until,
         is_new=row["conversation_id"] is None,
         is_handed_off=row["conversation_state"] == "handoff",
         created_at=datetime.now(UTC),
@@ -132,9 +145,8 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
     )
 
 
-def _history(question: Question, configuration: Configuration, stored: list[list[Any]]) -> tuple[Turn, ...]:
-    turns = question.history if question.history is not None else tuple(Turn(role, text) for role, text in stored)
-    return turns[-configuration.history_turns :] if configuration.history_turns else ()
+def _turns(question: Question, stored: list[list[Any]]) -> tuple[Turn, ...]:
+    return question.history if question.history is not None else tuple(Turn(role, text) for role, text in stored)
 
 
 def _new_rows(turn: PreparedTurn) -> dict[str, Any]:
@@ -232,6 +244,7 @@ def _prompt(turn: PreparedTurn, passages: Sequence[SearchHit], voice: Voice) -> 
         passages=passages,
         history=history,
         language=configuration.language,
+        memory=turn.memory,
         **with_overrides(configuration, overrides),
     )
 
@@ -254,6 +267,7 @@ async def record_turn(turn: PreparedTurn, draft: Draft, *, last_event: int) -> t
         await connection.commit()
     if draft.error is not None:
         return "error", error_object(draft.error)
+    remember_later(turn)
     return "message.completed", answer_object(
         {
             **columns,

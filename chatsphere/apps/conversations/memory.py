@@ -1,0 +1,122 @@
+"""What was said before the turns that a prompt shows, in short: written by the chat model, in the background, after an answer.
+
+A conversation has one memory. It holds the turns up to ``memory_until``; a branch that does not lead past that message does without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from chatsphere.apps.conversations.guardrails import hides_from_model, redacted
+from chatsphere.apps.conversations.metering import PROMPT_TOKENS
+from chatsphere.apps.conversations.prepared import PreparedTurn
+from chatsphere.apps.conversations.prices import cost_micros
+from chatsphere.apps.users import quota
+from chatsphere.apps.users.ledger import Kind, Usage, record_usage_async
+from chatsphere.apps.users.quota import Amount, Metric
+from chatsphere.core import engines
+from chatsphere.core.async_database import DATABASE_AWAY, pool
+from chatsphere.core.exceptions import QuotaExceeded
+from chatsphere.core.identifiers import new_id
+from chatsphere.services.ai.prompts import memory_prompt
+from chatsphere.services.errors import EngineError
+from chatsphere.services.sql import statements
+from chatsphere.services.types import ChatDone, TextDelta, TokenUsage, Turn
+
+logger = logging.getLogger("chatsphere.conversations")
+LEAST_NEW = 4  # messages that must have fallen out of the prompt before they are summed up
+LONGEST_MEMORY = 1_500  # characters
+MEMORY_TOKENS = 300
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def split_history(
+    turns: Sequence[Turn], ids: Sequence[UUID], *, shown: int, memory: str, memory_until: UUID | None
+) -> tuple[str, tuple[Turn, ...], UUID | None]:
+    """The memory that fits this branch, the older turns that it does not hold yet, and the id of the last of these."""
+    older = len(turns) - shown if shown else len(turns)
+    known = ids.index(memory_until) + 1 if memory_until in ids else 0
+    usable = memory if 0 < known <= older else ""
+    start = known if usable else 0
+    last = ids[older - 1] if 0 < older <= len(ids) else None
+    return usable, tuple(turns[start:older]), last
+
+
+def remember_later(turn: PreparedTurn) -> None:
+    """Sum older turns up when enough of them have fallen out of the prompt and a model can do it. Never fails or delays the answer."""
+    can_write = (turn.configuration.model or settings.CHAT_MODEL) != "extractive"
+    if can_write and turn.question.history is None and turn.older_until and len(turn.older) >= LEAST_NEW:
+        task = asyncio.create_task(_remember(turn))
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+
+
+async def _remember(turn: PreparedTurn) -> None:
+    key = f"memory:{new_id().hex}"
+    workspace_id = turn.workspace_id
+    try:
+        async with (await pool()).connection() as connection:
+            amounts = (Amount(Metric.TOKENS, PROMPT_TOKENS + MEMORY_TOKENS),)
+            await quota.reserve_async(connection, workspace_id=workspace_id, request_key=key, amounts=amounts)
+        text, model, usage = await _written(turn)
+        async with (await pool()).connection() as connection:
+            await connection.execute(statements("chatsphere.apps.conversations")["keep_memory"], _row(turn, text))
+            total = usage.prompt_tokens + usage.completion_tokens
+            await quota.settle_async(
+                connection, workspace_id=workspace_id, request_key=key, actual={Metric.TOKENS: total}
+            )
+            await record_usage_async(connection, _usage(turn, key, model, usage))
+    except (
+        EngineError,
+        QuotaExceeded,
+        *DATABASE_AWAY,
+    ) as error:  # the next turn tries again; what is held is released by the clock
+        logger.warning("Older turns of conversation %s were not summed up: %s", turn.conversation_id, error)
+
+
+async def _written(turn: PreparedTurn) -> tuple[str, str, TokenUsage]:
+    older = turn.older
+    if hides_from_model(turn.configuration):
+        _, older, _, _ = redacted("", older, ())
+    model, parts, usage = engines.chat_model(turn.configuration.model), [], TokenUsage()
+    name = model.name
+    prompt = memory_prompt(turn.memory, older, language=turn.configuration.language, max_output_tokens=MEMORY_TOKENS)
+    async for event in model.stream(prompt):
+        if isinstance(event, TextDelta):
+            parts.append(event.text)
+        elif isinstance(event, ChatDone):
+            usage = event.usage
+    return "".join(parts).strip()[:LONGEST_MEMORY], name, usage
+
+
+def _row(turn: PreparedTurn, text: str) -> dict[str, Any]:
+    return {
+        "id": turn.conversation_id,
+        "workspace_id": turn.workspace_id,
+        "memory": text,
+        "until": turn.older_until if text else None,
+    }
+
+
+def _usage(turn: PreparedTurn, key: str, model: str, usage: TokenUsage) -> Usage:
+    cost, currency = cost_micros(model, usage)
+    return Usage(
+        workspace_id=turn.workspace_id,
+        kind=Kind.CHAT,
+        request_key=key,
+        chatbot_id=turn.chatbot_id,
+        conversation_id=turn.conversation_id,
+        channel="memory",
+        model=model,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cost_micros=cost,
+        currency=currency,
+    )
