@@ -7,7 +7,7 @@ from uuid import UUID
 
 from chatsphere.apps.analytics.named_sql import execute
 
-# The refusal model gives answers on good grounds more than this (its own limit is 0.5 at most defaults).
+# An answer given with less certainty than this is worth a look; refusals end at the chatbot's min_score, 0.5 unless changed.
 LOW_SCORE = 0.6
 
 

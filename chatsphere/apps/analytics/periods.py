@@ -49,7 +49,7 @@ def read_period(
 ) -> Period:
     """What was asked for, widened to whole hours; by default the last 30 days. Raises Invalid for one that is empty or too long."""
     end = _hour_from(until or now, zone)
-    start = _hour_until(since, zone) if since else start_of_day(end - timedelta(days=DEFAULT_DAYS - 1, hours=1), zone)
+    start = hour_of(since, zone) if since else start_of_day(end - timedelta(days=DEFAULT_DAYS - 1, hours=1), zone)
     if start >= end:
         raise Invalid(fields={"since": [_("This must lie before `until`.")]})
     if end - start > timedelta(days=MOST_DAYS):
@@ -59,12 +59,13 @@ def read_period(
     return Period(start, end, zone)
 
 
-def _hour_until(moment: datetime, zone: ZoneInfo) -> datetime:
+def hour_of(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The instant at which the moment's local hour began, counted with the moment's own offset; as PostgreSQL's ``date_trunc`` does."""
     offset = moment.astimezone(zone).utcoffset() or timedelta()
     local = moment.astimezone(UTC) + offset
     return moment.astimezone(UTC) - (local - local.replace(minute=0, second=0, microsecond=0))
 
 
 def _hour_from(moment: datetime, zone: ZoneInfo) -> datetime:
-    begun = _hour_until(moment, zone)
+    begun = hour_of(moment, zone)
     return begun if begun == moment else begun + HOUR

@@ -107,7 +107,8 @@ GROUP BY 1, kind, chatbot_id, api_key_id, channel, model, currency
 
 -- name: overview
 -- Sums by period: whole days from the roll-ups of days, the hours at both ends from those of hours.
-SELECT date_trunc(%(interval)s, at, %(time_zone)s) AS at, sum(conversations)::bigint AS conversations, sum(messages)::bigint AS messages,
+SELECT CASE WHEN %(interval)s::text = 'hour' THEN at ELSE date_trunc(%(interval)s::text, at, %(time_zone)s) END AS at,
+       sum(conversations)::bigint AS conversations, sum(messages)::bigint AS messages,
        sum(answered)::bigint AS answered, sum(refused)::bigint AS refused, sum(failed)::bigint AS failed,
        sum(handed_off)::bigint AS handed_off, sum(feedback_up)::bigint AS feedback_up, sum(feedback_down)::bigint AS feedback_down,
        sum(prompt_tokens)::bigint AS prompt_tokens, sum(completion_tokens)::bigint AS completion_tokens,

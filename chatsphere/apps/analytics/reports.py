@@ -15,7 +15,7 @@ from django.db import connection
 
 from chatsphere.apps.analytics import histogram
 from chatsphere.apps.analytics.named_sql import SQL, fetch_all, fetch_binary
-from chatsphere.apps.analytics.periods import HOUR, Period, next_day
+from chatsphere.apps.analytics.periods import HOUR, Period, hour_of, next_day
 from chatsphere.apps.analytics.rolling import VISITOR, start_of_day
 
 COUNTS = (
@@ -107,7 +107,7 @@ def steps(period: Period, interval: str) -> Iterator[datetime]:
 
 def _next(at: datetime, interval: str, zone: ZoneInfo) -> datetime:
     if interval == "hour":
-        return at + HOUR
+        return hour_of(at + HOUR, zone)  # Lord Howe turns its clocks by half an hour
     return next_day(at, zone) if interval == "day" else start_of_day(at + timedelta(days=7, hours=12), zone)
 
 

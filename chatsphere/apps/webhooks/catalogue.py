@@ -15,7 +15,10 @@ _ID = "0198c0ff-0000-7000-8000-00000000000"
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """``fields`` are the properties of ``data``; those in ``optional`` may be missing."""
+    """``fields`` are the properties of ``data``; those in ``optional`` may be missing.
+
+    Beside them every event that is about an object has its ``id``, every one about something of a chatbot has ``chatbot_id``.
+    """
 
     name: str
     description: str
@@ -23,13 +26,19 @@ class EventType:
     example: Mapping[str, Any]
     optional: frozenset[str] = frozenset()
     version: int = SCHEMA_VERSION
+    object_id: str = ""  # of the example; empty: it is about no object
+    is_of_chatbot: bool = True
+
+    def _ids(self) -> dict[str, str]:
+        ids = {"id": self.object_id, "chatbot_id": f"{_ID}1" if self.is_of_chatbot else ""}
+        return {name: value for name, value in ids.items() if value}
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of a whole message."""
         data = {
             "type": "object",
-            "properties": dict(self.fields),
-            "required": [name for name in self.fields if name not in self.optional],
+            "properties": {**dict.fromkeys(self._ids(), _UUID), **self.fields},
+            "required": [name for name in {**self._ids(), **self.fields} if name not in self.optional],
         }
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -51,7 +60,7 @@ class EventType:
             "type": self.name,
             "version": self.version,
             "timestamp": "2026-11-22T12:00:00Z",
-            "data": dict(self.example),
+            "data": {**self._ids(), **self.example},
         }
 
 
@@ -90,8 +99,16 @@ _EVALUATION_EXAMPLE = {
     "version": 3,
     "summary": {"questions": 40, "score": 0.91, "refusal_accuracy": 0.95},
 }
-_QUOTA = {"metric": _TEXT, "used": _COUNT, "limit": _COUNT}
-_QUOTA_EXAMPLE = {"metric": "messages", "used": 800, "limit": 1000}
+_QUOTA = {
+    "metric": _TEXT,
+    "percent": {"type": "integer", "description": "Of the limit; what was reached for the first time in this period."},
+    "used": _COUNT,
+    "limit": _COUNT,
+    "period": {"type": "string", "format": "date", "description": "Its first day."},
+    "chatbot_id": {**_UUID, "description": "When the quota is that of one chatbot."},
+}
+_OPTIONAL_OF_QUOTA = frozenset({"chatbot_id"})
+_QUOTA_EXAMPLE = {"metric": "messages", "percent": 80, "used": 800, "limit": 1000, "period": "2026-11-01"}
 
 CATALOGUE: dict[str, EventType] = {
     each.name: each
@@ -102,6 +119,7 @@ CATALOGUE: dict[str, EventType] = {
             {**_SOURCE, **_RUN, "documents_count": _COUNT, "chunks_count": _COUNT},
             {**_SOURCE_EXAMPLE, "status": "ready", "run": f"{_ID}3", "documents_count": 1, "chunks_count": 120},
             optional=frozenset({"documents_count", "chunks_count"}),
+            object_id=f"{_ID}2",
         ),
         EventType(
             "source.failed",
@@ -113,23 +131,38 @@ CATALOGUE: dict[str, EventType] = {
                 "run": f"{_ID}3",
                 "error": {"type": "encrypted", "message": "This document is protected by a password."},
             },
+            object_id=f"{_ID}2",
         ),
-        EventType("source.deleted", "Nothing of this source is found any more.", _SOURCE, _SOURCE_EXAMPLE),
-        EventType("chatbot.created", "A chatbot was made.", {"chatbot": _CHATBOT}, {"chatbot": _CHATBOT_EXAMPLE}),
+        EventType(
+            "source.deleted", "Nothing of this source is found any more.", _SOURCE, _SOURCE_EXAMPLE, object_id=f"{_ID}2"
+        ),
+        EventType(
+            "chatbot.created",
+            "A chatbot was made.",
+            {"chatbot": _CHATBOT},
+            {"chatbot": _CHATBOT_EXAMPLE},
+            object_id=f"{_ID}1",
+        ),
         EventType(
             "chatbot.published",
             "Another version of the configuration answers from now on.",
             {"chatbot": _CHATBOT, "version": {"type": "integer", "minimum": 1}},
             {"chatbot": _CHATBOT_EXAMPLE, "version": 3},
+            object_id=f"{_ID}1",
         ),
         EventType(
-            "chatbot.deleted", "A chatbot answers no more.", {"chatbot": _CHATBOT}, {"chatbot": _CHATBOT_EXAMPLE}
+            "chatbot.deleted",
+            "A chatbot answers no more.",
+            {"chatbot": _CHATBOT},
+            {"chatbot": _CHATBOT_EXAMPLE},
+            object_id=f"{_ID}1",
         ),
         EventType(
             "conversation.started",
             "Somebody asked the first question of a conversation.",
             {**_TURN, "channel": _TEXT},
             {**_TURN_EXAMPLE, "channel": "widget"},
+            object_id=f"{_ID}4",
         ),
         EventType(
             "conversation.handoff",
@@ -148,35 +181,59 @@ CATALOGUE: dict[str, EventType] = {
                 "summary": "Where is my parcel?",
                 "transcript": [{"role": "user", "content": "Where is my parcel?", "at": "2026-11-22T11:59:00+00:00"}],
             },
+            object_id=f"{_ID}4",
         ),
         EventType(
-            "message.completed", "A question was answered.", _ANSWER, {**_ANSWER_EXAMPLE, "finish_reason": "stop"}
+            "message.completed",
+            "A question was answered.",
+            _ANSWER,
+            {**_ANSWER_EXAMPLE, "finish_reason": "stop"},
+            object_id=f"{_ID}5",
         ),
         EventType(
             "message.refused",
             "The content held no answer to a question.",
             _ANSWER,
             {**_ANSWER_EXAMPLE, "finish_reason": "refused_no_context"},
+            object_id=f"{_ID}5",
         ),
         EventType(
             "message.feedback",
             "Somebody rated an answer.",
             {"message_id": _UUID, "conversation_id": _UUID, "rating": {"enum": ["up", "down"]}, "comment": _TEXT},
             {"message_id": f"{_ID}5", "conversation_id": f"{_ID}4", "rating": "down", "comment": "Out of date."},
+            object_id=f"{_ID}5",
         ),
         EventType(
             "evaluation.completed",
             "All questions of a test set were asked. `version` is null for a configuration that is no version.",
             _EVALUATION,
             _EVALUATION_EXAMPLE,
+            object_id=f"{_ID}7",
         ),
-        EventType("quota.warning", "80 % of a quota are used.", _QUOTA, _QUOTA_EXAMPLE),
-        EventType("quota.exceeded", "A quota is used up.", _QUOTA, {**_QUOTA_EXAMPLE, "used": 1000}),
+        EventType(
+            "quota.warning",
+            "80 % of a quota are used.",
+            _QUOTA,
+            _QUOTA_EXAMPLE,
+            optional=_OPTIONAL_OF_QUOTA,
+            is_of_chatbot=False,
+        ),
+        EventType(
+            "quota.exceeded",
+            "A quota is used up.",
+            _QUOTA,
+            {**_QUOTA_EXAMPLE, "percent": 100, "used": 1000},
+            optional=_OPTIONAL_OF_QUOTA,
+            is_of_chatbot=False,
+        ),
         EventType(
             "webhook.test",
             "Sent on request, to one endpoint, whatever it subscribed to.",
             {"endpoint": _UUID},
             {"endpoint": f"{_ID}6"},
+            object_id=f"{_ID}6",
+            is_of_chatbot=False,
         ),
     )
 }

@@ -25,7 +25,7 @@ from django.utils import timezone
 from chatsphere.apps.webhooks import disabling
 from chatsphere.apps.webhooks.fan_out import commit_soon, fan_out
 from chatsphere.apps.webhooks.hints import WORK
-from chatsphere.apps.webhooks.models import Attempt, Delivery, Endpoint
+from chatsphere.apps.webhooks.models import Attempt, Delivery, Endpoint, told_data
 from chatsphere.apps.webhooks.schedule import DISABLE_AFTER, next_delay
 from chatsphere.apps.webhooks.sending import LIMITS, Message, Outcome, send
 from chatsphere.core import connections
@@ -202,7 +202,7 @@ def _claimed(row: Mapping[str, Any]) -> Claimed:
         type=row["type"],
         version=row["schema_version"],
         occurred_at=row["occurred_at"],
-        data=orjson.loads(row["payload"]),
+        data=told_data(orjson.loads(row["payload"]), object_id=row["object_id"], chatbot_id=row["chatbot_id"]),
     )
     return Claimed(
         **{name: row[name] for name in ("id", "workspace_id", "attempt", "errors", "fence", "endpoint_id", "url")},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -39,6 +41,17 @@ class Event(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.type} {self.pk}"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What endpoints are told, as ``told_data`` puts it together."""
+        return told_data(self.payload, object_id=self.object_id, chatbot_id=self.chatbot_id)
+
+
+def told_data(payload: Mapping[str, Any], *, object_id: UUID | None, chatbot_id: UUID | None) -> dict[str, Any]:
+    """The payload, before it under the same names in every event: ``id`` of what the event is about, ``chatbot_id`` of its chatbot."""
+    ids = {"id": object_id, "chatbot_id": chatbot_id}
+    return {**{name: str(value) for name, value in ids.items() if value is not None}, **payload}
 
 
 class EndpointManager(models.Manager.from_queryset(WorkspaceQuerySet)):  # type: ignore[misc]  # made at run time

@@ -41,7 +41,8 @@ WHERE delivery.id = chosen.id
 RETURNING delivery.id, delivery.workspace_id, delivery.attempt, delivery.errors, delivery.fence, delivery.endpoint_id,
     endpoint.url, endpoint.secret, endpoint.failing_since,
     CASE WHEN endpoint.previous_secret_until > now() THEN endpoint.previous_secret ELSE '' END AS previous_secret,
-    event.id AS event_id, event.type, event.schema_version, event.occurred_at, event.payload::text AS payload
+    event.id AS event_id, event.type, event.schema_version, event.occurred_at, event.payload::text AS payload,
+    event.object_id, event.chatbot_id
 
 -- name: requeue_crashed
 -- Deliveries whose worker died go back to the queue; after too many deaths they have failed.

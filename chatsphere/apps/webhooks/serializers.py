@@ -116,7 +116,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
 class DeliveryDetailSerializer(DeliverySerializer):
     """The same with what is sent and every attempt."""
 
-    data = serializers.JSONField(source="event.payload")  # type: ignore[assignment]  # DRF keeps fields apart
+    data = serializers.JSONField(source="event.data")  # type: ignore[assignment]  # DRF keeps fields apart
     log = AttemptSerializer(many=True, source="attempts.all")
 
 

@@ -48,8 +48,9 @@ def test_pairs_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_contradictions_between_sources_are_reported(alice: Any, charlie: Any, client_of: Any) -> None:
     chatbot = make_chatbot(alice)
-    first = trained(chatbot, DELIVERY, name="Old")
-    second = trained(chatbot, DELIVERY.replace("4.90", "6.90"), name="New")
+    text = f"{DELIVERY} Parcels are packed in our own warehouse and handed to the carrier on the same evening without any extra charge."
+    first = trained(chatbot, text, name="Old")
+    second = trained(chatbot, text.replace("4.90", "6.90"), name="New")
     chatbot.refresh_from_db()
     assert look_at(chatbot) == 1
 

@@ -10,12 +10,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from chatsphere.apps.analytics import histogram
 from chatsphere.apps.analytics.models import Change, DailyUsage, HourlyUsage
-from chatsphere.apps.analytics.periods import read_period
+from chatsphere.apps.analytics.periods import hour_of, read_period
 from chatsphere.apps.analytics.reports import Scope, overview
 from chatsphere.apps.analytics.rolling import roll_up, roll_up_all
 from chatsphere.apps.users.models import UsageRecord
@@ -94,7 +94,12 @@ def _assert_near(found: int | None, exact: float | None) -> None:
     if exact is None:
         assert found is None
     else:
-        assert found == pytest.approx(max(exact, 1), rel=histogram.RELATIVE_ERROR, abs=1)
+        assert found == pytest.approx(max(exact, 1), abs=_tolerance(exact))
+
+
+def _tolerance(exact: float) -> float:
+    """Two percent, and the rounding to whole milliseconds."""
+    return histogram.RELATIVE_ERROR * exact + 0.5
 
 
 def _exact(records: list[UsageRecord], share: float) -> float | None:
@@ -114,6 +119,9 @@ def _assert_equal(figures: dict[str, Any], records: list[UsageRecord]) -> None:
 def test_totals_and_every_step_equal_the_raw_rows(
     zone: str, first: list[dict[str, Any]], late: list[dict[str, Any]], gone: int, cut: int
 ) -> None:
+    assume(
+        zone != "Australia/Lord_Howe" or not 840 <= cut <= 960
+    )  # there a period cannot begin: half an hour comes twice
     workspace, begin = make_workspace(zone), BEGIN.get(zone, datetime(2026, 3, 7, tzinfo=UTC))
     visitors = [new_id() for _number in range(6)]
     _book_all(workspace, first, begin, visitors)
@@ -130,7 +138,10 @@ def test_totals_and_every_step_equal_the_raw_rows(
         starts = [step["at"] for step in report["series"]]
         ends = [*starts[1:], report["until"]]
         for step, start, end in zip(report["series"], starts, ends, strict=True):
-            _assert_equal(step, [row for row in inside if start <= row.occurred_at < end])
+            if interval == "hour":
+                _assert_equal(step, [row for row in inside if hour_of(row.occurred_at, ZoneInfo(zone)) == start])
+            else:
+                _assert_equal(step, [row for row in inside if start <= row.occurred_at < end])
 
 
 def test_days_are_those_of_the_workspace() -> None:
@@ -203,4 +214,4 @@ def test_percentiles_of_joined_histograms_are_off_by_two_percent_at_most(values:
     values.sort()
     for share in (0.0, 0.5, 0.95, 1.0):
         exact = max(1, values[math.floor(share * (len(values) - 1))])
-        assert histogram.quantiles(joined, [share])[0] == pytest.approx(exact, rel=histogram.RELATIVE_ERROR, abs=1)
+        assert histogram.quantiles(joined, [share])[0] == pytest.approx(exact, abs=_tolerance(exact))
