@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 
 from chatsphere.core.async_database import WAIT_SECONDS
 from chatsphere.core.connections import conninfo
-from chatsphere.services.ai.base import ChatModel, Embedder
+from chatsphere.services.ai.base import ChatModel, Embedder, Reranker
 from chatsphere.services.errors import EngineMisconfigured
 from chatsphere.services.vector_store.base import VectorStore
 
@@ -54,6 +54,12 @@ def providers() -> Mapping[str, Mapping[str, str]]:
     """The operator's further model providers (``MODEL_PROVIDERS``) by name: ``base_url`` and ``api_key``."""
     found: dict[str, dict[str, str]] = orjson.loads(settings.MODEL_PROVIDERS or "{}")
     return found
+
+
+def reranker() -> Reranker | None:
+    """What orders the best hits again, by ``RERANKER``; None when that is empty."""
+    name = settings.RERANKER
+    return cast(Reranker, _engine("reranker", name, _RERANKERS)) if name else None
 
 
 def vector_store() -> VectorStore:
@@ -119,11 +125,24 @@ def _extractive_chat_model(_model: str) -> Any:
     return import_string("chatsphere.services.ai.extractive.ExtractiveChatModel")(embedder())
 
 
+def _http_reranker(dialect: str, model: str) -> Any:
+    make = import_string("chatsphere.services.ai.reranking.HttpReranker")
+    return make(
+        model,
+        base_url=settings.RERANKER_BASE_URL,
+        api_key=settings.RERANKER_API_KEY,
+        dialect=dialect,
+        seconds=settings.RERANKER_TIMEOUT,
+    )
+
+
 def _pgvector_store(_model: str) -> Any:
     make = import_string("chatsphere.services.vector_store.pgvector.PgVectorStore")
     pool = import_string("chatsphere.services.vector_store.pgvector.PoolSettings")
     timeout_ms = settings.SEARCH_TIMEOUT_MS
-    limits = pool(min_size=0, max_size=settings.SEARCH_POOL_SIZE, statement_timeout=timeout_ms / 1000, wait=WAIT_SECONDS)
+    limits = pool(
+        min_size=0, max_size=settings.SEARCH_POOL_SIZE, statement_timeout=timeout_ms / 1000, wait=WAIT_SECONDS
+    )
     return make(conninfo(settings.DATABASES["default"], statement_timeout_ms=timeout_ms), pool=limits)
 
 
@@ -145,4 +164,5 @@ _EMBEDDERS: Mapping[str, Maker] = {
     "hashing": _hashing_embedder,
 }
 _CHAT_MODELS: Mapping[str, Maker] = {"extractive": _extractive_chat_model, "openai": _openai_chat_model}
+_RERANKERS: Mapping[str, Maker] = {"rerank": partial(_http_reranker, ""), "tei": partial(_http_reranker, "tei")}
 _VECTOR_STORES: Mapping[str, Maker] = {"pgvector": _pgvector_store}

@@ -70,4 +70,4 @@ def test_tags_come_from_names_and_values() -> None:
     attributes = {"team": ["hr", "it"], "plan": "gold", "access_tags": ["staff"]}
     visitor = VerifiedVisitor(chatbot_id=None, external_id="ada", attributes=attributes)  # type: ignore[arg-type]
     principal = Principal(kind=PrincipalKind.SECRET_KEY, workspace_id=None, visitor=visitor)  # type: ignore[arg-type]
-    assert visible_tags(principal) == {"team:hr", "team:it", "plan:gold", "staff"}
+    assert visible_tags(principal) == frozenset({"team:hr", "team:it", "plan:gold", "staff"})
