@@ -42,9 +42,18 @@ PUBLIC = {
     "post /api/v1/auth/email/verify/",
 }
 # Routes whose answers do not depend on a chatbot or on what lies below one.
-NOT_BELOW_A_CHATBOT = ("session_id", "workspace_id", "key_id", "endpoint_id", "delivery_id")
+NOT_BELOW_A_CHATBOT = (
+    "session_id",
+    "workspace_id",
+    "key_id",
+    "endpoint_id",
+    "delivery_id",
+    "request_id",
+    "external_id",
+    "secret_id",
+)
 # These read the body before they look for the chatbot, which the same query then finds.
-READ_FIRST = {"/chat/": {"message": "Hello?"}, "/search/": {"query": "Hello?"}}
+READ_FIRST = {"/chat/": {"message": "Hello?"}, "/search/": {"query": "Hello?"}, "/edit/": {"message": "Hello?"}}
 
 
 class World:
