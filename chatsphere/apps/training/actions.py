@@ -252,6 +252,8 @@ def _run_again(source: TrainingSource, open_run: Run | None) -> None:
     """A run that has not ended starts afresh, as it may have read the old content; else a new one is queued."""
     TrainingSource.objects.filter(pk=source.pk).update(status=TrainingSource.Status.QUEUED)
     source.status = TrainingSource.Status.QUEUED
+    if source.source_type in WEB_TYPES:
+        source.documents.update(etag="", last_modified="")  # pages that did not change are sent again, for their links
     if open_run is not None and source.source_type in WEB_TYPES:
         outcomes.cancelled(open_run)  # it has listed pages of the old address
         TrainingSource.objects.filter(pk=source.pk).update(status=TrainingSource.Status.QUEUED)
