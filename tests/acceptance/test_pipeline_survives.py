@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection
 from django.db.models import Count
+from redis import Redis
 
 from chatsphere.apps.training import actions
 from chatsphere.apps.training.actions import NewSource
 from chatsphere.apps.training.models import DocumentVersion, Placement, Run, TrainingSource
 from chatsphere.apps.training.reconcile import reconcile
 from chatsphere.apps.webhooks.models import Event
+from chatsphere.embedded.redis import RedisServer
 from tests.apps.training.world import make_chatbot, says, stored
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
@@ -103,3 +105,71 @@ def test_every_source_becomes_ready_though_its_workers_are_killed(alice: Any, se
     assert Event.objects.filter(type="source.ready").count() == DOCUMENTS
     assert reconcile().is_clean
     assert says(chatbot, "topic77x5", "topic77x5")
+
+
+def queue_documents(chatbot: Any, count: int) -> None:
+    for start in range(0, count, 20):
+        new = [
+            NewSource(source_type="text", name=f"Document {number}", options={"content": text(number)})
+            for number in range(start, start + 20)
+        ]
+        actions.add_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, new=new, created_by=None)
+
+
+def assert_nothing_lost_nothing_twice(chatbot: Any, count: int) -> None:
+    assert not Run.objects.exclude(state="succeeded").exists()
+    assert DocumentVersion.objects.count() == count
+    counts = stored(chatbot)
+    assert counts["places"] == Placement.objects.values("document_version", "chunk").distinct().count()
+    assert counts["texts"] == counts["words"] == counts["vectors"]
+    assert Event.objects.filter(type="source.ready").count() == count
+    assert reconcile().is_clean
+
+
+@contextmanager
+def own_redis(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    """A Redis that may be killed: the other tests use theirs."""
+    server = RedisServer(folder)
+    server.start()
+    monkeypatch.setenv("REDIS_URL", server.url)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def test_training_goes_on_though_redis_is_emptied_and_killed(
+    alice: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chatbot = make_chatbot(alice)
+    queue_documents(chatbot, 60)  # their hints go to the other Redis: these workers never hear of them
+    with (
+        own_redis(tmp_path / "redis", monkeypatch) as redis,
+        celery(tmp_path, "beat", "-s", str(tmp_path / "schedule")),
+        worker(tmp_path),
+    ):
+        wait_until(lambda: ready() >= 5, 90)
+        client = Redis.from_url(redis.url)
+        client.flushall()
+        queue_documents(chatbot, 40)
+        client.shutdown(nosave=True, now=True, force=True)
+        time.sleep(2)
+        redis.start()
+        wait_until(lambda: ready() == 100, 180)
+    assert_nothing_lost_nothing_twice(chatbot, 100)
+
+
+def test_training_goes_on_though_postgresql_ends_every_connection(alice: Any, settings: Any, tmp_path: Path) -> None:
+    """What a restart of PostgreSQL is for those who work with it: every connection breaks, transactions are rolled back."""
+    chatbot = make_chatbot(alice)
+    queue_documents(chatbot, 100)
+    with celery(tmp_path, "beat", "-s", str(tmp_path / "schedule")), worker(tmp_path):
+        for goal in (5, 30, 60):
+            wait_until(lambda goal=goal: ready() >= goal, 90)  # type: ignore[misc]
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        wait_until(lambda: ready() == 100, 180)
+    assert_nothing_lost_nothing_twice(chatbot, 100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
@@ -206,3 +207,21 @@ def test_a_new_text_overtakes_vectors_that_are_still_to_be_made(chatbot: Any, ch
     Run.objects.update(priority=10)
     make_source(make_chatbot(charlie), name="new")
     assert order_of_service() == ["new", "old"]
+
+
+def test_another_workspaces_document_waits_for_one_turn_whatever_a_bulk_has_queued(chatbot: Any, charlie: Any) -> None:
+    bulk = [actions.NewSource(source_type="text", name=f"bulk{n}", options={"content": f"# {n}"}) for n in range(400)]
+    actions.add_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, new=bulk, created_by=None)
+    assert len(worker._claim_several(together.MOST)) == together.MOST
+    make_source(make_chatbot(charlie), name="theirs")
+    begun = time.perf_counter()
+    assert [run.source.name for run in worker._claim_several(together.MOST)] == ["theirs"]
+    assert time.perf_counter() - begun < 1.0
+
+
+def test_one_document_overtakes_the_bulk_of_its_own_workspace_and_does_not_join_it(chatbot: Any) -> None:
+    bulk = [actions.NewSource(source_type="text", name=f"bulk{n}", options={"content": f"# {n}"}) for n in range(40)]
+    actions.add_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, new=bulk, created_by=None)
+    make_source(chatbot, name="single")
+    assert [run.source.name for run in worker._claim_several(together.MOST)] == ["single"]
+    assert len(worker._claim_several(together.MOST)) == together.MOST
