@@ -45,6 +45,9 @@ class Handler(ASGIHandler):
             else:
                 async with _WhileConnected(receive):
                     response = await self.run_get_response(request)
+                    if isinstance(response, EventStreamResponse):
+                        _let_go(response)
+                        request = None
                     await self.send_response(response, send)
         finally:
             await self._finish(response)
@@ -95,6 +98,13 @@ class _WhileConnected:
         self._is_gone = True
         if self._task is not None:
             self._task.cancel()
+
+
+def _let_go(response: Any) -> None:
+    """A stream may last for hours and needs nothing of its request: files are closed now, and the memory is free."""
+    for close in response._resource_closers:
+        close()
+    response._resource_closers.clear()
 
 
 def _made_a_thread() -> bool:
