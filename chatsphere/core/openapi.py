@@ -67,6 +67,7 @@ def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A hook of drf-spectacular: every operation may give these errors, each with an example."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["ErrorEnvelope"] = ENVELOPE
+    components["parameters"] = {"IdempotencyKey": IDEMPOTENCY_KEY}
     components["responses"] = {f"Error{status}": _error(status) for status in ERRORS}
     for path, item in result["paths"].items():
         if path.startswith((OWN_ERRORS, *PROBES)):
@@ -77,8 +78,19 @@ def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Any text of yours: within 24 hours the same request with the same key is done once and answered the same again.",
+    "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+}
+
+
 def _describe_errors(operation: dict[str, Any], method: str) -> None:
     statuses = list(OF_ANY)
+    if method == "post":
+        operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
     if method in ("post", "put", "patch"):
         statuses += OF_BODIES
     if method in ("put", "patch"):

@@ -89,6 +89,19 @@ async def test_a_declared_length_over_the_limit_is_refused_unread() -> None:
     assert (error["type"], error["request_id"]) == ("too_large", "abcdefgh")
 
 
+@pytest.mark.parametrize(
+    ("origin", "is_let_in"), [("https://console.example.com", True), ("https://evil.example", False)]
+)
+async def test_the_console_may_read_why_its_body_was_refused(origin: str, is_let_in: bool, settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ("https://console.example.com",)
+    served = Served(headers={"content-length": "5", "origin": origin}, pieces=[b"abcde"])
+
+    assert await served.run(upload=100, other=4) == 413
+    sent = dict(served.sent[0]["headers"])
+    assert (sent.get(b"access-control-allow-origin") == origin.encode()) is is_let_in
+    assert sent[b"vary"] == b"Origin"
+
+
 @pytest.mark.parametrize("length", [None, "nonsense", "-1"])
 async def test_a_body_without_a_length_is_counted_while_it_comes(length: str | None) -> None:
     headers = {} if length is None else {"content-length": length}

@@ -48,6 +48,13 @@ def test_every_operation_of_the_api_names_its_errors() -> None:
             assert wanted <= set(operation["responses"]), f"{method} {path}"
 
 
+def test_every_post_of_the_api_takes_an_idempotency_key() -> None:
+    for path, method, operation in _operations():
+        names = [parameter.get("$ref", "") for parameter in operation.get("parameters", [])]
+        takes_one = "#/components/parameters/IdempotencyKey" in names
+        assert takes_one is (method == "post" and path.startswith("/api/")), f"{method} {path}"
+
+
 def test_tokens_travel_as_bearer() -> None:
     scheme = document()["components"]["securitySchemes"]["bearer"]
 

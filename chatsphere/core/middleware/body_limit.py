@@ -13,6 +13,7 @@ import orjson
 
 from chatsphere.core.context import take_request_id
 from chatsphere.core.exceptions import ApiError, TooLarge, envelope, headers
+from chatsphere.core.middleware.cors import is_console
 
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -83,6 +84,13 @@ def _counted(receive: Receive, limit: int) -> Receive:
     return count
 
 
+def _for_pages(request_headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """What lets the operators' console read why it was refused."""
+    origin = request_headers.get(b"origin", b"")
+    allowed = [(b"access-control-allow-origin", origin)] if is_console(origin.decode("latin-1")) else []
+    return [*allowed, (b"vary", b"Origin")]
+
+
 async def _refuse(error: ApiError, request_headers: dict[bytes, bytes], send: Send) -> None:
     given = request_headers.get(b"x-request-id", b"").decode("latin-1")
     request_id = take_request_id(given)
@@ -92,5 +100,7 @@ async def _refuse(error: ApiError, request_headers: dict[bytes, bytes], send: Se
         (b"connection", b"close"),
         *((name.lower().encode(), value.encode()) for name, value in headers(error).items()),
     ]
-    await send({"type": "http.response.start", "status": error.status, "headers": answer})
+    await send(
+        {"type": "http.response.start", "status": error.status, "headers": [*answer, *_for_pages(request_headers)]}
+    )
     await send({"type": "http.response.body", "body": orjson.dumps(envelope(error))})

@@ -71,16 +71,17 @@ def allow(response: Answer, origin: str) -> Answer:
 
 
 def _early(request: HttpRequest) -> HttpResponse | None:
-    return preflight_for(request) if _is_console(origin_of(request)) else None
+    return preflight_for(request) if is_console(origin_of(request)) else None
 
 
 def _finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     origin = origin_of(request)
-    if _is_console(origin):
+    if is_console(origin):
         allow(response, origin)
     patch_vary_headers(response, ("Origin",))
     return response
 
 
-def _is_console(origin: str) -> bool:
+def is_console(origin: str) -> bool:
+    """Whether this is one of CORS_ALLOWED_ORIGINS."""
     return bool(origin) and origin.lower() in {one.lower() for one in settings.CORS_ALLOWED_ORIGINS}
