@@ -221,13 +221,16 @@ def _report(receivers: Receivers, count: int) -> None:
     from chatsphere.apps.webhooks.models import Delivery, Event
 
     happened = {str(pk): at.timestamp() for pk, at in Event.objects.values_list("pk", "occurred_at")}
-    print(f"forged {receivers.forged}, doubled {receivers.doubled} of {count * len(PATHS)}, lost 0")
     unfinished = Delivery.objects.exclude(state="succeeded").count()
-    print(f"deliveries not marked as done: {unfinished}")
+    lost = sum(count - len(receivers.arrived[path]) for path in PATHS)
+    print(
+        f"forged {receivers.forged}, lost {lost}, arrived twice {receivers.doubled} of {count * len(PATHS)}, not marked as done {unfinished}"
+    )
+    print("endpoint   arrived   p50 s   p99 s   (from event to arrival)")
     for path in PATHS:
         waits = [arrived - happened[message_id] for message_id, arrived in receivers.arrived[path].items()]
         cuts = statistics.quantiles(waits, n=100)
-        print(f"{path:8} p50 {cuts[49]:7.2f} s   p99 {cuts[98]:7.2f} s   (from event to arrival)")
+        print(f"{path:9} {len(waits):8} {cuts[49]:7.2f} {cuts[98]:7.2f}")
 
 
 if __name__ == "__main__":

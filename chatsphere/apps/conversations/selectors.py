@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from chatsphere.apps.conversations.models import Conversation, Feedback, Message
@@ -57,10 +58,22 @@ def filter_conversations(rows: QuerySet[Any], wanted: Mapping[str, Any]) -> Quer
     """Narrow a list by the validated filters of ``ConversationFilters``."""
     plain = {_COLUMNS[name]: value for name, value in wanted.items() if name in _COLUMNS}
     rows = rows.filter(**plain)
+    if wanted.get("search"):
+        rows = rows.filter(pk__in=_saying(wanted["search"]))
     for name, exists in _EXISTING.items():
         if wanted.get(name) is not None:
             rows = rows.filter(exists) if wanted[name] else rows.exclude(exists)
     return rows
+
+
+def _saying(text: str) -> QuerySet[Any]:
+    """The conversations with a message that has all these words (with quotes: this phrase, with -: not this word), in any language."""
+    asked = SearchQuery(text, config="simple", search_type="websearch")
+    said = Message.objects.annotate(words=SearchVector("content", config="simple")).filter(
+        words=asked, state="complete"
+    )
+    found: QuerySet[Any] = said.values("conversation_id")
+    return found
 
 
 _COLUMNS = {

@@ -236,6 +236,11 @@ class ConversationFilters(StrictSerializer):
     channel = serializers.ChoiceField(choices=Conversation.Channel.choices, required=False)
     since = serializers.DateTimeField(required=False, help_text=_("Begun at this time or later."))
     until = serializers.DateTimeField(required=False, help_text=_("Begun before this time."))
+    search = serializers.CharField(
+        required=False,
+        max_length=200,
+        help_text=_("Words that a message has, all of them; a phrase in quotes; -word leaves out."),
+    )
     has_feedback = serializers.BooleanField(required=False, allow_null=True, default=None)
     unanswered = serializers.BooleanField(
         required=False, allow_null=True, default=None, help_text=_("With a question that was declined.")

@@ -71,5 +71,5 @@ def test_what_chatbots_announce_keeps_to_the_schemas(alice: Any) -> None:
 def validate(event: Event) -> None:
     import json
 
-    message = Message(event.pk, event.type, event.schema_version, event.occurred_at, event.payload)
+    message = Message(event.pk, event.type, event.schema_version, event.occurred_at, event.data)
     Draft202012Validator(CATALOGUE[event.type].schema()).validate(json.loads(message.body()))

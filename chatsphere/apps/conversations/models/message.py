@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 
 from chatsphere.core.tenancy import SameWorkspace, TenantChild, WorkspaceQuerySet, parent_key, tenant_key
@@ -69,6 +71,13 @@ class Message(TenantChild):
             models.Index(fields=["conversation", "id"], name="conversations_message_in_order"),
             models.Index(
                 fields=["lease_until"], condition=models.Q(state="pending"), name="conversations_message_pending"
+            ),
+            GinIndex(
+                SearchVector(
+                    "content", config="simple"
+                ),  # as the filter of conversations asks; not while an answer grows
+                condition=models.Q(state="complete"),
+                name="conversations_message_words",
             ),
         )
 
