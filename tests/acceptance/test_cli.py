@@ -65,3 +65,25 @@ def test_errors_are_one_sentence(account: Account, folder: Path) -> None:
     assert "CHATSPHERE_TOKEN" in without_token.stderr
     missing_path = run("ingest", "/no/such/path", "--chatbot", "x", account=account)
     assert missing_path.returncode == 2
+
+
+def test_evaluate_asks_a_file_of_questions_and_its_exit_code_tells_whether_it_was_good_enough(
+    account: Account, folder: Path, tmp_path: Path
+) -> None:
+    assert run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account).returncode == 0
+    questions = tmp_path / "questions.csv"
+    questions.write_text(
+        "question,answers,expects\n"
+        "What does a lost library card cost?,four euros and fifty cents,\n"
+        "When does the Lindenau library open on Saturdays?,ten,\n"
+        "How do volcanoes form?,,refusal\n"
+    )
+    common = ("evaluate", "--chatbot", account.chatbot["id"], "--test-set", "Basics")
+    good = run(*common, "--questions", str(questions), "--min-score", "0.9", account=account)
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "3 questions" in good.stdout
+    again = run(*common, "--tolerance", "0", account=account)
+    assert again.returncode == 0, again.stdout + again.stderr
+    questions.write_text("question,answers\nWhat does a lost library card cost?,a fortune\nWho lends ladders?,nobody\n")
+    bad = run(*common, "--questions", str(questions), "--min-score", "0.9", account=account)
+    assert bad.returncode == 3, bad.stdout + bad.stderr
