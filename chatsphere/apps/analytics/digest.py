@@ -118,7 +118,7 @@ def _last_week(workspace: Workspace, now: datetime) -> Period:
     zone = ZoneInfo(workspace.time_zone)
     local = now.astimezone(zone)
     monday = rolling.start_of_day(local - timedelta(days=local.weekday()), zone)
-    return Period(rolling.start_of_day(monday - timedelta(days=7), zone), monday, zone)
+    return Period(rolling.start_of_day(monday - timedelta(days=6, hours=12), zone), monday, zone)
 
 
 def _figures(report: dict[str, Any]) -> list[tuple[str, str, str]]:

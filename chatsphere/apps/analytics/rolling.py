@@ -7,7 +7,7 @@ run anywhere. A change that commits meanwhile has a mark of its own, which the n
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -113,9 +113,10 @@ def _sum_days(place: dict[str, Any], hours: Collection[datetime]) -> None:
 
 
 def start_of_day(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The instant at which the moment's day began there."""
+    """The instant at which the moment's day began there, in UTC: where clocks turn at midnight, that local time may not exist, and Python
+    takes such times for equal to none."""
     local = moment.astimezone(zone)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
 
 
 def _day(workspace_id: UUID, row: dict[str, Any]) -> DailyUsage:
