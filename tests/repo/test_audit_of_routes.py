@@ -109,6 +109,7 @@ EXPLAINED = {
     f"patch {T}/questions/{{question_id}}/": TESTS,
     f"delete {T}/questions/{{question_id}}/": TESTS,
     "post /api/v1/evaluations/{evaluation_id}/cancel/": TESTS,
+    "post /api/v1/evaluations/{evaluation_id}/calibration/": TESTS,
     f"post {B}/{{chatbot_id}}/chat/": ASKING,
     f"post {B}/{{chatbot_id}}/search/": ASKING,
     "post /v1/chat/completions": ASKING,

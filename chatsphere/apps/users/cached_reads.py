@@ -93,6 +93,8 @@ def _key(request: HttpRequest, principal: Principal) -> Hashable:
         principal.role,
         principal.scopes,
         principal.chatbot_ids,
+        principal.visitor,
+        principal.lacks_second_factor,
         request.scheme,
         request.get_full_path(),
         *(request.headers.get(name) for name in VARYING),
