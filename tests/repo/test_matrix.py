@@ -106,6 +106,7 @@ def test_scopes_and_roles_of_the_table_exist() -> None:
         assert route.scope in (EVERYBODY, NO_KEY, *SCOPES), route.name
 
 
+@pytest.mark.timeout(600)
 def test_every_route_answers_every_caller_as_the_page_says(charlie: Any, settings: Any) -> None:
     settings.RATE_LIMITS_ENABLED = False
     Plan.objects.update(chatbots=None)
