@@ -3,7 +3,7 @@
 Twenty connections ask the list of chatbots on two web processes: from a bare Django view with the same rows; made anew for somebody who is
 believed without a look and not counted; made anew for a person (the difference is what authentication and limits cost); and as it is, from
 the cache of reads. Then the other endpoints, as they are. Load generator, PostgreSQL and Redis share
-the machine. Takes about two minutes.
+the machine. Takes about three minutes.
 """
 
 from __future__ import annotations
