@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db import connection
+from numpy.typing import NDArray
 
 from chatsphere.apps.analytics import histogram
 from chatsphere.apps.analytics.named_sql import SQL, fetch_all, fetch_binary
@@ -75,12 +76,18 @@ def _measured(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The figures of some rows together; distinct visitors and percentiles of all of them, not sums of parts."""
     figures: dict[str, Any] = {name: sum(row[name] for row in rows) for name in COUNTS}
     seen = np.frombuffer(b"".join(bytes(row["visitors"]) for row in rows), VISITOR)
-    figures["visitors"] = len(np.unique(seen))
+    figures["visitors"] = _distinct(seen)
     for name in ("latency", "first_token"):
         joined = b"".join(bytes(row[name]) for row in rows)
         values = histogram.quantiles(joined, PERCENTILES.values())
         figures |= {f"{name}_{suffix}": value for suffix, value in zip(PERCENTILES, values, strict=True)}
     return figures
+
+
+def _distinct(numbers: NDArray[np.uint64]) -> int:
+    """How many different ones; sorting is several times quicker here than ``np.unique``, which hashes."""
+    ordered = np.sort(numbers)
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + bool(len(ordered))
 
 
 def _change(before: float | None, now: float | None) -> float | None:
