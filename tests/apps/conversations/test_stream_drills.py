@@ -1,0 +1,179 @@
+"""A drill with real web processes: kill -9 of one during 50 streams, and what each client saw after it came back to the other one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from benchmarks import chat
+from chatsphere.core.sse import read_frame
+from tests.stubs.openai_stub import Settings, default_tokens, running_stub
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+STREAMS = 50
+TERMINAL = ("message.completed", "error")
+OUTCOME = """
+SELECT m.id::text, m.state, m.content, m.last_event,
+       (SELECT count(*) FROM users_usagerecord u WHERE u.message_id = m.id) AS lines
+FROM conversations_message m WHERE m.role = 'assistant'
+"""
+FRAME = re.compile(rb"id: \d+\nevent: [a-z.]+\ndata: [^\n]*\n\n")
+
+
+@dataclass
+class Seen:
+    """What one client has had so far."""
+
+    frames: list[tuple[int, str, Any]] = field(default_factory=list)
+    rest: bytes = b""
+
+    @property
+    def last(self) -> int:
+        return self.frames[-1][0] if self.frames else 0
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.frames) and self.frames[-1][1] in TERMINAL
+
+    def feed(self, data: bytes) -> None:
+        self.rest += data
+        end = 0
+        for found in FRAME.finditer(self.rest):
+            self.frames.append(read_frame(found.group()))
+            end = found.end()
+        self.rest = self.rest[end:]
+
+
+class World:
+    """Two web processes on ports of their own, a beat of the sweep by hand, a slow provider."""
+
+    def __init__(self, environment: dict[str, str], account: dict[str, str]) -> None:
+        self.environment, self.account = environment, account
+        self.ports = (9331, 9332)
+        self.web: dict[int, subprocess.Popen[bytes]] = {}
+
+    def start(self, port: int) -> None:
+        command = [
+            str(Path(sys.executable).with_name("granian")), "--interface", "asgi", "--port", str(port), "--workers", "1", "--no-ws",
+            "--log-level", "warning", "chatsphere.config.asgi:application",
+        ]  # fmt: skip
+        self.web[port] = subprocess.Popen(command, env=self.environment, start_new_session=True)
+        chat._wait_for(port)
+
+    def kill(self, port: int) -> None:
+        process = self.web.pop(port)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def sweep(self) -> None:
+        code = "import django; django.setup(); from chatsphere.apps.conversations.sweep import close_abandoned; close_abandoned()"
+        subprocess.run([sys.executable, "-c", code], env=self.environment, check=True)
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        with psycopg.connect(self.environment["DATABASE_URL"], row_factory=dict_row) as database:
+            return {row["id"]: row for row in database.execute(OUTCOME)}
+
+    async def ask(self, port: int, seen: Seen) -> None:
+        path = f"/api/v1/chatbots/{self.account['chatbot']}/chat/"
+        await self._read(
+            port,
+            chat._post(port, path, '{"message": "Where does the heron live?", "stream": true}', self.account["key"]),
+            seen,
+        )
+
+    async def come_back(self, port: int, seen: Seen) -> None:
+        message = seen.frames[0][2]["message_id"]
+        request = (
+            f"GET /api/v1/messages/{message}/events/ HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {self.account['key']}\r\n"
+            f"Last-Event-ID: {seen.last}\r\n\r\n"
+        )
+        await self._read(port, request.encode(), seen)
+
+    async def _read(self, port: int, request: bytes, seen: Seen) -> None:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request.replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+            await reader.readuntil(b"\r\n\r\n")
+            while data := await reader.read(65536):
+                seen.feed(data)
+            writer.close()
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # cut off: the client comes back
+
+    async def until_all_end(self, port: int, clients: list[Seen], *, seconds: float, sweeps: bool = False) -> None:
+        deadline = time.monotonic() + seconds
+        while (open_ones := [seen for seen in clients if not seen.is_over]) and time.monotonic() < deadline:
+            if sweeps:
+                await asyncio.to_thread(self.sweep)
+            waiting = [asyncio.create_task(self.come_back(port, seen)) for seen in open_ones]
+            await asyncio.wait(waiting, timeout=10)
+            for task in waiting:
+                task.cancel()
+            await asyncio.sleep(0.2)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with (
+        running_stub(Settings(tokens=default_tokens(100), tokens_per_second=25)) as (_stub, url),
+        chat._servers() as given,
+    ):
+        environment = {**given, "OPENAI_BASE_URL": url, "EMBEDDING_MODEL": "hashing:256"}
+        made = World(environment, chat._prepare(environment))
+        for port in made.ports:
+            made.start(port)
+        try:
+            yield made
+        finally:
+            for port in list(made.web):
+                made.kill(port)
+
+
+async def begin(world: World, port: int) -> tuple[list[Seen], list[asyncio.Task[None]]]:
+    """Fifty streams that have all had their first words."""
+    clients = [Seen() for _ in range(STREAMS)]
+    reading = [asyncio.create_task(world.ask(port, seen)) for seen in clients]
+    async with asyncio.timeout(120):
+        while not all(any(event == "message.delta" for _n, event, _d in seen.frames) for seen in clients):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return clients, reading
+
+
+def check(world: World, clients: list[Seen]) -> dict[str, int]:
+    """Ids without gap or repeat, one terminal event each, nothing metered twice; counts the ends."""
+    stored = world.rows()
+    ends: dict[str, int] = {}
+    for seen in clients:
+        assert [number for number, _, _ in seen.frames] == list(range(1, len(seen.frames) + 1))
+        assert [event in TERMINAL for _, event, _ in seen.frames].count(True) == 1
+        row = stored[seen.frames[0][2]["message_id"]]
+        assert row["state"] != "pending"
+        assert row["lines"] == (
+            1 if row["content"] or row["state"] == "complete" else 0
+        )  # nothing said, nothing metered
+        ends[seen.frames[-1][1]] = ends.get(seen.frames[-1][1], 0) + 1
+    return ends
+
+
+async def test_killing_a_web_process_costs_its_answers_their_end_and_nothing_else(world: World) -> None:
+    clients, reading = await begin(world, world.ports[0])
+    await asyncio.sleep(3)  # longer than a text may wait to be written, on a busy machine, too
+    world.kill(world.ports[0])
+    await asyncio.wait(reading, timeout=20)
+    await world.until_all_end(world.ports[1], clients, seconds=90, sweeps=True)
+    ends = check(world, clients)  # those that had ended before are whole
+    assert ends["error"] > 0
+    assert sum(ends.values()) == STREAMS
