@@ -152,7 +152,7 @@ def test_training_goes_on_though_redis_is_emptied_and_killed(
         client = Redis.from_url(redis.url)
         client.flushall()
         queue_documents(chatbot, 40)
-        client.shutdown(nosave=True, now=True, force=True)
+        client.shutdown(nosave=True)
         time.sleep(2)
         redis.start()
         wait_until(lambda: ready() == 100, 180)
