@@ -349,9 +349,6 @@ def _new_source(body: Mapping[str, Any]) -> NewSource:
     )
 
 
-
-
-
 def _name_of(body: Mapping[str, Any]) -> str:
     """A name for what was given none."""
     if "url" in body:
