@@ -114,7 +114,10 @@ SELECT m.id, m.chatbot_id, m.conversation_id, m.parent_id, m.state, m.content, m
        m.last_event, k.channel, CASE WHEN v.is_verified THEN v.external_id END AS owner,
        (SELECT json_agg(json_build_object('index', c.index, 'source_id', c.source_id, 'document_id', c.document_id,
                 'chunk_id', c.chunk_id, 'title', c.title, 'url', c.url, 'page', c.page, 'quote', c.quote,
-                'char_start', c.char_start, 'char_end', c.char_end, 'quotes', c.quotes) ORDER BY c.index)
+                'char_start', c.char_start, 'char_end', c.char_end, 'quotes',  -- jsonb sorts its keys: they are put as they were sent
+                (SELECT COALESCE(json_agg(json_build_object('quote', q -> 'quote', 'char_start', q -> 'char_start', 'char_end', q -> 'char_end')
+                                          ORDER BY place), '[]')
+                 FROM jsonb_array_elements(c.quotes) WITH ORDINALITY AS quotes (q, place))) ORDER BY c.index)
         FROM conversations_citation c WHERE c.message_id = m.id) AS citations
 FROM conversations_message m
 JOIN conversations_conversation k ON k.id = m.conversation_id
