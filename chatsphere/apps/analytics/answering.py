@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from chatsphere.apps.analytics.collecting import forget_erased
 from chatsphere.apps.analytics.models import AnswerWork, QuestionCluster, UnansweredQuestion
 from chatsphere.apps.chatbots.configuration import read_configuration
 from chatsphere.apps.chatbots.models import Chatbot
@@ -174,6 +175,7 @@ def _write(work: AnswerWork, drafts: Sequence[tuple[Draft, int]]) -> None:
         }
         record_usage(_usage(work, draft, latency, number))
     AnswerWork.objects.filter(pk=work.pk).update(results=work.results)
+    forget_erased(work.workspace_id)  # what was erased while we asked
     durable.succeed(work)
     is_mended = not work.results or any(each["after"]["finish_reason"] in ("stop", "length") for each in work.results)
     cluster = QuestionCluster.objects.select_for_update().get(pk=work.cluster_id)

@@ -18,3 +18,9 @@ def collect(workspace_id: UUID, message_ids: Sequence[UUID]) -> None:
     values = {"workspace_id": workspace_id, "ids": list(message_ids), "low_score": LOW_SCORE}
     execute("forget_mended", values)
     execute("collect_questions", values)
+
+
+def forget_erased(workspace_id: UUID) -> None:
+    """Take questions and answers out of the results of answering whose messages are gone: nothing else of a conversation is copied here
+    without a key that cascades."""
+    execute("forget_erased", {"workspace_id": workspace_id})

@@ -124,7 +124,7 @@ def _new_cluster(question: UnansweredQuestion, vector: Any, model_id: str) -> Qu
 
 
 def refresh(cluster_ids: Iterable[UUID]) -> None:
-    """Count, rank and name these clusters from their questions. One without questions goes, unless it was answered or dismissed;
+    """Count, rank and name these clusters from their questions. One without questions goes, since its name and its vector are theirs;
     one that was answered is open again when it was asked in vain since."""
     for cluster_id in cluster_ids:
         with transaction.atomic():
@@ -136,17 +136,24 @@ def refresh(cluster_ids: Iterable[UUID]) -> None:
 
 def _refresh(cluster: QuestionCluster) -> None:
     times = list(cluster.questions.values_list("asked_at", flat=True))
-    if not times and cluster.state == State.UNANSWERED:
-        cluster.delete()
+    if not times:
+        _remove(cluster)
         return
-    if times:
-        _name(cluster)
-        cluster.first_asked_at, cluster.last_asked_at = min(times), max(times)
-        cluster.rank = rank_of(times)
+    _name(cluster)
+    cluster.first_asked_at, cluster.last_asked_at = min(times), max(times)
+    cluster.rank = rank_of(times)
     cluster.asked_count, cluster.is_stale = len(times), False
     if _is_asked_again(cluster, times):
         cluster.state, cluster.reopened_at = State.UNANSWERED, timezone.now()
     cluster.save()
+
+
+def _remove(cluster: QuestionCluster) -> None:
+    """At once, or when the answering that goes on has ended: it stays stale until then, and nameless."""
+    if AnswerWork.objects.filter(cluster=cluster, state__in=OPEN_STATES).exists():
+        QuestionCluster.objects.filter(pk=cluster.pk).update(question="", asked_count=0, is_stale=True)
+    else:
+        cluster.delete()
 
 
 def _name(cluster: QuestionCluster) -> None:

@@ -163,6 +163,17 @@ USING conversations_message a LEFT JOIN conversations_feedback f ON f.message_id
 WHERE u.workspace_id = %(workspace_id)s AND u.message_id = ANY(%(ids)s) AND a.id = u.message_id
   AND (f.rating = 'up' OR f.rating IS NULL AND u.reason = 'feedback_down')
 
+-- name: forget_erased
+-- Drops the results of answering whose messages were deleted or erased.
+UPDATE analytics_answerwork w
+SET results = (
+    SELECT coalesce(jsonb_agg(each.result ORDER BY each.place) FILTER (WHERE m.id IS NOT NULL), '[]')
+    FROM jsonb_array_elements(w.results) WITH ORDINALITY AS each (result, place)
+    LEFT JOIN conversations_message m ON m.id = (each.result -> 'before' ->> 'message_id')::uuid)
+WHERE w.workspace_id = %(workspace_id)s AND EXISTS (
+    SELECT FROM jsonb_array_elements(w.results) AS each (result)
+    WHERE NOT EXISTS (SELECT FROM conversations_message m WHERE m.id = (each.result -> 'before' ->> 'message_id')::uuid))
+
 -- name: usage
 -- Lines of a report by some of the dimensions; the caller puts their names in, from a list of its own.
 SELECT {dimensions}, sum(lines)::bigint AS lines, sum(messages)::bigint AS messages, sum(answered)::bigint AS answered,

@@ -18,7 +18,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from chatsphere.apps.analytics import histogram
-from chatsphere.apps.analytics.collecting import collect
+from chatsphere.apps.analytics.collecting import collect, forget_erased
 from chatsphere.apps.analytics.models import Change, DailyUsage, HourlyCitations, HourlyUsage, RollUpState
 from chatsphere.apps.analytics.named_sql import execute, fetch_all
 from chatsphere.apps.users.models import Workspace
@@ -63,6 +63,7 @@ def roll_up(workspace_id: UUID, *, hours: int = HOURS_AT_ONCE, is_patient: bool 
     if marks:
         _sum_hours(place, sorted({mark["hour"] for mark in marks}))
         collect(workspace_id, [mark["message_id"] for mark in marks if mark["message_id"]])
+        forget_erased(workspace_id)
         RollUpState.objects.filter(pk=workspace_id).update(generation=F("generation") + 1, rolled_at=timezone.now())
     return len(marks)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from chatsphere.apps.chatbots.models import Chatbot
-from chatsphere.apps.conversations.models import Conversation, Feedback, Message
+from chatsphere.apps.conversations.models import Conversation, Feedback, Message, Visitor
 from chatsphere.apps.users.ledger import Usage, record_usage
 from chatsphere.apps.users.models import Workspace
 from chatsphere.core.identifiers import new_id
@@ -29,10 +29,18 @@ def book(workspace: Any, at: datetime, **values: Any) -> None:
     record_usage(Usage(workspace_id=workspace.pk, occurred_at=at, **usage))
 
 
-def ask(bot: Chatbot, text: str, at: datetime, *, finish_reason: str = "refused_no_context", **values: Any) -> Message:
+def ask(
+    bot: Chatbot,
+    text: str,
+    at: datetime,
+    *,
+    finish_reason: str = "refused_no_context",
+    visitor: Visitor | None = None,
+    **values: Any,
+) -> Message:
     """A question and its answer, in a conversation of its own, with its line of the ledger. Returns the answer."""
     below: dict[str, Any] = {"workspace_id": bot.workspace_id, "chatbot": bot}
-    conversation = Conversation.objects.create(**below)
+    conversation = Conversation.objects.create(**below, visitor=visitor)
     question = Message.objects.create(**below, conversation=conversation, role="user", content=text)
     answer: Message = Message.objects.create(
         **below,
@@ -46,7 +54,7 @@ def ask(bot: Chatbot, text: str, at: datetime, *, finish_reason: str = "refused_
     Message.objects.filter(pk=answer.pk).update(created_at=at)
     book(
         bot.workspace, at, chatbot_id=bot.pk, conversation_id=conversation.pk, message_id=answer.pk,
-        finish_reason=finish_reason,
+        finish_reason=finish_reason, visitor_id=visitor.pk if visitor else None,
     )  # fmt: skip
     return answer
 
