@@ -58,7 +58,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Rows that migrations wrote (the plans) are put back before each test that commits."""
+    """Rows that migrations wrote are there again for each test that commits (``tests.emptying``)."""
     for item in items:
         for marker in item.iter_markers("django_db"):
             if marker.kwargs.get("transaction"):
@@ -70,8 +70,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Tests that commit empty all tables afterwards; the audit trail's refusal of TRUNCATE is tested by the one test that enables it."""
     from django.db import connection
 
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE users_auditevent DISABLE TRIGGER users_auditevent_no_truncate")
+    from tests import emptying
+
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE users_auditevent DISABLE TRIGGER users_auditevent_no_truncate")
+        emptying.prepare()
 
 
 @pytest.fixture(autouse=True)
