@@ -8,6 +8,8 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.views import APIView
 
+from chatsphere.core.serializers import StrictSerializer
+
 ENVELOPE = {
     "type": "object",
     "description": "The shape of every error.",
@@ -36,6 +38,37 @@ ENVELOPE = {
         },
     },
 }
+OPENAI_ERROR = {
+    "type": "object",
+    "description": "An error in OpenAI's shape.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": "string", "nullable": True},
+                "code": {"type": "string", "nullable": True},
+            },
+        }
+    },
+}
+JSON_RPC_ERROR = {
+    "type": "object",
+    "description": "An error of the Model Context Protocol.",
+    "required": ["jsonrpc", "error"],
+    "properties": {
+        "jsonrpc": {"type": "string"},
+        "id": {"nullable": True},
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+        },
+    },
+}
 ERRORS = {
     "400": ("malformed", "The request cannot be understood."),
     "401": ("unauthenticated", "No valid credential."),
@@ -50,32 +83,57 @@ ERRORS = {
     "415": ("unsupported_media_type", "This content type is not accepted."),
     "422": ("validation_error", "Some fields are not right."),
     "429": ("rate_limited", "Too many requests; `Retry-After` says when to come back."),
+    "502": ("upstream_error", "The model provider answered with an error."),
     "503": ("unavailable", "Not available for the moment."),
+    "504": ("upstream_timeout", "The model provider did not answer in time."),
 }
 OF_ANY = ("400", "401", "403", "404", "405", "406", "422", "429", "503")
 OF_BODIES = ("402", "409", "413", "415")
+OF_MODELS = ("502", "504")
 METHODS = ("get", "post", "put", "patch", "delete")
-OWN_ERRORS = "/v1/"  # the OpenAI-compatible door describes its own
+OPENAI = "/v1/"  # errors in OpenAI's shape
+MCP = "/mcp/"  # the protocol's own errors beside ours
 PROBES = ("/healthz", "/readyz", "/metrics")
 
 
 class Schema(AutoSchema):
     """DRF's views in the document. Errors are added to all operations at the end, by ``add_errors``."""
 
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        schema: Any = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(serializer, StrictSerializer):
+            schema["additionalProperties"] = False
+        return schema
+
 
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A hook of drf-spectacular: every operation may give these errors, each with an example."""
     components = result.setdefault("components", {})
-    components.setdefault("schemas", {})["ErrorEnvelope"] = ENVELOPE
+    own = {"ErrorEnvelope": ENVELOPE, "OpenAIError": OPENAI_ERROR, "JsonRpcError": JSON_RPC_ERROR}
+    components.setdefault("schemas", {}).update(own)
     components["parameters"] = {"IdempotencyKey": IDEMPOTENCY_KEY}
     components["responses"] = {f"Error{status}": _error(status) for status in ERRORS}
     for path, item in result["paths"].items():
-        if path.startswith((OWN_ERRORS, *PROBES)):
+        if path.startswith(PROBES):
             continue
         for method in METHODS:
             if method in item:
-                _describe_errors(item[method], method)
+                _describe_errors(item[method], method, _answer_of(path), is_openai=path.startswith(OPENAI))
     return result
+
+
+def _answer_of(path: str) -> Callable[[str], dict[str, Any]]:
+    """How an error of this path looks in the document, by its status."""
+    if path.startswith(OPENAI):
+        return lambda status: _response(ERRORS[status][1], {"$ref": "#/components/schemas/OpenAIError"})
+    if path.endswith(MCP):
+        either = [{"$ref": "#/components/schemas/ErrorEnvelope"}, {"$ref": "#/components/schemas/JsonRpcError"}]
+        return lambda status: _response(ERRORS[status][1], {"anyOf": either})
+    return lambda status: {"$ref": f"#/components/responses/Error{status}"}
+
+
+def _response(description: str, schema: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema, **more}}}
 
 
 IDEMPOTENCY_KEY = {
@@ -87,16 +145,18 @@ IDEMPOTENCY_KEY = {
 }
 
 
-def _describe_errors(operation: dict[str, Any], method: str) -> None:
-    statuses = list(OF_ANY)
-    if method == "post":
+def _describe_errors(
+    operation: dict[str, Any], method: str, answer: Callable[[str], dict[str, Any]], *, is_openai: bool
+) -> None:
+    statuses = [*OF_ANY, *OF_MODELS] if is_openai else list(OF_ANY)
+    if method == "post" and not is_openai:
         operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
     if method in ("post", "put", "patch"):
         statuses += OF_BODIES
     if method in ("put", "patch"):
         statuses.append("412")
     for status in sorted(statuses):
-        operation["responses"].setdefault(status, {"$ref": f"#/components/responses/Error{status}"})
+        operation["responses"].setdefault(status, answer(status))
 
 
 def _error(status: str) -> dict[str, Any]:
@@ -105,8 +165,7 @@ def _error(status: str) -> dict[str, Any]:
     if status == "422":
         error["fields"] = {"name": ["This field is required."]}
     example = {"success": False, "error": {**error, "request_id": "0198c0ffee"}}
-    content = {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}, "example": example}
-    return {"description": description, "content": {"application/json": content}}
+    return _response(description, {"$ref": "#/components/schemas/ErrorEnvelope"}, example=example)
 
 
 def documented(view: Any, method: str, schema: Callable[[Any], Any]) -> Any:

@@ -18,7 +18,18 @@ class StrictSerializer(serializers.Serializer[Any]):
             unknown = sorted(str(key) for key in data.keys() - self.fields.keys())
             if unknown:
                 raise serializers.ValidationError({name: [_("This field is not known.")] for name in unknown})
+            self._refuse_padding(data)
         return super().to_internal_value(data)
+
+    def _refuse_padding(self, data: Mapping[Any, Any]) -> None:
+        """The longest text is meant as it is sent: spaces around it, which are taken away later, count."""
+        errors: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            text, most = data.get(name), getattr(field, "max_length", None)
+            if isinstance(field, serializers.CharField) and isinstance(text, str) and most and len(text) > most:
+                errors[name] = [_("This is longer than %(most)s characters.") % {"most": most}]
+        if errors:
+            raise serializers.ValidationError(errors)
 
 
 class FiniteFloatField(serializers.FloatField):
