@@ -1,4 +1,4 @@
-"""The hot path's own PostgreSQL pool: async psycopg, one pool an event loop, no ORM.
+"""The hot path's own PostgreSQL pools: async psycopg, one pool an event loop and lane, no ORM.
 
 Its statements have names (``chatsphere.services.sql``). Rows come as dictionaries.
 """
@@ -23,23 +23,24 @@ WAIT_SECONDS = 30.0  # first come, first served: a burst waits its turn
 MOST_WAITING = 4_000  # whoever comes on top of these is told at once
 DATABASE_AWAY = (OperationalError, PoolTimeout)  # what is raised while PostgreSQL cannot be reached
 
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncConnectionPool[AsyncRows]] = WeakKeyDictionary()
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, AsyncConnectionPool[AsyncRows]]] = WeakKeyDictionary()
 
 
-async def pool() -> AsyncConnectionPool[AsyncRows]:
+async def pool(lane: str = "") -> AsyncConnectionPool[AsyncRows]:
     """The running loop's pool, opened on first use. ``async with (await pool()).connection() as c`` is one transaction.
 
     Waiting longer than WAIT_SECONDS for a connection raises ``psycopg_pool.PoolTimeout``; too long a queue ``TooManyRequests``.
+    A named ``lane`` has one connection of its own, for regular work that must not stand in the queue of the requests.
     """
-    loop = asyncio.get_running_loop()
-    existing = _pools.get(loop)
+    pools = _pools.setdefault(asyncio.get_running_loop(), {})
+    existing = pools.get(lane)
     if existing is None:
-        existing = _pools[loop] = AsyncConnectionPool(
+        existing = pools[lane] = AsyncConnectionPool(
             conninfo(settings.DATABASES["default"], statement_timeout_ms=settings.SEARCH_TIMEOUT_MS),
             connection_class=AsyncConnection[dict[str, Any]],
             kwargs={"row_factory": dict_row},
             min_size=0,
-            max_size=settings.SEARCH_POOL_SIZE,
+            max_size=1 if lane else settings.SEARCH_POOL_SIZE,
             timeout=WAIT_SECONDS,
             max_waiting=MOST_WAITING,
             open=False,
@@ -49,9 +50,9 @@ async def pool() -> AsyncConnectionPool[AsyncRows]:
 
 
 @asynccontextmanager
-async def autocommit() -> AsyncIterator[AsyncRows]:
+async def autocommit(lane: str = "") -> AsyncIterator[AsyncRows]:
     """A connection on which each statement is a transaction of its own: one round trip where ``pool`` needs three."""
-    async with (await pool()).connection() as connection:
+    async with (await pool(lane)).connection() as connection:
         await connection.set_autocommit(True)
         try:
             yield connection
@@ -61,7 +62,6 @@ async def autocommit() -> AsyncIterator[AsyncRows]:
 
 
 async def close_pool() -> None:
-    """Close the running loop's pool, for tests and for the end of a process."""
-    existing = _pools.pop(asyncio.get_running_loop(), None)
-    if existing is not None:
+    """Close the running loop's pools, for tests and for the end of a process."""
+    for existing in _pools.pop(asyncio.get_running_loop(), {}).values():
         await existing.close()

@@ -76,10 +76,12 @@ VALUES (%(answer_id)s, %(workspace_id)s, %(chatbot_id)s, %(conversation_id)s, %(
 RETURNING (SELECT id FROM visitor) AS visitor_id;
 
 -- name: keep_turns
--- The partial texts of runs that go on, and their leases. A run that gets no row back was ended by somebody else.
+-- The partial texts of runs that go on, what must be known to book them, and their leases. A run that gets no row back was ended by somebody else.
 UPDATE conversations_message m
-SET content = part.content, last_event = part.last_event, lease_until = now() + interval '20 seconds'
-FROM unnest(%(ids)s::uuid[], %(contents)s::text[], %(last_events)s::int[]) AS part (id, content, last_event)
+SET content = part.content, last_event = part.last_event, model = part.model, prompt_tokens = part.prompt_tokens,
+    first_token_ms = part.first_token_ms, lease_until = now() + interval '20 seconds'
+FROM unnest(%(ids)s::uuid[], %(contents)s::text[], %(last_events)s::int[], %(models)s::text[], %(prompts)s::int[], %(first_tokens)s::int[])
+    AS part (id, content, last_event, model, prompt_tokens, first_token_ms)
 WHERE m.id = part.id AND m.state = 'pending'
 RETURNING m.id, m.is_cancel_requested;
 
@@ -147,12 +149,22 @@ RETURNING id;
 
 -- name: close_abandoned
 -- Answers whose run died: their lease ran out.
-UPDATE conversations_message
+WITH dead AS MATERIALIZED (
+    SELECT id FROM conversations_message WHERE state = 'pending' AND lease_until < now()
+    ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
+UPDATE conversations_message m
 SET state = 'failed', finish_reason = 'error', error_type = 'interrupted', error_message = %(message)s, lease_until = NULL,
-    last_event = -(coalesce(last_event, 0) + 1)  -- at least; the first who reads the end fixes its number
-WHERE id IN (SELECT id FROM conversations_message WHERE state = 'pending' AND lease_until < now()
-             ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-RETURNING id, workspace_id, chatbot_id, conversation_id, content, created_at;
+    last_event = -(coalesce(m.last_event, 0) + 1)  -- at least; the first who reads the end fixes its number
+FROM dead, conversations_conversation k
+WHERE m.id = dead.id AND k.id = m.conversation_id
+RETURNING m.id, m.workspace_id, m.chatbot_id, m.conversation_id, m.content, m.created_at, m.model, m.prompt_tokens, m.first_token_ms,
+          k.channel, k.visitor_id, k.api_key_id, k.user_id;
+
+-- name: count_abandoned
+-- What an answer had used whose run died.
+UPDATE conversations_message SET completion_tokens = %(completion_tokens)s, cost_micros = %(cost_micros)s, currency = %(currency)s
+WHERE id = %(message_id)s AND workspace_id = %(workspace_id)s;
 
 -- name: number_the_end
 -- The number of the last event of a run that died, behind everything that anybody is known to have seen of it.

@@ -1,8 +1,9 @@
 """Runs: answers in the making. A run belongs to this process, not to the connection that asked for it.
 
-One keeper a process looks after all runs: five times a second it copies new events to Redis (so that another process can go on with the
-stream), once a second it writes partial texts and leases to PostgreSQL (so that a crash loses at most a second) and learns which
-runs somebody wants to cancel.
+One keeper a process looks after all runs. Five times a second it copies new events to Redis, so that another process can go on with the
+stream. Beside that, on a connection of its own, it writes partial texts and leases to PostgreSQL, so that a crash loses less than a second
+(the first words at once, grown texts twice a second, all leases every second), and learns which runs somebody wants to cancel.
+Neither waits for the other: with Redis away the texts are written all the same.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -34,8 +35,10 @@ from chatsphere.services.types import FinishReason, TokenUsage
 
 logger = logging.getLogger("chatsphere.conversations")
 TICK_SECONDS = 0.2
-PERSIST_TICKS = 5  # once a second
-RIGHTS_TICKS = 20  # every four seconds
+GROWN_SECONDS = 0.5  # after which a text that has grown is written again
+LEASE_SECONDS = 1.0  # after which a row is looked at again in any case
+RIGHTS_SECONDS = 4.0
+LANE = "runs"
 KEEP_ENDED_SECONDS = 10.0
 GRACE_SECONDS = 10.0  # for answers in the making when the process ends
 RECORD_ATTEMPTS = 6
@@ -56,6 +59,8 @@ class Run:
         self.draft = Draft()
         self.log = EventLog()
         self.mirrored = 0  # frames that stand in Redis
+        self.kept = 0  # parts of the text that stand in PostgreSQL
+        self.kept_at = time.monotonic()
         self.ended_at: float | None = None
         self.result: dict[str, Any] | None = None
         self._reason = ""
@@ -80,6 +85,11 @@ class Run:
     async def ended(self) -> None:
         """Wait for the end, whichever it is."""
         await asyncio.shield(self._life)
+
+    def is_due(self, now: float) -> bool:
+        """Whether its row must be written."""
+        since, has_grown = now - self.kept_at, len(self.draft.parts) > self.kept
+        return since >= LEASE_SECONDS or (has_grown and (self.kept == 0 or since >= GROWN_SECONDS))
 
     async def _live(self) -> None:
         try:
@@ -134,18 +144,18 @@ class Run:
 
 
 class Keeper:
-    """Looks after the runs of one event loop; its task lives as long as there are any."""
+    """Looks after the runs of one event loop; its tasks live as long as there are any."""
 
     def __init__(self) -> None:
         self.runs: dict[UUID, Run] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._ticks = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._rights_at = time.monotonic()
 
     def start(self, turn: PreparedTurn) -> Run:
         """Begin to answer."""
         run = self.runs[turn.answer_id] = Run(turn)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._keep())
+        if all(task.done() for task in self._tasks):
+            self._tasks = [asyncio.create_task(self._repeat(work)) for work in (self._mirror, self._look_after)]
         return run
 
     async def close(self, *, grace_seconds: float) -> None:
@@ -155,8 +165,8 @@ class Keeper:
             run.cancel("shutdown")
         await self._wait(None)
         await self._mirror(list(self.runs.values()))
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
         self.runs.clear()
 
     async def _wait(self, seconds: float | None) -> None:
@@ -164,17 +174,21 @@ class Keeper:
         if lives:
             await asyncio.wait(lives, timeout=seconds)
 
-    async def _keep(self) -> None:
+    async def _repeat(self, work: Callable[[Sequence[Run]], Awaitable[None]]) -> None:
         while self.runs:
             await asyncio.sleep(TICK_SECONDS)
-            self._ticks += 1
-            runs = list(self.runs.values())
-            await self._mirror(runs)
-            if self._ticks % PERSIST_TICKS == 0:
-                await self._persist([run for run in runs if run.ended_at is None])
-                self._ping_and_forget(runs)
-            if self._ticks % RIGHTS_TICKS == 0:
-                await self._stop_what_lost_its_rights([run for run in runs if run.ended_at is None])
+            try:
+                await work(list(self.runs.values()))
+            except Exception:  # one bad look must not end the watch over all runs
+                logger.exception("Runs could not be looked after")
+
+    async def _look_after(self, runs: Sequence[Run]) -> None:
+        now = time.monotonic()
+        await self._persist([run for run in runs if run.ended_at is None and run.is_due(now)])
+        self._ping_and_forget(runs)
+        if now - self._rights_at >= RIGHTS_SECONDS:
+            self._rights_at = now
+            await self._stop_what_lost_its_rights([run for run in runs if run.ended_at is None])
 
     async def _mirror(self, runs: Sequence[Run]) -> None:
         news = [(run, len(run.log.frames)) for run in runs if len(run.log.frames) > run.mirrored]
@@ -185,19 +199,16 @@ class Keeper:
     async def _persist(self, runs: Sequence[Run]) -> None:
         if not runs:
             return
-        parts = {
-            "ids": [run.turn.answer_id for run in runs],
-            "contents": [run.draft.text for run in runs],
-            "last_events": [len(run.log.frames) for run in runs],
-        }
+        parts, now = [len(run.draft.parts) for run in runs], time.monotonic()
         try:
-            async with autocommit() as connection:
-                rows = await (await connection.execute(SQL["keep_turns"], parts)).fetchall()
+            async with autocommit(LANE) as connection:
+                rows = await (await connection.execute(SQL["keep_turns"], _partial(runs))).fetchall()
         except DATABASE_AWAY as error:
             logger.warning("Partial answers could not be stored: %s", error)
             return
         kept = {row["id"]: row["is_cancel_requested"] for row in rows}
-        for run in runs:
+        for run, count in zip(runs, parts, strict=True):
+            run.kept, run.kept_at = count, now
             if kept.get(run.turn.answer_id, True):  # somebody cancelled it, or ended its row
                 run.cancel()
 
@@ -222,6 +233,20 @@ class Keeper:
                     run.log.wake()
             elif now - run.ended_at >= KEEP_ENDED_SECONDS:
                 del self.runs[run.turn.answer_id]
+
+
+def _partial(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    drafts = [run.draft for run in runs]
+    return {
+        "ids": [run.turn.answer_id for run in runs],
+        "contents": [
+            draft.text.replace("\0", "") for draft in drafts
+        ],  # PostgreSQL takes none, and would refuse all rows
+        "last_events": [len(run.log.frames) for run in runs],
+        "models": [draft.model for draft in drafts],
+        "prompts": [draft.usage.prompt_tokens for draft in drafts],
+        "first_tokens": [draft.first_token_ms for draft in drafts],
+    }
 
 
 def rights_of(principal: Principal) -> tuple[object, ...]:

@@ -13,8 +13,8 @@ from asgiref.sync import sync_to_async
 from django.core.asgi import get_asgi_application
 from django.utils import timezone
 
-from chatsphere.apps.conversations import runs
-from chatsphere.apps.conversations.models import Message
+from chatsphere.apps.conversations import event_store, runs
+from chatsphere.apps.conversations.models import Conversation, Message, Visitor
 from chatsphere.apps.conversations.runs import keeper
 from chatsphere.apps.conversations.sweep import close_abandoned
 from chatsphere.apps.conversations.tasks import sweep_answers
@@ -108,6 +108,71 @@ async def test_what_a_dead_process_left_is_closed_by_the_sweep(
     assert {(counter.used, counter.reserved) for counter in await rows(QuotaCounter)} == {(1, 0)}
 
 
+async def test_the_line_of_a_dead_run_says_who_asked_where_and_what_answered(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    model.gate = asyncio.Semaphore(1)
+    response = await caller.ask_streamed(chatbot, visitor={"external_id": "v-1"})
+    await read_until(response.streaming_content, "message.delta")
+    row = await kept_row()
+    die()
+    await change(row, lease_until=timezone.now() - timedelta(seconds=1))
+    assert await sync_to_async(close_abandoned)() == 1
+    [line] = await rows(UsageRecord)
+    [row] = await rows(Message, role="assistant")
+    [visitor] = await rows(Visitor)
+    [conversation] = await rows(Conversation)
+    assert (line.channel, line.model, line.visitor_id) == ("api", "scripted:test", visitor.pk)
+    assert (line.user_id, line.api_key_id) == (conversation.user_id, None)
+    assert line.user_id is not None
+    assert line.prompt_tokens == row.prompt_tokens > 0
+    assert line.completion_tokens == row.completion_tokens > 0
+    assert line.first_token_ms == row.first_token_ms is not None
+
+
+async def kept_row() -> Any:
+    """The answer's row, when its first words stand in it."""
+    for _ in range(60):
+        [row] = await rows(Message, role="assistant")
+        if row.content:
+            return row
+        await asyncio.sleep(0.05)
+    raise AssertionError("the first words were never written")
+
+
+async def test_texts_are_written_while_redis_does_not_answer(
+    caller: Caller, chatbot: Any, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(_batches: Any) -> bool:
+        await asyncio.sleep(20)
+        return False
+
+    monkeypatch.setattr(event_store, "write", hangs)
+    model.gate = asyncio.Semaphore(1)
+    await read_until((await caller.ask_streamed(chatbot)).streaming_content, "message.delta")
+    assert (await kept_row()).content == "Spare chargers are kept"
+    monkeypatch.undo()
+    model.release(10)
+
+
+async def test_one_bad_look_does_not_end_the_watch_over_all_runs(
+    caller: Caller, chatbot: Any, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = [0]
+
+    async def fails_once(batches: Any) -> bool:
+        looks[0] += 1
+        if looks[0] == 1:
+            raise ValueError("once")
+        return bool(list(batches))
+
+    monkeypatch.setattr(event_store, "write", fails_once)
+    model.gate = asyncio.Semaphore(1)
+    await read_until((await caller.ask_streamed(chatbot)).streaming_content, "message.delta")
+    await wait_until(lambda: looks[0] > 1)
+    model.release(10)
+
+
 async def test_the_end_of_a_dead_run_follows_on_what_its_reader_saw_last(
     caller: Caller, chatbot: Any, model: ScriptedModel
 ) -> None:
@@ -126,8 +191,9 @@ async def test_the_end_of_a_dead_run_follows_on_what_its_reader_saw_last(
 
 def die() -> None:
     """What kill -9 leaves of the runs of this process."""
-    assert keeper()._task is not None
-    keeper()._task.cancel()
+    assert keeper()._tasks
+    for task in keeper()._tasks:
+        task.cancel()
     for run in keeper().runs.values():
         run._life.cancel()
     runs._keepers.clear()
@@ -150,7 +216,8 @@ async def test_a_run_whose_row_was_ended_meanwhile_tells_the_rows_end(
     events = parse(start + b"".join([piece async for piece in stream]))
     assert [name for _, name, _ in events if name in ("error", "message.completed")] == ["error"]
     assert events[-1][2]["type"] == "interrupted"
-    assert len(await rows(UsageRecord)) == 0  # nothing had been stored when it was closed, so nothing is booked
+    [row] = await rows(Message, role="assistant")
+    assert len(await rows(UsageRecord)) == bool(row.content)  # what had been stored when it was closed is booked, once
 
 
 async def test_the_sweep_leaves_the_living_alone(caller: Caller, chatbot: Any, model: ScriptedModel) -> None:
