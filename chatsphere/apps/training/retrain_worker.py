@@ -20,7 +20,7 @@ from uuid import UUID
 
 import psycopg
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from psycopg.types.json import Jsonb
@@ -75,8 +75,19 @@ def work(retraining_id: UUID) -> bool:
 
 def wake() -> None:
     """Hints for retrainings that are due, those of dead workers among them. What the clock does."""
+    _end_crashed()
     for pk in Retraining.objects.filter(durable.due(timezone.now())).order_by().values_list("pk", flat=True)[:8]:
         send_hint(RUN_RETRAINING, str(pk), queue=INGEST)
+
+
+def _end_crashed() -> None:
+    """One more lost worker would be too many: these fail here, where that is told, rather than in ``claim``."""
+    lost = durable.due(timezone.now()) & Q(state=DurableState.RUNNING, crashes__gte=durable.MAX_CRASHES - 1)
+    with transaction.atomic():
+        for row in Retraining.objects.select_for_update(of=("self",), skip_locked=True).filter(lost)[:8]:
+            retraining.fail(
+                row, error_type="crashed", message=_("The worker died again and again while it did this work.")
+            )
 
 
 def _attempt(row: Retraining, lost: Event) -> bool:
@@ -112,7 +123,7 @@ def _release(row: Retraining, seconds: float) -> bool:
 def _retry(row: Retraining, error_type: str, message: str, after: float | None) -> None:
     with transaction.atomic():
         if not durable.retry_later(row, error_type=error_type, message=message, after=after):
-            retraining.book(row)
+            retraining.failed(row, error_type=error_type, message=message)
 
 
 class _Retrain:
@@ -243,8 +254,7 @@ class _Retrain:
         with transaction.atomic():
             self._hold(alone=False)
             self._save()
-            durable.succeed(self.row)
-            retraining.book(self.row)
+            retraining.succeed(self.row)
 
     def _restart_runs(self) -> None:
         if "switch" in self.row.steps:

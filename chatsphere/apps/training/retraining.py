@@ -17,6 +17,7 @@ from chatsphere.apps.training.models import Retraining
 from chatsphere.apps.users import audit
 from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.ledger import Kind, Usage, record_usage
+from chatsphere.apps.webhooks.actions import announce
 from chatsphere.core import durable
 from chatsphere.core.durable import OPEN_STATES
 from chatsphere.core.exceptions import Conflict, NotFound
@@ -72,7 +73,22 @@ def fail(retraining: Retraining, *, error_type: str, message: str) -> None:
     """It has failed for good, and what answers goes on answering. Vectors of the new model are kept for the next one. Raises LostLease."""
     with transaction.atomic():
         durable.fail(retraining, error_type=error_type, message=message)
-        book(retraining)
+        failed(retraining, error_type=error_type, message=message)
+
+
+def failed(retraining: Retraining, *, error_type: str, message: str) -> None:
+    """Book and announce a failure. Part of the transaction that made the row ``failed``."""
+    book(retraining)
+    error = {"type": error_type, "message": message}
+    _announce("retraining.failed", retraining, {"is_switched": retraining.phase == Phase.CLEAN, "error": error})
+
+
+def succeed(retraining: Retraining) -> None:
+    """Everything is done: end, book and announce it. Part of the caller's transaction. Raises LostLease."""
+    durable.succeed(retraining)
+    book(retraining)
+    figures = {"chunks_embedded": retraining.chunks_embedded, "tokens": retraining.tokens}
+    _announce("retraining.completed", retraining, figures)
 
 
 def drop_vectors(retraining: Retraining, *, keep: list[str], most: int) -> int:
@@ -107,6 +123,23 @@ def _make(chatbot: Chatbot, plan: Estimate) -> Retraining:
         progress_total=plan.documents if plan.chunking else plan.chunks,
     )
     return made
+
+
+def _announce(kind: str, retraining: Retraining, details: dict[str, Any]) -> None:
+    announce(
+        workspace_id=retraining.workspace_id,
+        type=kind,
+        payload={
+            "retraining_id": str(retraining.pk),
+            "chatbot_id": str(retraining.chatbot_id),
+            "from_model": retraining.from_model,
+            "to_model": retraining.to_model,
+            "chunking": retraining.chunking,
+            **details,
+        },
+        chatbot_id=retraining.chatbot_id,
+        object_id=retraining.pk,
+    )
 
 
 def _note(actor: Actor, action: str, retraining: Retraining, details: dict[str, Any]) -> None:

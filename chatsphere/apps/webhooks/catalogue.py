@@ -66,6 +66,7 @@ class EventType:
 
 _TEXT = {"type": "string"}
 _UUID = {"type": "string", "format": "uuid"}
+_OBJECT = {"type": "object"}
 _COUNT = {"type": "integer", "minimum": 0}
 _CHATBOT = {
     "type": "object",
@@ -98,6 +99,14 @@ _EVALUATION_EXAMPLE = {
     "test_set_id": f"{_ID}8",
     "version": 3,
     "summary": {"questions": 40, "score": 0.91, "refusal_accuracy": 0.95},
+}
+_RETRAINING = {"retraining_id": _UUID, "chatbot_id": _UUID, "from_model": _TEXT, "to_model": _TEXT, "chunking": _OBJECT}
+_RETRAINING_EXAMPLE = {
+    "retraining_id": f"{_ID}9",
+    "chatbot_id": f"{_ID}1",
+    "from_model": "local:all-minilm-l6-v2-int8",
+    "to_model": "openai:text-embedding-3-small",
+    "chunking": {},
 }
 _QUOTA = {
     "metric": _TEXT,
@@ -156,6 +165,28 @@ CATALOGUE: dict[str, EventType] = {
             {"chatbot": _CHATBOT},
             {"chatbot": _CHATBOT_EXAMPLE},
             object_id=f"{_ID}1",
+        ),
+        EventType(
+            "retraining.completed",
+            "All that a chatbot knows has gone over to another embedding model or other lengths of chunks.",
+            {**_RETRAINING, "chunks_embedded": _COUNT, "tokens": _COUNT},
+            {**_RETRAINING_EXAMPLE, "chunks_embedded": 1200, "tokens": 180000},
+            object_id=f"{_ID}9",
+        ),
+        EventType(
+            "retraining.failed",
+            "A retraining failed for good. `is_switched` tells whether the new model answers already; else the old one goes on.",
+            {
+                **_RETRAINING,
+                "is_switched": {"type": "boolean"},
+                "error": {"type": "object", "properties": {"type": _TEXT, "message": _TEXT}},
+            },
+            {
+                **_RETRAINING_EXAMPLE,
+                "is_switched": False,
+                "error": {"type": "upstream_rejected", "message": "The model provider refused the request."},
+            },
+            object_id=f"{_ID}9",
         ),
         EventType(
             "conversation.started",

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 from jsonschema import Draft202012Validator
 
-from chatsphere.apps.chatbots.actions import create_chatbot, create_version, delete_chatbot, publish_version
+from chatsphere.apps.chatbots.actions import (
+    create_chatbot,
+    create_version,
+    delete_chatbot,
+    publish_version,
+    update_chatbot,
+)
+from chatsphere.apps.training import retrain_worker
 from chatsphere.apps.training.actions import delete_sources
+from chatsphere.apps.training.retraining import start_retraining
 from chatsphere.apps.users import quota
 from chatsphere.apps.users.quota import Amount, Metric
 from chatsphere.apps.webhooks.actions import create_endpoint, send_test
 from chatsphere.apps.webhooks.catalogue import CATALOGUE
 from chatsphere.apps.webhooks.models import Event
 from chatsphere.apps.webhooks.sending import Message
-from chatsphere.core import engines
+from chatsphere.core import durable, engines
 from chatsphere.core.identifiers import new_id
 from tests.apps.conversations import world
 from tests.apps.training import world as training
@@ -59,6 +69,32 @@ def test_what_chatbots_and_sources_announce(alice: Any) -> None:
     assert {data["chatbot_id"] for data in told.values()} == {str(chatbot.pk)}
     assert told["source.ready"]["id"] == told["source.deleted"]["id"] == str(source.pk)
     assert told["chatbot.created"]["id"] == str(chatbot.pk)
+
+
+def test_what_retrainings_announce(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrain_worker, "GRACE_SECONDS", 0.0)
+    chatbot = create_chatbot(workspace_id=alice.default_workspace_id, name="Desk")
+    ids = {"workspace_id": alice.default_workspace_id, "chatbot_id": chatbot.pk}
+    training.trained(chatbot)
+    update_chatbot(**ids, changes={"configuration": {"embedding_model": "hashing:128"}})
+    done = start_retraining(**ids)
+    while retrain_worker.work(done.pk):
+        pass
+    update_chatbot(**ids, changes={"configuration": {"embedding_model": "hashing:64"}})
+    lost = start_retraining(**ids)
+    long_ago = timezone.now() - timedelta(hours=1)
+    crashes = durable.MAX_CRASHES - 1
+    type(lost).objects.filter(pk=lost.pk).update(state="running", lease_until=long_ago, crashes=crashes)
+    retrain_worker.wake()
+
+    told = _caused(alice.default_workspace_id)
+
+    assert told["retraining.completed"]["id"] == str(done.pk)
+    assert told["retraining.completed"]["to_model"] == "hashing:128"
+    assert told["retraining.completed"]["chunks_embedded"] > 0
+    assert told["retraining.failed"]["id"] == str(lost.pk)
+    assert told["retraining.failed"]["is_switched"] is False
+    assert told["retraining.failed"]["error"]["type"] == "crashed"
 
 
 async def test_what_conversations_announce(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +176,6 @@ def test_no_event_type_is_left_out_here() -> None:
     here = (
         "chatbot.created chatbot.published chatbot.deleted source.ready source.failed source.deleted conversation.started "
         "conversation.handoff message.completed message.refused message.feedback evaluation.completed quota.warning quota.exceeded "
-        "webhook.test"
+        "webhook.test retraining.completed retraining.failed"
     )
     assert set(here.split()) == set(CATALOGUE)
