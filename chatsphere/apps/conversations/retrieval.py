@@ -22,7 +22,7 @@ from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.core import engines
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
 from chatsphere.services.ai.refusal import Decision, decide
-from chatsphere.services.errors import RetryableError
+from chatsphere.services.errors import EngineError
 from chatsphere.services.types import SearchFilters, SearchHit, SearchOutcome, SearchRequest, Turn, Vector
 
 logger = logging.getLogger("chatsphere.conversations")
@@ -60,11 +60,14 @@ async def find_passages(lookup: Lookup) -> Retrieved:
     began = time.perf_counter()
     texts = dict.fromkeys((lookup.question, search_text(lookup.question, lookup.history)))
     limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, MOST_HITS) if len(texts) == 1 else MOST_HITS
-    outcomes = await asyncio.gather(*(search(lookup, text, limit=limit) for text in texts))
+    searches = await asyncio.gather(*(_search(lookup, text, limit=limit) for text in texts))
+    outcomes = [each.outcome for each in searches]
     decision = max(map(partial(_decide, lookup), texts, outcomes), key=attrgetter("probability"))
     hits = await reranked(lookup.question, merge(*(outcome.hits for outcome in outcomes)))
     passages = choose(hits, lookup.configuration.top_k)
-    return Retrieved(passages, decision.answer, _trace(list(texts)[-1], hits, decision, passages, began))
+    trace = _trace(list(texts)[-1], hits, decision, passages, began)
+    trace["words_only"] = any(each.is_words_only for each in searches)
+    return Retrieved(passages, decision.answer, trace)
 
 
 def _decide(lookup: Lookup, text: str, outcome: SearchOutcome) -> Decision:
@@ -93,7 +96,18 @@ def merge(*lists: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
 
 
 async def search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilters | None = None) -> SearchOutcome:
-    """Hybrid search in a chatbot; by words alone while it has no vectors or its embedder is away. Held-back chunks are left out."""
+    """Hybrid search in a chatbot; by words alone while it has no vectors or its embedder is away, refuses or is no longer set up.
+    Held-back chunks are left out."""
+    return (await _search(lookup, text, limit=limit, filters=filters)).outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    outcome: SearchOutcome
+    is_words_only: bool
+
+
+async def _search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilters | None = None) -> _Search:
     vector = await _embed(lookup.embedding_model, text)
     request = SearchRequest(
         workspace_id=lookup.workspace_id,
@@ -104,7 +118,8 @@ async def search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilter
         limit=limit,
         filters=filters or SearchFilters(access_tags=lookup.access_tags),
     )
-    return await without_held(await engines.vector_store().search(request), lookup.workspace_id)
+    outcome = await without_held(await engines.vector_store().search(request), lookup.workspace_id)
+    return _Search(outcome, vector is None)
 
 
 async def _embed(model: str, text: str) -> Vector | None:
@@ -112,7 +127,7 @@ async def _embed(model: str, text: str) -> Vector | None:
         return None
     try:
         return await engines.embedder(model).embed_query(text)
-    except RetryableError as error:
+    except EngineError as error:  # also a permanent one: the deployment may have moved away from this model
         logger.warning("The question could not be embedded, searching by words alone: %s", error)
         return None
 

@@ -349,6 +349,11 @@ class TraceSerializer(serializers.Serializer[Any]):
     search_text = serializers.CharField(
         help_text=_("What was searched for: the question, or a follow-up made searchable.")
     )
+    words_only = serializers.BooleanField(
+        help_text=_(
+            "Whether it was searched by words alone: without vectors, or because the question could not be embedded."
+        )
+    )
     candidates = serializers.ListField(child=serializers.JSONField(), help_text=_("All hits with every score."))
     decision = serializers.JSONField(help_text=_("Whether the question could be answered, and why."))
     prompt = serializers.JSONField(help_text=_("What the model was given."))

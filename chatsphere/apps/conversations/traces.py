@@ -44,6 +44,7 @@ def shown_trace(message: Message) -> dict[str, Any] | None:
         "model": message.model,
         "version": message.version,
         "search_text": trace.data.get("search_text", ""),
+        "words_only": trace.data.get("words_only", False),
         "candidates": trace.data.get("candidates", []),
         "decision": trace.data.get("decision"),
         "prompt": _prompt(message, question, trace.data),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from tests.apps.conversations.world import TEXT, Caller, teach
+from tests.apps.conversations.world import TEXT, Caller, ScriptedModel, make_chatbot, teach
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,3 +46,18 @@ async def test_what_makes_no_sense_is_422(caller: Caller, chatbot: Any, body: An
 
 async def test_strangers_find_nothing(stranger: Caller, chatbot: Any) -> None:
     assert (await stranger.post(f"/api/v1/chatbots/{chatbot.pk}/search/", {"query": "chargers"})).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["local:all-minilm-l6-v2-int8", "nobody:knows-it"])
+async def test_words_alone_answer_when_the_model_of_the_vectors_is_no_longer_set_up(
+    name: str, caller: Caller, alice: Any, model: ScriptedModel, settings: Any
+) -> None:
+    settings.EMBEDDER_SOCKET = ""
+    trained = await sync_to_async(make_chatbot)(alice.default_workspace, embedding_model=name)
+    first, *_ = await found(caller, trained, "spare chargers")
+    assert "locker B-17" in first["text"]
+    assert first["scores"]["dense"] is None
+    message = (await caller.ask(trained)).json()["message"]
+    assert message["content"] == "Spare chargers are kept in locker B-17 [1]."
+    trace = (await caller.get(f"/api/v1/messages/{message['id']}/trace/")).json()
+    assert trace["words_only"] is True
