@@ -58,6 +58,11 @@ def migrate() -> int:
     return int(import_module("chatsphere.embedded.migration").main())
 
 
+def local_models_in_use() -> list[str]:
+    """Local embedding models that stored knowledge needs; call it once the database is migrated."""
+    return list(import_module("chatsphere.embedded.models_in_use").local_models())
+
+
 def serve_web(host: str, port: int, workers: int) -> int:
     """Serve until SIGTERM."""
     server = import_module("granian.server")

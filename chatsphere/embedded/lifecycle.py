@@ -94,6 +94,8 @@ class _Startup:
             if is_set("DATABASE_URL", environ)
             else PostgresServer(folder.postgres, secrets_file=folder.secrets_file, runtime=runtime)
         )
+        # Asked now: when Django is loaded, this process's environment is the children's.
+        self._has_own_embedder = is_set("EMBEDDER_SOCKET", environ)
         self._embedder_socket = runtime.socket_folder(folder.path, EMBEDDER_SOCKET_NAME) / EMBEDDER_SOCKET_NAME
         self._folder = folder
 
@@ -104,6 +106,7 @@ class _Startup:
         application.load(environment)
         self._start_postgres()
         self._migrate()
+        self._start_embedder_of_old_vectors(environment)
         self._supervisor.start(services.web(self._options.host, self._options.port, self._web_concurrency))
         self._supervisor.start(services.worker())
         self._supervisor.start(services.worker_default())
@@ -118,15 +121,21 @@ class _Startup:
         return {"REDIS_URL": self._redis.url}
 
     def _start_embedder(self) -> dict[str, str]:
-        if not self._embedding_model.startswith("local:"):
-            return {}
         provided = {"EMBEDDER_SOCKET": str(self._embedder_socket)}
-        if is_set("EMBEDDER_SOCKET", self._environ):
-            return provided
-        self._supervisor.start(
-            services.embedder(self._environment(provided), self._embedding_model, self._embedder_socket)
-        )
+        if self._embedding_model.startswith("local:") and not self._has_own_embedder:
+            self._run_embedder(self._environment(provided), self._embedding_model)
         return provided
+
+    def _start_embedder_of_old_vectors(self, environment: Mapping[str, str]) -> None:
+        """A deployment that moved to another model needs the local one until its chatbots are retrained."""
+        if self._embedding_model.startswith("local:") or self._has_own_embedder:
+            return
+        for model in application.local_models_in_use()[:1]:
+            self._supervisor.say(f"Chatbots still use {model}: its embedder runs until they are retrained.")
+            self._run_embedder(environment, model)
+
+    def _run_embedder(self, environment: Mapping[str, str], model: str) -> None:
+        self._supervisor.start(services.embedder(environment, model, self._embedder_socket))
 
     def _make_cluster(self) -> dict[str, str]:
         """Begin to make the database's files, if there are none; this runs beside the loading of Django."""

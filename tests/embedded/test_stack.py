@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psutil
 import pytest
 
 from chatsphere.embedded import services
 from chatsphere.embedded.data_folder import DataFolder
 from chatsphere.embedded.errors import StackError
+from chatsphere.embedded.lifecycle import DEFAULT_EMBEDDING_MODEL
 from chatsphere.embedded.stack import Stack
 from tests.embedded.conftest import permissions_of_parents
 
@@ -183,6 +185,33 @@ def test_servers_of_the_operator_are_used_instead(
     redis.stop()
     postgres.stop()
     assert not (folder / "data" / "postgres").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_local_embedder_runs_while_a_chatbot_needs_it_though_the_deployment_moved_on(
+    folder: Path, make_stack: MakeStack
+) -> None:
+    first = make_stack(folder / "data")
+    first.start()
+    first.wait_ready()
+    assert "embedder" not in first.pids()
+    account = httpx2.post(
+        f"{first.url}/api/v1/auth/register/", json={"email": "old@example.com", "password": "a-long-pass-42"}
+    )
+    made = httpx2.post(
+        f"{first.url}/api/v1/chatbots/",
+        json={"name": "Old", "configuration": {"embedding_model": DEFAULT_EMBEDDING_MODEL}},
+        headers={"Authorization": f"Bearer {account.json()['access']}"},
+    )
+    assert made.status_code == 201, made.text
+    first.stop()
+    second = make_stack(folder / "data")
+    second.start()
+    second.wait_ready()
+    assert "embedder" in second.pids()
+    second.stop()
+    assert f"Chatbots still use {DEFAULT_EMBEDDING_MODEL}" in second.log_file.read_text()
 
 
 def _is_same(pid: int, stack: Stack) -> bool:
