@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.staticfiles.views import serve as serve_static
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from chatsphere.core.documents import front_page, openapi_document
 
@@ -25,7 +25,7 @@ urlpatterns = [
     path("api/v1/", include(api)),
     path("", include("chatsphere.apps.conversations.openai_urls")),
     path("api/schema/", openapi_document, name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
     # Files of the admin and the API docs only; a reverse proxy may serve them from STATIC_ROOT instead.
     re_path(r"^static/(?P<path>.+)$", serve_static, {"insecure": True}),

@@ -264,6 +264,7 @@ MIDDLEWARE = [
     "chatsphere.core.middleware.host.HostMiddleware",
     "chatsphere.core.middleware.inline.SecurityMiddleware",
     "chatsphere.core.middleware.inline.CompressionMiddleware",
+    "chatsphere.core.middleware.inline.ContentSecurityMiddleware",
     "chatsphere.core.middleware.inline.LocaleMiddleware",
     "chatsphere.core.middleware.errors.ErrorMiddleware",
     "chatsphere.apps.conversations.middleware.PageMiddleware",
