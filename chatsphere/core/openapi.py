@@ -72,7 +72,7 @@ JSON_RPC_ERROR = {
 ERRORS = {
     "400": ("malformed", "The request cannot be understood."),
     "401": ("unauthenticated", "No valid credential."),
-    "402": ("quota_exceeded", "The quota of the workspace is used up."),
+    "402": ("quota_exceeded", "The quota of the workspace, or a budget (`budget_exceeded`), is used up."),
     "403": ("forbidden", "The role or the key does not allow this."),
     "404": ("not_found", "There is nothing here, or it belongs to another workspace."),
     "405": ("method_not_allowed", "This method is not allowed here."),

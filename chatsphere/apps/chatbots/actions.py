@@ -34,6 +34,8 @@ def create_chatbot(
     slug: str = "",
     is_active: bool = True,
     configuration: Mapping[str, Any] | None = None,
+    budget_per_day: int | None = None,
+    visitor_budget_per_day: int | None = None,
 ) -> Chatbot:
     """A new chatbot. ``configuration`` was validated by ConfigurationSerializer; without ``slug`` one is made from the name.
 
@@ -47,6 +49,8 @@ def create_chatbot(
         slug=_take_slug(workspace_id, slug) if slug else _make_slug(workspace_id, name),
         is_active=is_active,
         configuration=configurations.merge({}, configuration or {}),
+        budget_per_day=budget_per_day,
+        visitor_budget_per_day=visitor_budget_per_day,
     )
     _announce("chatbot.created", chatbot)
     _note(audit.current(), "chatbot.created", chatbot)

@@ -51,6 +51,12 @@ class Chatbot(TenantModel):
         related_name="+",
         db_constraint=False,
     )
+    budget_per_day = models.BigIntegerField(
+        null=True, blank=True, help_text="What its answers may cost a day, in micro-units; empty: any."
+    )
+    visitor_budget_per_day = models.BigIntegerField(
+        null=True, blank=True, help_text="What answers to one visitor may cost a day, in micro-units; empty: any."
+    )
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

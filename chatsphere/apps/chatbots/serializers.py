@@ -13,9 +13,12 @@ from rest_framework import serializers
 from chatsphere.apps.chatbots.configuration import ConfigurationSerializer, as_stored, read_configuration
 from chatsphere.apps.chatbots.models import Chatbot, ChatbotVersion
 from chatsphere.apps.chatbots.slugs import slug_of
+from chatsphere.apps.users.serializers import budget_field
 from chatsphere.core.query import SparseFields
 from chatsphere.core.serializers import StrictSerializer
 
+BUDGET_HELP = "What all answers of this chatbot may cost a day."
+VISITOR_BUDGET_HELP = "What answers to one visitor may cost a day."
 LIKE_AN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 
 
@@ -32,6 +35,8 @@ class ChatbotSerializer(SparseFields):
         allow_null=True,
         help_text=gettext_lazy("The version that answers; null: the configuration as it stands."),
     )
+    budget_per_day = serializers.IntegerField(allow_null=True, help_text=BUDGET_HELP)
+    visitor_budget_per_day = serializers.IntegerField(allow_null=True, help_text=VISITOR_BUDGET_HELP)
     sources_count = serializers.IntegerField()
     warnings = serializers.SerializerMethodField(
         help_text=gettext_lazy("In the answer to a change: what of it reaches the trained content only by `retrain`.")
@@ -61,6 +66,8 @@ class ChatbotInput(StrictSerializer):
     )
     is_active = serializers.BooleanField(required=False, help_text=gettext_lazy("An inactive chatbot answers nobody."))
     configuration = ConfigurationSerializer(required=False)
+    budget_per_day = budget_field(BUDGET_HELP)
+    visitor_budget_per_day = budget_field(VISITOR_BUDGET_HELP)
 
     def validate_slug(self, value: str) -> str:
         if value != slug_of(value) or LIKE_AN_ID.match(value):

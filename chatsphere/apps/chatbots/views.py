@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -26,8 +26,18 @@ from chatsphere.apps.chatbots.trained import training_warnings
 from chatsphere.apps.users.audit import actor_of
 from chatsphere.core.conditional import IF_MATCH, if_match_of, with_etag
 from chatsphere.core.exceptions import Forbidden, NotFound
-from chatsphere.core.principal import Principal, principal_of
+from chatsphere.core.principal import ROLE_RANK, Principal, PrincipalKind, principal_of
 from chatsphere.core.query import FIELDS, read_filters
+
+BUDGETS = ("budget_per_day", "visitor_budget_per_day")
+
+
+def _require_purse(principal: Principal, given: Mapping[str, Any]) -> None:
+    """Money is the admins' and owners' to decide, in person."""
+    if any(name in given for name in BUDGETS) and (
+        principal.kind is not PrincipalKind.PERSON or ROLE_RANK.get(principal.role, -1) < ROLE_RANK["admin"]
+    ):
+        raise Forbidden(_("Only admins and owners set budgets, signed in as persons."))
 
 
 class ChatbotList(GenericAPIView[Chatbot]):
@@ -62,6 +72,7 @@ class ChatbotList(GenericAPIView[Chatbot]):
             raise Forbidden(_("This key is bound to certain chatbots and cannot make new ones."))
         body = ChatbotInput(data=request.data)
         body.is_valid(raise_exception=True)
+        _require_purse(principal, body.validated_data)
         chatbot = actions.create_chatbot(workspace_id=principal.workspace_id, **body.validated_data)
         return _shown(request, chatbot.pk, status=201)
 
@@ -117,6 +128,7 @@ class ChatbotDetail(GenericAPIView[Chatbot]):
         chatbot = _get(principal_of(request), chatbot_id)
         body = ChatbotInput(data=request.data, partial=partial)
         body.is_valid(raise_exception=True)
+        _require_purse(principal_of(request), body.validated_data)
         unnamed: dict[str, Any] = {} if partial else {"is_active": True, "configuration": {}}
         changed = actions.update_chatbot(
             workspace_id=chatbot.workspace_id,

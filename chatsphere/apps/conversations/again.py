@@ -5,26 +5,25 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
-from chatsphere.apps.chatbots.configuration import Configuration, merge, read_configuration
+from chatsphere.apps.chatbots.configuration import merge, read_configuration
 from chatsphere.apps.conversations import schemas
 from chatsphere.apps.conversations.answer import Draft, answer_object
 from chatsphere.apps.conversations.door import door
-from chatsphere.apps.conversations.metering import PROMPT_TOKENS, book_rehearsal
+from chatsphere.apps.conversations.metering import book_rehearsal, rehearsal_amounts
 from chatsphere.apps.conversations.prices import cost_micros
 from chatsphere.apps.conversations.question import Question
 from chatsphere.apps.conversations.rehearsal import Rehearsal, rehearse
 from chatsphere.apps.conversations.runs import keeper
 from chatsphere.apps.conversations.selectors import is_in_reach
 from chatsphere.apps.conversations.serializers import EditSerializer, ReplaySerializer
-from chatsphere.apps.conversations.streaming import answer_run, channel_of
+from chatsphere.apps.conversations.streaming import answer_run, channel_of, spender_of
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
+from chatsphere.apps.conversations.visitors import claim_of
 from chatsphere.apps.users import quota
-from chatsphere.apps.users.quota import Amount, Metric
 from chatsphere.core.async_database import autocommit, pool
 from chatsphere.core.async_views import json_response, read_body
 from chatsphere.core.exceptions import Invalid, NotFound
@@ -43,6 +42,7 @@ async def edit(request: HttpRequest, principal: Principal, message_id: UUID) -> 
         text=body["message"],
         chatbot_id=row["chatbot_id"],
         conversation_id=row["conversation_id"],
+        spender=spender_of(request, principal, claim_of(principal, None)),
         channel=channel_of(request, principal),
         origin=request.headers.get("Origin"),
         follows=row["follows"],
@@ -80,7 +80,10 @@ async def _paid(rehearsal: Rehearsal) -> tuple[Draft, int]:
     workspace_id, key = rehearsal.principal.workspace_id, f"replay:{new_id().hex}"
     async with (await pool()).connection() as connection:
         await quota.reserve_async(
-            connection, workspace_id=workspace_id, request_key=key, amounts=_amounts(rehearsal.configuration)
+            connection,
+            workspace_id=workspace_id,
+            request_key=key,
+            amounts=rehearsal_amounts(rehearsal.configuration, rehearsal.chatbot_id),
         )
     try:
         draft, latency = await rehearse(rehearsal)
@@ -93,13 +96,6 @@ async def _paid(rehearsal: Rehearsal) -> tuple[Draft, int]:
             connection, key=key, principal=rehearsal.principal, chatbot_id=rehearsal.chatbot_id, draft=draft, latency_ms=latency
         )  # fmt: skip
     return draft, latency
-
-
-def _amounts(configuration: Configuration) -> tuple[Amount, ...]:
-    message = Amount(Metric.MESSAGES, 1)
-    if (configuration.model or settings.CHAT_MODEL) == "extractive":
-        return (message,)
-    return message, Amount(Metric.TOKENS, PROMPT_TOKENS + configuration.max_output_tokens)
 
 
 def _shown(rehearsal: Rehearsal, draft: Draft, latency: int) -> dict[str, Any]:

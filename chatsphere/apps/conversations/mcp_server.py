@@ -20,7 +20,7 @@ from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, Te
 from chatsphere.apps.conversations.question import Question
 from chatsphere.apps.conversations.runs import keeper
 from chatsphere.apps.conversations.serializers import ChatSerializer, SearchSerializer
-from chatsphere.apps.conversations.streaming import admit_visitor, channel_of, search_chatbot
+from chatsphere.apps.conversations.streaming import admit_visitor, channel_of, search_chatbot, spender_of
 from chatsphere.apps.conversations.turn import prepare_turn
 from chatsphere.apps.conversations.visitors import claim_of
 from chatsphere.core.exceptions import ApiError, Invalid, as_api_error
@@ -144,6 +144,7 @@ async def _ask(caller: _Caller, arguments: dict[str, Any]) -> CallToolResult:
         chatbot_id=caller.chatbot["chatbot_id"],
         conversation_id=form.validated_data["conversation_id"],
         visitor=visitor,
+        spender=spender_of(caller.request, principal, visitor),
         channel=channel_of(caller.request, principal),
         origin=caller.request.headers.get("Origin"),
     )

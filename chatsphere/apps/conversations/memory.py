@@ -16,10 +16,10 @@ from django.conf import settings
 from chatsphere.apps.conversations.guardrails import hides_from_model, redacted
 from chatsphere.apps.conversations.metering import PROMPT_TOKENS
 from chatsphere.apps.conversations.prepared import PreparedTurn
-from chatsphere.apps.conversations.prices import cost_micros
+from chatsphere.apps.conversations.prices import cost_micros, estimated_cost
 from chatsphere.apps.users import quota
 from chatsphere.apps.users.ledger import Kind, Usage, record_usage_async
-from chatsphere.apps.users.quota import Amount, Metric
+from chatsphere.apps.users.quota import Amount, Metric, budget_amounts
 from chatsphere.core import engines
 from chatsphere.core.async_database import DATABASE_AWAY, pool
 from chatsphere.core.exceptions import QuotaExceeded
@@ -63,14 +63,24 @@ async def _remember(turn: PreparedTurn) -> None:
     workspace_id = turn.workspace_id
     try:
         async with (await pool()).connection() as connection:
-            amounts = (Amount(Metric.TOKENS, PROMPT_TOKENS + MEMORY_TOKENS),)
+            cost = estimated_cost(
+                turn.configuration.model or settings.CHAT_MODEL,
+                prompt_tokens=PROMPT_TOKENS,
+                completion_tokens=MEMORY_TOKENS,
+            )
+            tokens = Amount(Metric.TOKENS, PROMPT_TOKENS + MEMORY_TOKENS)
+            amounts = (tokens, *budget_amounts(turn.chatbot_id, cost_micros=cost))
             await quota.reserve_async(connection, workspace_id=workspace_id, request_key=key, amounts=amounts)
         text, model, usage = await _written(turn)
         async with (await pool()).connection() as connection:
             await connection.execute(statements("chatsphere.apps.conversations")["keep_memory"], _row(turn, text))
             total = usage.prompt_tokens + usage.completion_tokens
             await quota.settle_async(
-                connection, workspace_id=workspace_id, request_key=key, actual={Metric.TOKENS: total}
+                connection,
+                workspace_id=workspace_id,
+                request_key=key,
+                actual={Metric.TOKENS: total},
+                cost_micros=cost_micros(model, usage)[0],
             )
             await record_usage_async(connection, _usage(turn, key, model, usage))
     except (

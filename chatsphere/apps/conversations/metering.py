@@ -6,14 +6,16 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection as django_connection
 
+from chatsphere.apps.chatbots.configuration import Configuration
 from chatsphere.apps.conversations.answer import Draft
 from chatsphere.apps.conversations.prepared import PreparedTurn
-from chatsphere.apps.conversations.prices import cost_micros
+from chatsphere.apps.conversations.prices import cost_micros, estimated_cost
 from chatsphere.apps.users import quota
 from chatsphere.apps.users.ledger import Kind, Usage, record_usage, record_usage_async
-from chatsphere.apps.users.quota import Metric, chat_amounts
+from chatsphere.apps.users.quota import Amount, Metric, budget_amounts, chat_amounts
 from chatsphere.core.async_database import AsyncRows
 from chatsphere.core.principal import Principal
 from chatsphere.services.ai.tokens import estimate_tokens
@@ -27,9 +29,32 @@ async def reserve(connection: AsyncRows, turn: PreparedTurn, *, counts_tokens: b
     """Claim a message and, for a model that is paid by the token, as many tokens as the answer may take. Raises QuotaExceeded."""
     tokens = PROMPT_TOKENS + turn.configuration.max_output_tokens if counts_tokens else 0
     amounts = chat_amounts(turn.chatbot_id, tokens=tokens)
+    if counts_tokens:
+        cost = cost_of_an_answer(turn.configuration, instructions=turn.question.overrides.instructions)
+        amounts += budget_amounts(turn.chatbot_id, cost_micros=cost, visitor=turn.question.spender)
     await quota.reserve_async(
         connection, workspace_id=turn.workspace_id, request_key=str(turn.answer_id), amounts=amounts
     )
+
+
+def cost_of_an_answer(configuration: Configuration, *, instructions: str = "") -> int:
+    """Micro-units that one answer may cost: a full prompt with the chatbot's own instructions, and as many words as it may say."""
+    prompt = PROMPT_TOKENS + estimate_tokens(configuration.system_prompt) + estimate_tokens(instructions)
+    return estimated_cost(
+        configuration.model or settings.CHAT_MODEL,
+        prompt_tokens=prompt,
+        completion_tokens=configuration.max_output_tokens,
+    )
+
+
+def rehearsal_amounts(configuration: Configuration, chatbot_id: UUID, *, count: int = 1) -> tuple[Amount, ...]:
+    """What answers that nobody keeps need: messages of the month, tokens and budget of a model that is paid for. Not the chatbot's messages a day."""
+    messages = Amount(Metric.MESSAGES, count)
+    if (configuration.model or settings.CHAT_MODEL) == "extractive":
+        return (messages,)
+    tokens = Amount(Metric.TOKENS, count * (PROMPT_TOKENS + configuration.max_output_tokens))
+    cost = count * cost_of_an_answer(configuration)
+    return (messages, tokens, *budget_amounts(chatbot_id, cost_micros=cost))
 
 
 async def record(connection: AsyncRows, turn: PreparedTurn, draft: Draft, columns: dict[str, Any]) -> None:
@@ -39,7 +64,7 @@ async def record(connection: AsyncRows, turn: PreparedTurn, draft: Draft, column
     if draft.error is not None and not draft.parts:
         await quota.release_async(connection, **held)
     else:
-        await quota.settle_async(connection, **held, actual={Metric.TOKENS: total})
+        await quota.settle_async(connection, **held, actual={Metric.TOKENS: total}, cost_micros=columns["cost_micros"])
     await record_usage_async(connection, _usage(turn, draft, columns))
 
 
@@ -75,8 +100,9 @@ def settle_abandoned(row: dict[str, Any]) -> None:
         quota.release(**held)
         return
     used = TokenUsage(row["prompt_tokens"], estimate_tokens(row["content"]), is_estimated=True)
-    quota.settle(**held, actual={Metric.TOKENS: used.prompt_tokens + used.completion_tokens})
     usage = _abandoned_usage(row, used)
+    total = used.prompt_tokens + used.completion_tokens
+    quota.settle(**held, actual={Metric.TOKENS: total}, cost_micros=usage.cost_micros)
     record_usage(usage)
     with django_connection.cursor() as cursor:
         cursor.execute(statements("chatsphere.apps.conversations")["count_abandoned"], asdict(usage))
@@ -119,8 +145,10 @@ async def book_rehearsal(
     """Settle what was reserved under ``key`` for an answer that is not kept, and book its line."""
     total = draft.usage.prompt_tokens + draft.usage.completion_tokens
     workspace_id = principal.workspace_id
-    await quota.settle_async(connection, workspace_id=workspace_id, request_key=key, actual={Metric.TOKENS: total})
     cost, currency = cost_micros(draft.model, draft.usage)
+    await quota.settle_async(
+        connection, workspace_id=workspace_id, request_key=key, actual={Metric.TOKENS: total}, cost_micros=cost
+    )
     usage = Usage(
         workspace_id=workspace_id,
         kind=Kind.CHAT,

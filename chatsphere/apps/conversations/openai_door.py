@@ -19,7 +19,7 @@ from chatsphere.apps.conversations import openai_schemas as schemas
 from chatsphere.apps.conversations.openai_requests import CompletionRequest, read_request
 from chatsphere.apps.conversations.question import Overrides, Question
 from chatsphere.apps.conversations.runs import Run, keeper
-from chatsphere.apps.conversations.streaming import admit_visitor, channel_of, guarded_stream
+from chatsphere.apps.conversations.streaming import admit_visitor, channel_of, guarded_stream, spender_of
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
 from chatsphere.apps.conversations.visitors import claim_of
 from chatsphere.apps.users.credentials import authenticate_async
@@ -99,6 +99,7 @@ def _question(request: HttpRequest, principal: Principal, wanted: CompletionRequ
         slug=slug,
         conversation_id=wanted.conversation_id,
         visitor=claim_of(principal, None),
+        spender=spender_of(request, principal, claim_of(principal, None)),
         channel=channel_of(request, principal, server="openai"),
         origin=request.headers.get("Origin"),
         history=wanted.history if wanted.conversation_id is None else None,

@@ -22,6 +22,12 @@ def cost_micros(model: str, usage: TokenUsage) -> tuple[int, str]:
     return (total + MILLION // 2) // MILLION, str(price.get("currency", "USD"))
 
 
+def estimated_cost(models: str, *, prompt_tokens: int, completion_tokens: int) -> int:
+    """Micro-units that an answer may cost; of a chain of models (with commas) the dearest counts. 0 without a price."""
+    usage = TokenUsage(prompt_tokens, completion_tokens)
+    return max(cost_micros(model.strip(), usage)[0] for model in models.split(","))
+
+
 @cache
 def _prices(text: str) -> dict[str, dict[str, Any]]:
     prices: dict[str, dict[str, Any]] = orjson.loads(text)

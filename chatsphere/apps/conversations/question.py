@@ -55,6 +55,7 @@ class Question:
     repeats: UUID | None = None
     follows: UUID | None = None
     edits: UUID | None = None
+    spender: str = ""  # whose budget of the day an answer counts to; empty: nobody's in particular
 
     @property
     def is_trusted(self) -> bool:

@@ -58,6 +58,7 @@ async def chat(request: HttpRequest, principal: Principal, chatbot_id: UUID) -> 
         chatbot_id=chatbot_id,
         conversation_id=body["conversation_id"],
         visitor=visitor,
+        spender=spender_of(request, principal, visitor),
         channel=channel_of(request, principal),
         origin=request.headers.get("Origin"),
     )
@@ -76,6 +77,7 @@ async def regenerate(request: HttpRequest, principal: Principal, message_id: UUI
         chatbot_id=row["chatbot_id"],
         conversation_id=row["conversation_id"],
         visitor=claim_of(principal, None),
+        spender=spender_of(request, principal, claim_of(principal, None)),
         channel=channel_of(request, principal),
         origin=request.headers.get("Origin"),
         repeats=row["question_id"],
@@ -157,6 +159,13 @@ async def admit_visitor(request: HttpRequest, principal: Principal, visitor: Vis
         charges = [Charge(rate("visitor"), subject), Charge(rate("visitor_address"), f"{workspace}:{address}")]
     if charges:
         await admit_async(request, charges)
+
+
+def spender_of(request: HttpRequest, principal: Principal, visitor: VisitorClaim | None) -> str:
+    """Whose budget of the day an answer counts to: of the visitor whom the customer's server named, else of the address of a page."""
+    if principal.kind is not PrincipalKind.PUBLISHABLE_KEY or principal.visitor is not None:
+        return visitor.external_id if visitor else ""
+    return f"address:{limited_as(client_address(request))}"
 
 
 # --- answering -----------------------------------------------------------------------------------------------------

@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-
 from chatsphere.apps.chatbots.configuration import Configuration, read_configuration
 from chatsphere.apps.conversations.answer import Draft
-from chatsphere.apps.conversations.metering import PROMPT_TOKENS
+from chatsphere.apps.conversations.metering import rehearsal_amounts
 from chatsphere.apps.conversations.prices import cost_micros
 from chatsphere.apps.conversations.rehearsal import Rehearsal, rehearse
 from chatsphere.apps.evaluation.models import Evaluation, Result, TestQuestion
@@ -106,7 +104,10 @@ class HeldQuota:
         """Count what was used and book one line a question, in the caller's transaction."""
         tokens = sum(result.prompt_tokens + result.completion_tokens for result in results)
         quota.settle(
-            workspace_id=self.evaluation.workspace_id, request_key=self.request_key, actual={Metric.TOKENS: tokens}
+            workspace_id=self.evaluation.workspace_id,
+            request_key=self.request_key,
+            actual={Metric.TOKENS: tokens},
+            cost_micros=sum(result.cost_micros for result in results),
         )
         for result in results:
             record_usage(_usage(self.evaluation, result))
@@ -130,11 +131,7 @@ def quota_held(evaluation: Evaluation, questions: Sequence[TestQuestion]) -> Ite
 
 
 def _amounts(evaluation: Evaluation, count: int) -> tuple[Amount, ...]:
-    configuration = read_configuration(evaluation.configuration)
-    messages = Amount(Metric.MESSAGES, count)
-    if (configuration.model or settings.CHAT_MODEL) == "extractive":
-        return (messages,)
-    return messages, Amount(Metric.TOKENS, count * (PROMPT_TOKENS + configuration.max_output_tokens))
+    return rehearsal_amounts(read_configuration(evaluation.configuration), evaluation.chatbot_id, count=count)
 
 
 def _usage(evaluation: Evaluation, result: Result) -> Usage:

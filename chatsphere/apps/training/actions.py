@@ -19,10 +19,12 @@ from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import knowledge, outcomes
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.hints import INGEST, REFRESH_STATISTICS, RUN_TRAINING
+from chatsphere.apps.training.material import stored_size
 from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.apps.training.refresh import next_refresh
 from chatsphere.apps.users import audit
+from chatsphere.apps.users.quota import Metric, require_room
 from chatsphere.apps.webhooks.actions import announce_many
 from chatsphere.core.conditional import require_match
 from chatsphere.core.durable import OPEN_STATES, DurableState
@@ -71,7 +73,7 @@ def add_sources(
 ) -> list[TrainingSource]:
     """Store the files, write the sources, queue a run for each. Files of a failed call are removed again.
 
-    Costs two inserts however many sources there are, and one hint for each worker that they may keep busy.
+    Raises QuotaExceeded when the storage has no room for all of them; then none is kept. Costs two inserts however many sources there are, and one hint for each worker that they may keep busy.
     """
     sources = [_source(workspace_id, chatbot_id, each, created_by) for each in new]
     try:
@@ -81,6 +83,8 @@ def add_sources(
         with transaction.atomic():
             _require_chatbot(workspace_id, chatbot_id)
             TrainingSource.objects.bulk_create(sources)
+            if any(source.bytes for source in sources):
+                require_room(workspace_id=workspace_id, metric=Metric.STORAGE)
             _audit("source.added", sources)
             _queue(sources, priority=ONE_SOURCE if len(sources) == 1 else SEVERAL_SOURCES)
     except BaseException:
@@ -94,7 +98,8 @@ def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_matc
 
     Another ``url``, other limits or patterns of a web source start a visit; what they leave out is gone when it has ended.
 
-    Raises PreconditionFailed, NotFound when the source has just been deleted, Invalid for content of another type.
+    Raises PreconditionFailed, NotFound when the source has just been deleted, Invalid for content of another type, QuotaExceeded when
+    the storage has no room for what the new content is larger.
     """
     with transaction.atomic():
         open_run = Run.objects.select_for_update(of=("self",)).filter(source=source, state__in=OPEN_STATES).first()
@@ -110,6 +115,7 @@ def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_matc
             _require_own_options(row, changes)
             row.options = dict(row.options) | options
             row.uri = changes.get("url", row.uri)
+            _resize(row)
         row.save(update_fields=[*plain, "options", "uri", "next_refresh_at", "updated_at"])
         if "access_tags" in changes:
             knowledge.changed(_ref(row))
@@ -211,7 +217,7 @@ def _source(workspace_id: UUID, chatbot_id: UUID, given: NewSource, created_by: 
         refresh=given.refresh,
         next_refresh_at=next_refresh(given.refresh, timezone.now()),
         progress_unit=_unit(given.source_type),
-        bytes=given.file.size if given.file is not None else 0,
+        bytes=given.file.size if given.file is not None else stored_size(given.options),
         created_by_id=created_by,
     )
 
@@ -285,6 +291,16 @@ def _require_own_options(source: TrainingSource, changes: Mapping[str, Any]) -> 
     wrong = [name for name in (*OPTIONS, "url") if name in changes and name not in own]
     if wrong:
         raise Invalid(fields={name: [_("A source of this type does not have this.")] for name in wrong})
+
+
+def _resize(source: TrainingSource) -> None:
+    """What a client wrote anew counts from now on; the pages of a web source count as they come."""
+    size, before = stored_size(source.options), source.bytes
+    if source.source_type not in WEB_TYPES and size != before:
+        source.bytes = size
+        source.save(update_fields=["bytes"])
+        if size > before:
+            require_room(workspace_id=source.workspace_id, metric=Metric.STORAGE)
 
 
 def _ref(source: TrainingSource) -> ChatbotRef:

@@ -56,11 +56,22 @@ def open_material(source: TrainingSource) -> Iterator[Material]:
         with _local_file(source) as path:
             yield _material(source, path, _digest(path), path.stat().st_size)
     elif source.source_type == TrainingSource.Type.QA:
-        raw = repr([(pair["question"], pair["answer"]) for pair in source.options["pairs"]]).encode()
+        raw = _raw(source.options)
         yield _material(source, source.options, hashlib.sha256(raw).digest(), len(raw))
     else:
-        raw = str(source.options["content"]).encode()
+        raw = _raw(source.options)
         yield _material(source, raw, hashlib.sha256(raw).digest(), len(raw))
+
+
+def stored_size(options: Mapping[str, Any]) -> int:
+    """Bytes of what a client wrote itself, as they count in the quota; 0 for sources that come from files and the web."""
+    return len(_raw(options)) if "pairs" in options or "content" in options else 0
+
+
+def _raw(options: Mapping[str, Any]) -> bytes:
+    if "pairs" in options:
+        return repr([(pair["question"], pair["answer"]) for pair in options["pairs"]]).encode()
+    return str(options["content"]).encode()
 
 
 def _material(source: TrainingSource, content: bytes | Path | Mapping[str, Any], digest: bytes, size: int) -> Material:

@@ -193,6 +193,16 @@ UPDATE training_trainingsource AS source
  WHERE source.id = report.source
 RETURNING source.id, source.documents_count, source.chunks_count;
 
+-- name: recount_bytes
+-- A visit of a web source that did not end well has counted pages that it did not keep: count those that answer.
+UPDATE training_trainingsource AS source
+   SET bytes = (SELECT coalesce(sum((version.report ->> 'bytes')::int8), 0)
+                  FROM training_document AS document
+                  JOIN training_documentversion AS version ON version.id = document.current_version_id
+                 WHERE document.source_id = source.id)
+ WHERE source.id = %(source)s AND source.source_type IN ('url', 'sitemap', 'crawl')
+RETURNING source.id;
+
 -- name: add_chunk_texts
 -- New chunk texts of a chatbot, in the order of their hashes, so that two adders never wait for each other crosswise.
 INSERT INTO training_chunktext (id, workspace_id, created_at, chatbot_id, content_hash, context, text, token_count, language,

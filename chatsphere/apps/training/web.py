@@ -27,7 +27,9 @@ from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run
 from chatsphere.apps.training.pages import MISSES_UNTIL_REMOVED, Found
 from chatsphere.apps.training.pipeline import RECIPE, MakeRoom, Target, Training, embedder_of
 from chatsphere.apps.training.recipe import Cutting, cutting_of
+from chatsphere.apps.users.quota import Metric, require_room
 from chatsphere.core import durable
+from chatsphere.core.exceptions import QuotaExceeded
 from chatsphere.services.content.crawl import page_links, tidy
 from chatsphere.services.content.extract.sandbox import extract_in_child
 from chatsphere.services.content.fetch import Fetched
@@ -45,6 +47,12 @@ _BATCH: Final = 500
 _GONE = "This page is gone; it answers no more."
 _MISSING = "This page could not be found ({misses} of {most} times); it answers until then."
 _ELSEWHERE = "This address leads to {url}, which lies outside of the site. Add that address instead."
+
+
+class StorageFull(ContentError):
+    """The workspace's storage has no room for this page."""
+
+    type = "quota_exceeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +231,25 @@ class WebTraining(Training):
         key = self._key(page, answer, links)
         if key is None:
             return self._alias(page)
+        self._take_room(key, len(answer.body))
         with _as_file(key, answer) as material:
             target = self._target(material)
         self._finish_page(page, target, self._embed(target), answer, links)
         return None
+
+    def _take_room(self, key: str, size: int) -> None:
+        """A page counts before it is read, so that crawls at the same time share what is left; the end of the run counts anew."""
+        document = self._document(key)
+        version = document.current_version if document is not None else None
+        more = size - (version.report.get("bytes", 0) if version is not None else 0)
+        if more <= 0:
+            return
+        try:
+            with self._held():
+                TrainingSource.objects.filter(pk=self.source.pk).update(bytes=F("bytes") + more)
+                require_room(workspace_id=self.run.workspace_id, metric=Metric.STORAGE)
+        except QuotaExceeded as error:
+            raise StorageFull(str(error.message)) from error
 
     def _key(self, page: Page, answer: Fetched, links: PageLinks) -> str | None:
         """The address under which the page is kept; None when it is kept, or will be, under another one."""

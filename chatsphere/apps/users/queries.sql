@@ -48,17 +48,26 @@ WHERE id = %(key_id)s AND (last_used_at IS NULL OR last_used_at < statement_time
 WITH place AS (
     SELECT date_trunc('month', now() AT TIME ZONE w.time_zone)::date AS month, (now() AT TIME ZONE w.time_zone)::date AS day,
            COALESCE(w.usage_limit, p.messages_per_month) AS messages, p.tokens_per_month AS tokens,
-           p.messages_per_chatbot_per_day AS chatbot_messages, p.storage_bytes AS storage, p.chatbots
+           p.messages_per_chatbot_per_day AS chatbot_messages, p.storage_bytes AS storage, p.chatbots,
+           w.budget_per_day, w.budget_per_month
     FROM users_workspace w JOIN users_plan p ON p.code = w.plan_id
     WHERE w.id = %(workspace_id)s
-), asked AS MATERIALIZED (
-    SELECT a.id, a.held_id, a.kind, a.metric, a.units,
-           CASE WHEN a.kind IN ('messages', 'tokens') THEN month WHEN a.kind = 'chatbot_messages' THEN day
+), wanted AS MATERIALIZED (
+    SELECT a.id, a.held_id, a.kind, a.metric, a.units, a.chatbot_id,
+           CASE WHEN a.kind IN ('messages', 'tokens', 'budget_month') THEN month
+                WHEN a.kind IN ('chatbot_messages', 'budget_day', 'chatbot_budget', 'visitor_budget') THEN day
                 ELSE DATE '2000-01-01' END AS period,
            CASE a.kind WHEN 'messages' THEN messages WHEN 'tokens' THEN tokens WHEN 'chatbot_messages' THEN chatbot_messages
-                WHEN 'storage' THEN storage WHEN 'chatbots' THEN chatbots END AS most
-    FROM unnest(%(ids)s::uuid[], %(held_ids)s::uuid[], %(kinds)s::text[], %(metrics)s::text[], %(units)s::bigint[])
-         AS a(id, held_id, kind, metric, units), place
+                WHEN 'storage' THEN storage WHEN 'chatbots' THEN chatbots
+                WHEN 'budget_day' THEN budget_per_day WHEN 'budget_month' THEN budget_per_month
+                WHEN 'chatbot_budget' THEN (SELECT b.budget_per_day FROM chatbots_chatbot b
+                                            WHERE b.id = a.chatbot_id AND b.workspace_id = %(workspace_id)s)
+                WHEN 'visitor_budget' THEN (SELECT b.visitor_budget_per_day FROM chatbots_chatbot b
+                                            WHERE b.id = a.chatbot_id AND b.workspace_id = %(workspace_id)s) END AS most
+    FROM unnest(%(ids)s::uuid[], %(held_ids)s::uuid[], %(kinds)s::text[], %(metrics)s::text[], %(units)s::bigint[],
+                %(chatbots)s::uuid[]) AS a(id, held_id, kind, metric, units, chatbot_id), place
+), asked AS MATERIALIZED (
+    SELECT * FROM wanted WHERE kind <> 'visitor_budget' OR most IS NOT NULL  -- visitors are many: none is counted in vain
 ), claimed AS (
     INSERT INTO users_quotacounter AS c (id, workspace_id, metric, period, used, reserved, warned, created_at)
     SELECT id, %(workspace_id)s, metric, period, CASE WHEN %(is_held)s THEN 0 ELSE units END,
@@ -75,7 +84,7 @@ WITH place AS (
     FROM asked a JOIN claimed USING (metric)
     WHERE %(is_held)s
 )
-SELECT a.kind, a.metric, a.period, a.most, a.units, c.id AS counter_id, c.used + c.reserved AS total, c.warned
+SELECT a.kind, a.metric, a.period, a.most, a.units, a.chatbot_id, c.id AS counter_id, c.used + c.reserved AS total, c.warned
 FROM asked a LEFT JOIN claimed c USING (metric)
 
 -- name: settle_quota
@@ -85,7 +94,8 @@ WITH gone AS (
     WHERE workspace_id = %(workspace_id)s AND request_key = %(request_key)s
     RETURNING metric, period, units
 ), locked AS MATERIALIZED (
-    SELECT c.id, g.units AS held, COALESCE(a.units, CASE WHEN %(is_released)s THEN 0 ELSE g.units END) AS actual
+    SELECT c.id, g.units AS held, COALESCE(
+               a.units, CASE WHEN g.metric ~ '^(budget_|spent:)' THEN %(cost)s::bigint END, CASE WHEN %(is_released)s THEN 0 ELSE g.units END) AS actual
     FROM gone g
     JOIN users_quotacounter c ON c.workspace_id = %(workspace_id)s AND c.metric = g.metric AND c.period = g.period
     LEFT JOIN unnest(%(metrics)s::text[], %(units)s::bigint[]) AS a(metric, units) ON a.metric = g.metric
@@ -100,6 +110,15 @@ RETURNING c.metric
 -- Frees units of a metric that counts what is there now (chatbots, storage).
 UPDATE users_quotacounter SET used = GREATEST(0, used - %(units)s)
 WHERE workspace_id = %(workspace_id)s AND metric = %(metric)s AND period = DATE '2000-01-01'
+
+-- name: counted_now
+-- What a counter of things that are there stands at, beside its limit. Below 80 percent it may warn again.
+UPDATE users_quotacounter c SET warned = CASE WHEN l.most * 80 > (c.used + c.reserved) * 100 THEN 0 ELSE c.warned END
+FROM (SELECT CASE %(metric)s WHEN 'storage' THEN p.storage_bytes WHEN 'chatbots' THEN p.chatbots END AS most
+      FROM users_workspace w JOIN users_plan p ON p.code = w.plan_id WHERE w.id = %(workspace_id)s) l
+WHERE c.workspace_id = %(workspace_id)s AND c.metric = %(metric)s AND c.period = DATE '2000-01-01'
+RETURNING c.id AS counter_id, c.metric AS kind, c.metric, c.period, l.most, c.used + c.reserved AS total, c.warned,
+          NULL::uuid AS chatbot_id
 
 -- name: note_warning
 -- True for the first who tells of this level in this period.
@@ -175,8 +194,10 @@ CROSS JOIN LATERAL (VALUES
     (1, 'messages', date_trunc('month', now() AT TIME ZONE w.time_zone)::date, COALESCE(w.usage_limit, p.messages_per_month)),
     (2, 'tokens', date_trunc('month', now() AT TIME ZONE w.time_zone)::date, p.tokens_per_month),
     (3, 'storage', DATE '2000-01-01', p.storage_bytes),
-    (4, 'chatbots', DATE '2000-01-01', p.chatbots)
+    (4, 'chatbots', DATE '2000-01-01', p.chatbots),
+    (5, 'budget_day', (now() AT TIME ZONE w.time_zone)::date, w.budget_per_day),
+    (6, 'budget_month', date_trunc('month', now() AT TIME ZONE w.time_zone)::date, w.budget_per_month)
 ) AS m(place, metric, period, most)
 LEFT JOIN users_quotacounter c ON c.workspace_id = w.id AND c.metric = m.metric AND c.period = m.period
-WHERE w.id = %(workspace_id)s
+WHERE w.id = %(workspace_id)s AND (m.place < 5 OR m.most IS NOT NULL)
 ORDER BY m.place

@@ -27,7 +27,7 @@ RIGHTS: tuple[tuple[str, str, str, str], ...] = (
     ("Read the names and roles of all members", "viewer", "GET", "/api/v1/workspaces/{workspace}/members/"),
     ("See quotas and what is used of them", "viewer", "GET", "/api/v1/workspaces/{workspace}/usage/"),
     ("Make, rotate and revoke API keys", "admin", "GET", "/api/v1/api-keys/"),
-    ("Change the workspace's name and time zone", "admin", "PATCH", "/api/v1/workspaces/{workspace}/"),
+    ("Change the workspace's name, time zone and budgets", "admin", "PATCH", "/api/v1/workspaces/{workspace}/"),
     ("Invite people, withdraw invitations", "admin", "GET", "/api/v1/workspaces/{workspace}/invitations/"),
     ("Give members other roles, remove members", "admin", "PATCH", "/api/v1/workspaces/{workspace}/members/{member}/"),
     ("Read the audit trail", "admin", "GET", "/api/v1/workspaces/{workspace}/audit-events/"),

@@ -34,6 +34,21 @@ def days_field(least: int, help_text: str) -> serializers.IntegerField:
     )
 
 
+MOST_MONEY = 10**15
+
+
+def budget_field(help_text: str) -> serializers.IntegerField:
+    """A cap on money; null takes it away."""
+    text = f"{help_text} In micro-units of the currency of the price list: 5000000 is 5.00. Null: no cap."
+    return serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_MONEY,
+        allow_null=True,
+        required=False,
+        help_text=f"{text} Set by admins and owners.",
+    )
+
+
 class RegisterSerializer(StrictSerializer):
     email = serializers.EmailField(max_length=254)
     password = password_field()
@@ -75,6 +90,8 @@ class WorkspaceSerializer(StrictSerializer):
     keep_traces_days = days_field(1, "Traces of answers are deleted after so many days.")
     keep_deliveries_days = days_field(1, "Webhook events and their deliveries are deleted after so many days.")
     keep_audit_days = days_field(90, "Lines of the audit trail are deleted after so many days, 90 at least.")
+    budget_per_day = budget_field("What all answers of a day may cost.")
+    budget_per_month = budget_field("What all answers of a month may cost.")
     role = serializers.ChoiceField(choices=Role.choices, read_only=True, help_text="Yours in this workspace.")
     created_at = serializers.DateTimeField(read_only=True)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
+from django.db.models import Q
 from django.utils import timezone
 
 from chatsphere.apps.users import mail, purge, quota
@@ -48,7 +49,8 @@ def forget_old_rows() -> None:
     execute("forget_old_attempts", {})
     idempotency.forget_expired()
     now = timezone.now()
-    past_days = QuotaCounter.objects.filter(metric__startswith="chatbot:")
+    of_days = Q(metric__startswith="chatbot:") | Q(metric__startswith="spent:") | Q(metric="budget_day")
+    past_days = QuotaCounter.objects.filter(of_days)
     past_days.filter(period__lt=(now - KEEP_DAYS_OF_CHATBOTS).date(), reserved=0).delete()
     Session.objects.filter(ended_at__lt=now - KEEP_ENDED_SESSIONS).delete()
     Session.objects.filter(expires_at__lt=now - KEEP_ENDED_SESSIONS).delete()

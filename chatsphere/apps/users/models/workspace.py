@@ -50,6 +50,11 @@ def retention(help_text: Any) -> Any:
     return models.PositiveIntegerField(null=True, blank=True, help_text=help_text)
 
 
+def budget(help_text: Any) -> Any:
+    """A cap on money in micro-units of the price list's currency; empty: none."""
+    return models.BigIntegerField(null=True, blank=True, help_text=help_text)
+
+
 class Workspace(models.Model):
     """Owns chatbots, keys, webhooks, quota. A deleted one answers nothing and can be restored by an operator for seven days."""
 
@@ -67,6 +72,8 @@ class Workspace(models.Model):
     keep_traces_days = retention(_("Traces of answers are deleted after so many days."))
     keep_deliveries_days = retention(_("Webhook events and their deliveries are deleted after so many days."))
     keep_audit_days = retention(_("Lines of the audit trail are deleted after so many days."))
+    budget_per_day = budget(_("What answers may cost a day, in micro-units; empty: any."))
+    budget_per_month = budget(_("What answers may cost a month, in micro-units; empty: any."))
     is_suspended = models.BooleanField(default=False)
     deleted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
