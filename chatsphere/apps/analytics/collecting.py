@@ -11,11 +11,15 @@ from chatsphere.apps.analytics.named_sql import execute
 LOW_SCORE = 0.6
 
 
-def collect(workspace_id: UUID, message_ids: Sequence[UUID]) -> None:
-    """Bring the inbox up to date for these answers, in the caller's transaction: questions come in, or go out when they were mended."""
-    if not message_ids:
+def collect(workspace_id: UUID, message_ids: Sequence[str]) -> None:
+    """Bring the inbox up to date for these answers, in the caller's transaction: questions come in, or go out when they were mended.
+
+    Ids come as the texts of PostgreSQL's arrays of them, which need not be read here.
+    """
+    ids = ",".join(filter(None, (each[1:-1] for each in message_ids)))
+    if not ids:
         return
-    values = {"workspace_id": workspace_id, "ids": list(message_ids), "low_score": LOW_SCORE}
+    values = {"workspace_id": workspace_id, "ids": f"{{{ids}}}", "low_score": LOW_SCORE}
     execute("forget_mended", values)
     execute("collect_questions", values)
 

@@ -8,7 +8,7 @@ histograms, join their bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -30,28 +30,39 @@ def encode(values: Iterable[float]) -> bytes:
 
 def compact(histogram: bytes) -> bytes:
     """The same histogram with each bucket once, in order."""
-    counts = _counts(histogram)
+    counts = _table([histogram])[0]
     buckets = np.flatnonzero(counts)
     return _joined(buckets, counts[buckets])
 
 
 def quantiles(histogram: bytes, shares: Iterable[float]) -> list[int | None]:
     """For each share (0.95 is the 95th percentile) a value within 2 % of the one at rank ⌊share·(n-1)⌋; None of an empty histogram."""
-    ranks = np.cumsum(_counts(histogram))
-    total = int(ranks[-1]) if len(ranks) else 0
-    if not total:
-        return [None for _share in shares]
-    return [_middle(int(np.searchsorted(ranks, math.floor(share * (total - 1)), side="right"))) for share in shares]
+    return [values[0] for values in quantiles_of_each([histogram], shares)]
+
+
+def quantiles_of_each(histograms: Sequence[bytes], shares: Iterable[float]) -> list[list[int | None]]:
+    """The same of many histograms at once: for each share a list of one value for each histogram."""
+    ranks = _table(histograms).cumsum(axis=1)
+    totals = ranks[:, -1]
+    found = []
+    for share in shares:
+        places = (ranks <= np.floor(share * (totals - 1))[:, None]).sum(axis=1)
+        found.append([_middle(int(place)) if total else None for place, total in zip(places, totals, strict=True)])
+    return found
 
 
 def _middle(bucket: int) -> int:
     return round(2 * GAMMA**bucket / (GAMMA + 1)) if bucket else 1
 
 
-def _counts(histogram: bytes) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    entries = np.frombuffer(histogram, _ENTRY)
-    counted = np.bincount(entries["bucket"].astype(np.int64), weights=entries["count"])
-    return counted.astype(np.int64)
+def _table(histograms: Sequence[bytes]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """A row of counts by bucket for each histogram."""
+    entries = np.frombuffer(b"".join(histograms), _ENTRY)
+    rows = np.repeat(np.arange(len(histograms)), [len(histogram) // _ENTRY.itemsize for histogram in histograms])
+    buckets = entries["bucket"].astype(np.int64)
+    width = int(buckets.max(initial=0)) + 1
+    counted = np.bincount(rows * width + buckets, weights=entries["count"], minlength=len(histograms) * width)
+    return counted.astype(np.int64).reshape(len(histograms), width)
 
 
 def _joined(

@@ -1,11 +1,19 @@
 -- name: take_changes
--- All marks of some hours of a workspace, those of the oldest marks; whoever reads them sums these hours in the same transaction.
-DELETE FROM analytics_change
-WHERE workspace_id = %(workspace_id)s AND date_trunc('hour', at, %(time_zone)s) IN (
-    SELECT DISTINCT date_trunc('hour', oldest.at, %(time_zone)s)
-    FROM (SELECT at FROM analytics_change WHERE workspace_id = %(workspace_id)s ORDER BY id LIMIT %(most)s) AS oldest
-    ORDER BY 1 LIMIT %(most_hours)s)
-RETURNING date_trunc('hour', at, %(time_zone)s) AS hour, message_id
+-- All marks of some hours of a workspace, the latest first: of each hour how many, and the answers in them as the text of an array, which
+-- goes back as it is. Whoever reads them sums these hours in the same transaction.
+WITH latest AS MATERIALIZED (
+    SELECT DISTINCT date_trunc('hour', at, %(time_zone)s) AS hour
+    FROM (SELECT at FROM analytics_change WHERE workspace_id = %(workspace_id)s ORDER BY at DESC LIMIT %(most)s) AS marks
+    ORDER BY 1 DESC LIMIT %(most_hours)s
+), gone AS (
+    DELETE FROM analytics_change USING latest
+    WHERE workspace_id = %(workspace_id)s
+      AND at >= (SELECT min(hour) FROM latest) AND at < (SELECT max(hour) + interval '1 hour' FROM latest)
+      AND date_trunc('hour', at, %(time_zone)s) = latest.hour
+    RETURNING latest.hour, message_id
+)
+SELECT hour, count(*) AS marks, coalesce(array_agg(message_id) FILTER (WHERE message_id IS NOT NULL), '{}')::text AS message_ids
+FROM gone GROUP BY hour ORDER BY hour
 
 -- name: mark_everything
 -- After a change of the time zone: every hour of the workspace begins at another instant.
@@ -148,7 +156,7 @@ JOIN conversations_message q ON q.id = a.parent_id AND q.role = 'user' AND q.con
 JOIN conversations_conversation k ON k.id = a.conversation_id AND k.channel <> 'evaluation'
 LEFT JOIN conversations_feedback f ON f.message_id = a.id
 LEFT JOIN conversations_trace t ON t.message_id = a.id
-WHERE a.workspace_id = %(workspace_id)s AND a.id = ANY(%(ids)s) AND a.role = 'assistant' AND a.state = 'complete'
+WHERE a.workspace_id = %(workspace_id)s AND a.id = ANY(%(ids)s::uuid[]) AND a.role = 'assistant' AND a.state = 'complete'
   AND (f.rating = 'down' OR f.rating IS NULL AND (
        a.finish_reason IN ('refused_no_context', 'handoff') OR a.grounded = false
        OR k.state = 'handoff' AND a.id = (SELECT max(m.id::text)::uuid FROM conversations_message m
@@ -160,7 +168,7 @@ ON CONFLICT (message_id) DO UPDATE SET reason = excluded.reason WHERE analytics_
 -- Takes a question out again whose answer somebody rated up, or took the bad rating back of.
 DELETE FROM analytics_unansweredquestion u
 USING conversations_message a LEFT JOIN conversations_feedback f ON f.message_id = a.id
-WHERE u.workspace_id = %(workspace_id)s AND u.message_id = ANY(%(ids)s) AND a.id = u.message_id
+WHERE u.workspace_id = %(workspace_id)s AND u.message_id = ANY(%(ids)s::uuid[]) AND a.id = u.message_id
   AND (f.rating = 'up' OR f.rating IS NULL AND u.reason = 'feedback_down')
 
 -- name: forget_erased

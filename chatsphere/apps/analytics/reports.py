@@ -44,7 +44,8 @@ def overview(scope: Scope, period: Period, interval: str) -> dict[str, Any]:
     rows = fetch_binary("overview", {**_place(scope, period), **by_hour, "interval": interval})
     before = fetch_binary("overview", {**_place(scope, period.before()), "interval": "year"})
     costs = fetch_all("currencies", _place(scope, period))
-    totals, previous = _measured(rows), _measured(before)
+    *series, totals = _measured(rows)
+    previous = _measured(before)[-1]
     return {
         "since": period.since,
         "until": period.until,
@@ -55,7 +56,7 @@ def overview(scope: Scope, period: Period, interval: str) -> dict[str, Any]:
         "totals": totals,
         "previous": previous,
         "change": {name: _change(previous[name], value) for name, value in totals.items()},
-        "series": list(_series(rows, period, interval)),
+        "series": list(_series(rows, series, period, interval)),
     }
 
 
@@ -72,16 +73,22 @@ def _place(scope: Scope, period: Period) -> dict[str, Any]:
     }
 
 
-def _measured(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The figures of some rows together; distinct visitors and percentiles of all of them, not sums of parts."""
-    figures: dict[str, Any] = {name: sum(row[name] for row in rows) for name in COUNTS}
-    seen = np.frombuffer(b"".join(bytes(row["visitors"]) for row in rows), VISITOR)
-    figures["visitors"] = _distinct(seen)
+def _measured(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The figures of each row, and at the end of all together; distinct visitors and percentiles of all of them, not sums of parts."""
+    figures: list[dict[str, Any]] = [{name: row[name] for name in COUNTS} for row in rows]
+    figures.append({name: sum(row[name] for row in rows) for name in COUNTS})
+    for one, visitors in zip(figures, _with_all([row["visitors"] for row in rows]), strict=True):
+        one["visitors"] = _distinct(np.frombuffer(visitors, VISITOR))
     for name in ("latency", "first_token"):
-        joined = b"".join(bytes(row[name]) for row in rows)
-        values = histogram.quantiles(joined, PERCENTILES.values())
-        figures |= {f"{name}_{suffix}": value for suffix, value in zip(PERCENTILES, values, strict=True)}
+        values = histogram.quantiles_of_each(_with_all([row[name] for row in rows]), PERCENTILES.values())
+        for suffix, column in zip(PERCENTILES, values, strict=True):
+            for one, value in zip(figures, column, strict=True):
+                one[f"{name}_{suffix}"] = value
     return figures
+
+
+def _with_all(parts: list[bytes]) -> list[bytes]:
+    return [*parts, b"".join(parts)]
 
 
 def _distinct(numbers: NDArray[np.uint64]) -> int:
@@ -95,11 +102,14 @@ def _change(before: float | None, now: float | None) -> float | None:
     return round(now / before - 1, 4) if before and now is not None else None
 
 
-def _series(rows: Sequence[Mapping[str, Any]], period: Period, interval: str) -> Iterator[dict[str, Any]]:
+def _series(
+    rows: Sequence[Mapping[str, Any]], figures: Sequence[dict[str, Any]], period: Period, interval: str
+) -> Iterator[dict[str, Any]]:
     """One entry a step, also where nothing happened."""
-    known = {row["at"]: row for row in rows}
+    known = {row["at"]: each for row, each in zip(rows, figures, strict=True)}
+    [nothing] = _measured([])
     for at in steps(period, interval):
-        yield {"at": at, **_measured([known[at]] if at in known else [])}
+        yield {"at": at, **known.get(at, nothing)}
 
 
 def steps(period: Period, interval: str) -> Iterator[datetime]:

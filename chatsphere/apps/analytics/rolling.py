@@ -61,11 +61,11 @@ def roll_up(workspace_id: UUID, *, hours: int = HOURS_AT_ONCE, is_patient: bool 
     place = {"workspace_id": workspace_id, "time_zone": workspace.time_zone}
     marks = fetch_all("take_changes", {**place, "most": MARKS_AT_ONCE, "most_hours": hours})
     if marks:
-        _sum_hours(place, sorted({mark["hour"] for mark in marks}))
-        collect(workspace_id, [mark["message_id"] for mark in marks if mark["message_id"]])
+        _sum_hours(place, [mark["hour"] for mark in marks])
+        collect(workspace_id, [mark["message_ids"] for mark in marks])
         forget_erased(workspace_id)
         RollUpState.objects.filter(pk=workspace_id).update(generation=F("generation") + 1, rolled_at=timezone.now())
-    return len(marks)
+    return sum(mark["marks"] for mark in marks)
 
 
 def _alone(workspace_id: UUID, *, is_patient: bool) -> bool:

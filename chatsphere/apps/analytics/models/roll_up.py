@@ -23,7 +23,7 @@ class Change(models.Model):
     objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
 
     class Meta:
-        indexes = (models.Index(fields=["workspace_id"], name="analytics_change_of_workspace"),)
+        indexes = (models.Index(fields=["workspace_id", "at"], name="analytics_change_by_time"),)
 
 
 class RollUpState(models.Model):
