@@ -114,10 +114,25 @@ def _assert_equal(figures: dict[str, Any], records: list[UsageRecord]) -> None:
     _assert_near(figures["latency_p95_ms"], _exact(records, 0.95))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(zone=st.sampled_from(ZONES), first=LINES, late=LINES, gone=st.integers(0, 5), cut=st.integers(0, 90 * 60))
-def test_totals_and_every_step_equal_the_raw_rows(
-    zone: str, first: list[dict[str, Any]], late: list[dict[str, Any]], gone: int, cut: int
+HISTORY = {"zone": st.sampled_from(ZONES), "first": LINES, "late": LINES, "gone": st.integers(0, 5), "cut": st.integers(0, 90 * 60)}  # fmt: skip
+RULES: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+
+
+@settings(max_examples=4, **RULES)
+@given(history=st.fixed_dictionaries(HISTORY))
+def test_totals_and_every_step_equal_the_raw_rows(history: dict[str, Any]) -> None:
+    _assert_reports_equal_the_raw_rows(**history)
+
+
+@pytest.mark.slow
+@settings(max_examples=80, **RULES)
+@given(history=st.fixed_dictionaries(HISTORY))
+def test_totals_and_every_step_equal_the_raw_rows_of_many_histories(history: dict[str, Any]) -> None:
+    _assert_reports_equal_the_raw_rows(**history)
+
+
+def _assert_reports_equal_the_raw_rows(
+    *, zone: str, first: list[dict[str, Any]], late: list[dict[str, Any]], gone: int, cut: int
 ) -> None:
     assume(
         zone != "Australia/Lord_Howe" or not 840 <= cut <= 960
@@ -208,6 +223,7 @@ def test_rolling_up_again_changes_nothing() -> None:
     assert not Change.objects.exists()
 
 
+@settings(max_examples=30, deadline=None)
 @given(values=st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=200), cut=st.integers(0, 200))
 def test_percentiles_of_joined_histograms_are_off_by_two_percent_at_most(values: list[int], cut: int) -> None:
     joined = histogram.compact(histogram.encode(values[:cut]) + histogram.encode(values[cut:]))
