@@ -46,6 +46,15 @@ def workbook(sheet: str, **more: str) -> bytes:
     )
 
 
+def test_a_filtered_table_of_a_workbook_stays_one_table() -> None:
+    rows = "".join(
+        f'<row r="{n}" hidden="{int(n == 3)}"><c r="A{n}"><v>{n}</v></c><c r="B{n}"><v>{n * 10}</v></c></row>'
+        for n in range(1, 6)
+    )
+    shown = "| 1 | 10 |\n| --- | --- |\n| 2 | 20 |\n| 4 | 40 |\n| 5 | 50 |"
+    assert parts(workbook(f"<sheetData>{rows}</sheetData>"), "a.xlsx") == ["## Prices", shown]
+
+
 def test_xlsx() -> None:
     sheet = (
         '<cols><col min="3" max="3" hidden="1"/></cols><sheetData>'
@@ -78,6 +87,35 @@ def test_pptx() -> None:
     document = extract(data, name="a.pptx")
     assert document.text.split("\n\n") == ["## The title", "- First\n  - Second", "Say hello."]
     assert document.page_starts == (0,)
+
+
+def test_pptx_merged_cells_and_charts() -> None:
+    def cells(*texts: str, mark: str = "") -> str:
+        return "".join(
+            f"<tc {mark if not text else ''}><txBody><p><r><t>{text}</t></r></p></txBody></tc>" for text in texts
+        )
+
+    def points(name: str, *values: str) -> str:
+        stored = "".join(f'<pt idx="{n}"><v>{value}</v></pt>' for n, value in enumerate(values))
+        return f"<{name}><x>{stored}</x></{name}>"
+
+    rows = (cells("Both", "", mark='hMerge="1"'), cells("a", "b"), cells("", "c", mark='vMerge="1"'))
+    table = "".join(f"<tr>{row}</tr>" for row in rows)
+    ducks = points("tx", "Ducks") + points("cat", "2025", "2026") + points("val", "120", "130")
+    chart = f"<chart><title><t>Birds</t></title><ser>{ducks}</ser><ser>{points('val', '7')}</ser></chart>"
+    frames = f'<graphicFrame><tbl>{table}</tbl></graphicFrame><graphicFrame><chart r:id="r1"/></graphicFrame>'
+    data = packed(
+        ppt__presentation_DOT_xml=f'<p xmlns:r="{RELATIONS}"><sldIdLst><sldId r:id="r1"/></sldIdLst></p>',
+        ppt___rels__presentation_DOT_xml_DOT_rels=relation("slide", "slides/s.xml"),
+        ppt__slides__s_DOT_xml=f'<sld xmlns:r="{RELATIONS}">{frames}</sld>',
+        ppt__slides___rels__s_DOT_xml_DOT_rels=relation("chart", "../charts/c.xml"),
+        ppt__charts__c_DOT_xml=chart,
+    )
+    assert parts(data, "a.pptx") == [
+        "| Both | Both |\n| --- | --- |\n| a | b |\n| a | c |",
+        "Birds",
+        "|  | Ducks |  |\n| --- | --- | --- |\n| 2025 | 120 | 7 |\n| 2026 | 130 |  |",
+    ]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

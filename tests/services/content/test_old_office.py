@@ -39,6 +39,19 @@ def test_an_old_workbook_is_read_as_tables(files: Path) -> None:
     assert document.report["tables"] >= 1
 
 
+def test_hidden_rows_of_an_old_workbook_are_left_out(files: Path, tmp_path: Path) -> None:
+    data = bytearray((files / "markitdown/test.xls").read_bytes())
+    whole = extract_in_child(files / "markitdown/test.xls", name="test.xls").text
+    record = data.index(b"\x08\x02\x10\x00\x02\x00")  # ROW, 16 bytes, of the third row
+    data[record + 16] |= 0x20  # "hidden" of its options
+    file = tmp_path / "hidden.xls"
+    file.write_bytes(data)
+    shown = extract_in_child(file, name="hidden.xls").text
+    lines = whole.split("\n")
+    gone = lines.index(next(line for line in lines if line.startswith("| Alpha"))) + 3  # header, rule, second row
+    assert shown.split("\n") == [*lines[:gone], *lines[gone + 1 :]]
+
+
 @pytest.mark.parametrize(
     ("path", "advice"),
     [("docling/doc/legacy_sample.doc", ".docx"), ("docling/ppt/legacy_sample.ppt", ".pptx")],

@@ -141,6 +141,16 @@ def test_markdown_blocks() -> None:
     assert [link.url for link in document.links] == ["https://example.com"]
 
 
+def test_tables_of_html_in_markdown_are_tables() -> None:
+    table = "<table>\n<tr><th>Name</th><th>Price</th></tr>\n<tr><td>Pear</td><td>2</td></tr>\n</table>"
+    document = extract(f"# Fruit\n\nBefore.\n{table}\nAfter.\n\n```\n{table}\n```\n".encode(), name="a.md")
+    assert [block.kind.value for block in document.blocks] == ["heading", "paragraph", "table", "paragraph", "code"]
+    [_, _, rows, after, code] = document.blocks
+    assert document.text[rows.char_start : rows.header_end] == "| Name | Price |\n| --- | --- |\n"
+    assert document.text[after.char_start : after.char_end] == "After."
+    assert "<td>Pear</td>" in document.text[code.char_start : code.char_end]
+
+
 @given(st.text(alphabet="#-*+>|`~ \n\tab1.()[]:<!=_", max_size=300))
 def test_blocks_of_any_markdown_are_ordered_and_not_blank(text: str) -> None:
     try:

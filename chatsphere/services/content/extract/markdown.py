@@ -2,17 +2,19 @@
 
 The block rules are those of CommonMark with tables (GitHub's), simplified where a difference would not change a chunk: the
 inside of list items and block quotes is not parsed again. Front matter and link definitions belong to no block. Comments are
-taken out of the text, since whoever reads the rendered page does not see them.
+taken out of the text, since whoever reads the rendered page does not see them; tables of HTML become those of Markdown.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from chatsphere.services.content.clean import clean_verbatim
+from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.encoding import decode
+from chatsphere.services.content.extract.html import add_html, parse_html
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.types import Block, BlockKind, ExtractedDocument, Link
 
@@ -24,6 +26,7 @@ _ITEM = re.compile(r"( {0,3})([-*+]|\d{1,9}[.)])(?:[ \t]+\S|[ \t]*$)")
 _DELIMITER_ROW = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
 _DEFINITION = re.compile(r" {0,3}\[([^\]\n]+)\]:[ \t]*<?(\S+?)>?(?:[ \t]+(?:\"[^\"]*\"|'[^']*'|\([^)]*\)))?[ \t]*$")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_HTML_TABLE = re.compile(r"^ {0,3}<table\b[^<]*(?:<(?!/?table\b)[^<]*)*</table>", re.IGNORECASE | re.MULTILINE)
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?\n)?\1[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
@@ -53,7 +56,7 @@ def read(source: Source) -> ExtractedDocument:
     """Linear time. The title is front matter's, else the first heading of level 1, else the first heading."""
     decoded, encoding = decode(source.data, declared=source.charset)
     clean = clean_verbatim(decoded)
-    text = without_comments(clean.text)
+    text = with_tables(without_comments(clean.text), source)
     front = _FRONT_MATTER.match(text)
     blocks = tuple(parse_blocks(text, start=front.end() if front else 0))
     return ExtractedDocument(
@@ -68,13 +71,29 @@ def read(source: Source) -> ExtractedDocument:
 
 def without_comments(text: str) -> str:
     """The text without ``<!-- comments -->``, which stay where they are code."""
-    if "<!--" not in text:
+    return _outside_code(text, lambda part: _COMMENT.sub("", part)) if "<!--" in text else text
+
+
+def with_tables(text: str, source: Source) -> str:
+    """The text with its HTML tables written as Markdown, but for those around others; code stays as it is. Linear time."""
+    if "</table>" not in text.lower():
         return text
+
+    def rendered(match: re.Match[str]) -> str:
+        builder = DocumentBuilder(source.limits)
+        add_html(parse_html(match[0]), builder)
+        table = builder.build(media_type=source.media_type).text
+        return f"\n{table}\n" if table else ""
+
+    return _outside_code(text, lambda part: _HTML_TABLE.sub(rendered, part))
+
+
+def _outside_code(text: str, change: Callable[[str], str]) -> str:
     parts, position = [], 0
     for fence in _FENCED.finditer(text):
-        parts += [_COMMENT.sub("", text[position : fence.start()]), fence[0]]
+        parts += [change(text[position : fence.start()]), fence[0]]
         position = fence.end()
-    return "".join([*parts, _COMMENT.sub("", text[position:])])
+    return "".join([*parts, change(text[position:])])
 
 
 def heading_title(text: str, blocks: tuple[Block, ...]) -> str:

@@ -1,4 +1,4 @@
-"""PPTX: a page a slide, its title the heading; texts, lists, tables and speaker notes in the order of the slide's shapes."""
+"""PPTX: a page a slide, its title the heading; texts, lists, tables, the values of charts and speaker notes in the order of the slide's shapes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from chatsphere.services.content.extract.archive import Archive
 from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.ooxml import Relation, relations
+from chatsphere.services.content.extract.ooxml_chart import add_chart
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
 from chatsphere.services.errors import BrokenDocument
@@ -46,6 +47,7 @@ def _read_slide(archive: Archive, part: str, builder: DocumentBuilder) -> None:
     shapes = sorted(_shapes(root), key=lambda shape: _placeholder(shape) not in _TITLES)
     for shape in shapes:
         _read_shape(shape, builder, targets)
+        _read_charts(shape, archive, builder, targets)
     for relation in targets.values():
         if relation.kind == "notesSlide" and (notes := archive.read_or_none(relation.target)):
             _read_notes(parse_xml(notes), builder)
@@ -75,8 +77,7 @@ def _placeholder(shape: Element) -> str:
 def _read_shape(shape: Element, builder: DocumentBuilder, targets: dict[str, Relation]) -> None:
     table = next((node for node in shape.iter() if local_name(node) == "tbl"), None)
     if table is not None:
-        rows = [[_cell(cell) for cell in row if local_name(cell) == "tc"] for row in table if local_name(row) == "tr"]
-        builder.table(rows)
+        builder.table(_rows(table))
         return
     kind = _placeholder(shape)
     if kind in _FURNITURE:
@@ -90,6 +91,29 @@ def _read_shape(shape: Element, builder: DocumentBuilder, targets: dict[str, Rel
     else:
         for _, _, text in paragraphs:
             builder.paragraph(text)
+
+
+def _rows(table: Element) -> list[list[str]]:
+    """The cells of each row; what is merged stands in all its places."""
+    rows: list[list[str]] = []
+    for row in (node for node in table if local_name(node) == "tr"):
+        cells: list[str] = []
+        for column, cell in enumerate(node for node in row if local_name(node) == "tc"):
+            if attribute(cell, "hMerge") in ("1", "true") and cells:
+                cells.append(cells[-1])
+            elif attribute(cell, "vMerge") in ("1", "true") and rows and column < len(rows[-1]):
+                cells.append(rows[-1][column])
+            else:
+                cells.append(_cell(cell))
+        rows.append(cells)
+    return rows
+
+
+def _read_charts(shape: Element, archive: Archive, builder: DocumentBuilder, targets: dict[str, Relation]) -> None:
+    for node in shape.iter():
+        relation = targets.get(node.get(_RELATION_ID) or "") if local_name(node) == "chart" else None
+        if relation is not None and relation.kind == "chart" and (data := archive.read_or_none(relation.target)):
+            add_chart(parse_xml(data), builder)
 
 
 def _read_notes(root: Element, builder: DocumentBuilder) -> None:

@@ -1,4 +1,5 @@
-"""XLS, the workbooks of Excel before 2007: a heading a sheet, a table for each area between blank rows, as for XLSX."""
+"""XLS, the workbooks of Excel before 2007: a heading a sheet, a table for each area between blank rows, as for XLSX. Hidden sheets, rows and
+columns are left out."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ _BROKEN: Final = "This Excel workbook is damaged and cannot be read."
 
 
 def read(source: Source) -> ExtractedDocument:
-    """Hidden sheets are left out. Cost: some 200,000 cells a second. Raises EncryptedDocument, BrokenDocument, LimitExceeded."""
+    """Cost: some 200,000 cells a second. Raises EncryptedDocument, BrokenDocument, LimitExceeded."""
     builder = DocumentBuilder(source.limits)
     book = _open(source.data)
     cells = 0
@@ -36,7 +37,7 @@ def read(source: Source) -> ExtractedDocument:
 
 def _open(data: bytes) -> Any:
     try:
-        return xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), ragged_rows=True)
+        return xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), ragged_rows=True, formatting_info=True)
     except xlrd.XLRDError as error:
         if "encrypt" in str(error).lower():
             raise EncryptedDocument from error
@@ -55,9 +56,13 @@ def _add_sheet(sheet: Any, datemode: int, builder: DocumentBuilder) -> None:
 
 
 def _areas(sheet: Any, datemode: int) -> Iterator[list[list[str]]]:
+    columns = {number for number, column in sheet.colinfo_map.items() if column.hidden}
     area: list[list[str]] = []
     for number in range(sheet.nrows):
-        row = [_text(cell, datemode) for cell in sheet.row(number)[:_MAX_COLUMNS]]
+        if number in sheet.rowinfo_map and sheet.rowinfo_map[number].hidden:
+            continue
+        cells = enumerate(sheet.row(number)[:_MAX_COLUMNS])
+        row = ["" if column in columns else _text(cell, datemode) for column, cell in cells]
         if any(each.strip() for each in row):
             area.append(row)
         elif area:

@@ -69,14 +69,16 @@ class _Workbook:
             self._builder.table(rows)
 
     def _rows(self, root: Element) -> Iterator[tuple[int, list[str]]]:
-        """Number and cells of each row that is shown."""
+        """Number among the shown ones and cells of each row that is shown; a hidden one, as of a filter, does not end a table."""
         hidden = _hidden_columns(root)
-        number = 0
+        number = left_out = 0
         for row in (node for node in root.iter() if local_name(node) == "row"):
             given = attribute(row, "r")
             number = int(given) if given.isdigit() and len(given) < 8 else number + 1
-            if attribute(row, "hidden") not in ("1", "true"):
-                yield number, self._cells_of(row, hidden)
+            if attribute(row, "hidden") in ("1", "true"):
+                left_out += 1
+            else:
+                yield number - left_out, self._cells_of(row, hidden)
 
     def _cells_of(self, row: Element, hidden: set[int]) -> list[str]:
         cells: list[str] = []
