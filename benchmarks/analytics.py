@@ -2,7 +2,7 @@
 
     python -m benchmarks.analytics [--turns 1000000] [--day 100000] [--questions 10000] [--choose]
 
-Takes about five minutes, of which most is making the rows; the first run embeds 10,000 questions, too (two minutes more). ``--choose``
+Takes about ten minutes, of which most is making and summing the rows; the first run embeds 10,000 questions, too (two minutes more). ``--choose``
 shows how the threshold of the grouping was chosen, on the half of the intents that the results leave out.
 """
 
