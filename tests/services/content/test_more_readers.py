@@ -285,3 +285,25 @@ def test_a_zip_is_read_file_by_file() -> None:
 def test_a_zip_of_archives_is_empty() -> None:
     with pytest.raises(EmptyDocument):
         extract(packed(**{"a.zip": "x"}), name="b.zip")
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "header"),
+    [
+        ("a.adoc", "|===\n|Name |Price\n|Pear |2\n|===", "|===\n|Name |Price\n"),
+        ("a.org", "| Name | Price |\n|------+-------|\n| Pear | 2 |", "| Name | Price |\n|------+-------|\n"),
+        (
+            "a.rst",
+            "===== =====\nName  Price\n===== =====\nPear  2\n===== =====",
+            "===== =====\nName  Price\n===== =====\n",
+        ),
+        ("a.rst", "+---+---+\n| N | P |\n+===+===+\n| a | 2 |\n+---+---+", "+---+---+\n| N | P |\n+===+===+\n"),
+        ("a.rst", "+---+---+\n| N | P |\n+---+---+\n| a | 2 |\n+---+---+", None),
+    ],
+)
+def test_tables_of_outlines_know_their_header(name: str, table: str, header: str | None) -> None:
+    heading = {"a.adoc": "= Fruit", "a.org": "* Fruit", "a.rst": "Fruit\n====="}[name]
+    document = extract(f"{heading}\n\nSee https://example.com/pears.\n\n{table}\n\nAfter.\n".encode(), name=name)
+    [block] = [block for block in document.blocks if block.kind.value == "table"]
+    assert (document.text[block.char_start : block.header_end] if block.header_end else None) == header
+    assert [link.url for link in document.links] == ["https://example.com/pears"]

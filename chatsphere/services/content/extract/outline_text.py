@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from chatsphere.services.content.clean import clean_verbatim
 from chatsphere.services.content.extract.encoding import decode
 from chatsphere.services.content.extract.source import Source
-from chatsphere.services.types import Block, BlockKind, ExtractedDocument
+from chatsphere.services.types import Block, BlockKind, ExtractedDocument, Link
 
 _RST_RULE = re.compile(r"([=\-~^\"'`#*+:._<>])\1{2,}[ \t]*$")
 _ADOC_HEADING = re.compile(r"(={1,6})[ \t]+(\S.*)$")
@@ -21,6 +21,9 @@ _ORG_HEADING = re.compile(r"(\*{1,6})[ \t]+(\S.*)$")
 _LINE_HEADINGS = {"text/asciidoc": _ADOC_HEADING, "text/x-org": _ORG_HEADING}
 _ITEM = re.compile(r"[ \t]*(?:[-*+•]|\*{2,5}|\.{1,5}|#\.|\d{1,4}[.)]|\(\d{1,4}\))[ \t]+\S")
 _TABLE_LINE = re.compile(r"[ \t]*(?:\||\+[-=+]{2,}|={2,}(?: +={2,})+)")
+_HEADER_RULE = re.compile(r"\|-[-+|]*\Z|\+=[=+]*\Z|={2,}(?: +={2,})+\Z")  # of Org, of grid and of simple tables
+_URL = re.compile(r"https?://[^\s<>\[\]|\"'`]*[^\s<>\[\]|\"'`.,;:!?)]")
+_MAX_LINKS = 5_000
 _SILENT = {
     "text/x-rst": re.compile(r"\.\.(?:[ \t]|$)|:[\w-]+:[ \t]*\S*$"),
     "text/asciidoc": re.compile(r"//|:[\w!-]+:|\[[^\]]*\]$|\.\w|include::|image::?\S"),
@@ -50,6 +53,7 @@ def read(source: Source) -> ExtractedDocument:
         blocks=blocks,
         title=_heading_words(clean.text[first.char_start : first.char_end]) if first else "",
         media_type=source.media_type,
+        links=tuple(Link(url, url) for url in dict.fromkeys(_URL.findall(clean.text[:1_000_000])))[:_MAX_LINKS],
         report={"encoding": encoding, "hidden_characters_removed": clean.hidden_removed},
     )
 
@@ -77,7 +81,19 @@ def _blocks(text: str, media_type: str) -> Iterator[Block]:
 
 def _block(kind: BlockKind, lines: list[str], starts: list[int], level: int = 0) -> Block:
     start = starts[0] + len(lines[0]) - len(lines[0].lstrip())
-    return Block(kind, start, starts[-1] + len(lines[-1].rstrip()), level)
+    end = starts[-1] + len(lines[-1].rstrip())
+    count = _header_lines(lines) if kind is BlockKind.TABLE else 0
+    return Block(kind, start, end, level, None, starts[count] if 0 < count < len(lines) else None)
+
+
+def _header_lines(lines: list[str]) -> int:
+    """How many lines of a table are its header: up to the rule below it, in AsciiDoc its first row; 0 when it has none."""
+    if lines[0].lstrip().startswith("|==="):
+        return 2
+    rules = [number for number, line in enumerate(lines) if _HEADER_RULE.match(line.strip())]
+    if lines[0].lstrip().startswith("="):
+        return rules[1] + 1 if len(rules) > 2 else 0
+    return rules[0] + 1 if rules else 0
 
 
 def _kind(lines: list[str]) -> BlockKind:
