@@ -9,14 +9,19 @@ from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx2
 import pytest
 from django.db import connection
 
+from chatsphere.apps.conversations.models import Message
 from chatsphere.apps.users import quota
+from chatsphere.apps.users.actions import open_session
 from chatsphere.apps.users.models import QuotaCounter, QuotaReservation
 from chatsphere.apps.users.quota import Amount, Metric, chat_amounts
 from chatsphere.core.async_database import close_pool, pool
 from chatsphere.core.exceptions import QuotaExceeded
+from tests.apps.conversations.world import make_chatbot
+from tests.concurrency.conftest import StartWeb
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CHATBOT = UUID(int=7)
@@ -59,6 +64,30 @@ def test_of_200_parallel_requests_at_the_last_10_units_exactly_10_pass(alice: An
     counters = {row.metric: (row.used, row.reserved) for row in QuotaCounter.objects.all()}
     assert counters == {"messages": (1_000, 0), f"chatbot:{CHATBOT.hex}": (10, 0), "tokens": (70, 0)}
     assert not QuotaReservation.objects.exists()
+
+
+def test_of_200_parallel_http_requests_at_the_last_10_units_exactly_10_pass(alice: Any, start_web: StartWeb) -> None:
+    workspace = _workspace(alice, limit=1_000, used=990)
+    chatbot = make_chatbot(workspace)
+    headers = {"Authorization": f"Bearer {open_session(user=alice).access}"}
+    url = f"{start_web(RATE_LIMITS_ENABLED='false')}/api/v1/chatbots/{chatbot.pk}/chat/"
+
+    async def all_at_once() -> list[httpx2.Response]:
+        limits = httpx2.Limits(max_connections=200)
+        async with httpx2.AsyncClient(headers=headers, limits=limits, timeout=60, trust_env=False) as http:
+            asked = (http.post(url, json={"message": "Where are the chargers kept?"}) for _number in range(200))
+            return await asyncio.gather(*asked)
+
+    answers = asyncio.run(all_at_once())
+
+    assert Counter(answer.status_code for answer in answers) == {200: 10, 402: 190}
+    [refusal] = {answer.json()["error"]["message"] for answer in answers if answer.status_code == 402}
+    assert "Raise the plan" in refusal
+    counter = QuotaCounter.objects.get(metric="messages")
+    assert (counter.used, counter.reserved) == (1_000, 0)
+    assert not QuotaReservation.objects.exists()
+    assert Message.objects.filter(role="assistant", state="complete").count() == 10  # nothing half done is left
+    assert Message.objects.count() == 20
 
 
 def test_threads_with_their_own_connections_share_the_last_units_as_exactly(alice: Any) -> None:
