@@ -9,7 +9,8 @@ from django.contrib import admin
 from django.test import Client
 
 from chatsphere.apps.users import actions
-from chatsphere.apps.users.models import APIKey, AuditEvent, User, Workspace
+from chatsphere.apps.users.models import APIKey, AuditEvent, Plan, User, Workspace
+from chatsphere.apps.users.quota import current_use
 from chatsphere.apps.users.tasks import forget_old_rows, release_expired_quota
 
 pytestmark = pytest.mark.django_db
@@ -110,3 +111,27 @@ def test_a_password_that_an_operator_sets_ends_the_persons_sessions(
     assert signed_in.get("/api/v1/users/me/").status_code == 401
     line = AuditEvent.objects.get(action="password.set_by_operator")
     assert (line.actor_label, line.object_id) == ("root@example.com", str(alice.pk))
+
+
+def test_an_operator_adds_a_plan_and_edits_it(operator: Client, alice: Any) -> None:
+    limits = {"messages_per_month": "7", "tokens_per_month": "", "storage_bytes": "1000", "chatbots": "2"}
+    body = {"code": "school", "name": "School", **limits, "messages_per_chatbot_per_day": ""}
+
+    assert operator.post("/admin/users/plan/add/", body).status_code == 302
+    Workspace.objects.filter(pk=alice.default_workspace.pk).update(plan_id="school")
+    assert {row["metric"]: row["limit"] for row in current_use(alice.default_workspace.pk)} == {
+        "messages": 7,
+        "tokens": None,
+        "storage": 1000,
+        "chatbots": 2,
+    }
+    assert operator.post("/admin/users/plan/school/change/", {**body, "messages_per_month": "8"}).status_code == 302
+    assert current_use(alice.default_workspace.pk)[0]["limit"] == 8
+
+
+def test_a_second_default_plan_and_a_plan_in_use_are_refused_with_a_page(operator: Client) -> None:
+    second = operator.post("/admin/users/plan/add/", {"code": "other", "name": "Other", "is_default": "on"})
+    gone = operator.post("/admin/users/plan/free/delete/", {"post": "yes"})
+
+    assert (second.status_code, gone.status_code) == (200, 200)
+    assert list(Plan.objects.order_by("code").values_list("code", flat=True)) == ["enterprise", "free", "pro"]
