@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from redis import Redis, RedisError
 
@@ -24,11 +25,13 @@ KEEP_SECONDS = 1.0  # anybody may ask, so the answer is kept for a moment
 STALLED_AFTER = timedelta(minutes=2)
 
 
+@require_safe
 async def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """200 as long as the process lives."""
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """200 when every check passes; else 503 and what is wrong, by check."""
     checks = _readiness.checks()

@@ -55,6 +55,12 @@ OPENAI_ERROR = {
         }
     },
 }
+FRAME = {
+    "type": "object",
+    "description": "One frame of the stream; `data` is JSON, or `[DONE]` at the end of an OpenAI stream.",
+    "required": ["data"],
+    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+}
 JSON_RPC_ERROR = {
     "type": "object",
     "description": "An error of the Model Context Protocol.",
@@ -155,6 +161,11 @@ def _describe_errors(
         statuses += OF_BODIES
     if method in ("put", "patch"):
         statuses.append("412")
+    if method == "delete":
+        statuses.append("409")
+    for response in operation["responses"].values():
+        if "text/event-stream" in response.get("content", {}):
+            response["content"]["text/event-stream"]["schema"] = FRAME
     for status in sorted(statuses):
         operation["responses"].setdefault(status, answer(status))
 
