@@ -21,6 +21,8 @@ def test_publishing_deleting_and_restoring_are_noted(alice: Any, alices_chatbot:
 
     lines = AuditEvent.objects.filter(object_id=str(alices_chatbot.pk)).order_by("id")
     assert [(line.action, line.actor_id) for line in lines] == [
+        ("chatbot.created", None),
+        ("chatbot.version_created", alice.pk),
         ("chatbot.published", alice.pk),
         ("chatbot.deleted", alice.pk),
         ("chatbot.restored", None),

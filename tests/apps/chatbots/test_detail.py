@@ -20,7 +20,7 @@ def test_a_member_reads_it(bob: Any, alices_chatbot: Any, client_of: Any, url: A
     assert answer.status_code == 200
     assert set(answer.json()) == {
         *("id", "name", "slug", "is_active", "configuration", "published_version", "sources_count"),
-        *("created_at", "updated_at"),
+        *("created_at", "updated_at", "warnings", "budget_per_day", "visitor_budget_per_day"),
     }
 
 
@@ -82,6 +82,7 @@ def test_a_slug_can_be_changed_but_not_to_a_taken_one(
     assert client.patch(url(alices_chatbot), {"slug": "sales"}).status_code == 422
 
 
+@pytest.mark.django_db(transaction=True)  # the cache of reads follows commits
 def test_a_change_on_an_old_reading_is_refused(alice: Any, alices_chatbot: Any, client_of: Any, url: Any) -> None:
     client = client_of(alice)
     old = client.get(url(alices_chatbot)).headers["ETag"]
