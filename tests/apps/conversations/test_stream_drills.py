@@ -1,4 +1,4 @@
-"""Drills with real web processes: kill -9 of one during 50 streams, readers that go on in the other. What each client saw afterwards."""
+"""Drills with real web processes: kill -9 of one during 50 streams, of Redis, a restart of PostgreSQL. What each client saw afterwards."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
 from benchmarks import chat
 from chatsphere.core.sse import read_frame
+from chatsphere.embedded.postgres import PostgresServer
 from tests.stubs.openai_stub import Settings, default_tokens, running_stub
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -200,3 +202,39 @@ async def test_a_reader_goes_on_in_another_process(world: World) -> None:
     await asyncio.wait(reading)
     await world.until_all_end(world.ports[1], clients, seconds=60)
     assert check(world, clients) == {"message.completed": STREAMS}
+
+
+async def test_losing_redis_disturbs_no_answer(world: World) -> None:
+    clients, reading = await begin(world, world.ports[0])
+    [pid] = [each.pid for each in psutil.process_iter() if _is_redis_of(each, _folder(world))]
+    os.kill(pid, signal.SIGKILL)
+    await asyncio.wait(reading, timeout=60)
+    assert check(world, clients) == {"message.completed": STREAMS}
+
+
+def _is_redis_of(process: psutil.Process, folder: str) -> bool:
+    try:
+        return "redis-server" in process.name() and folder in " ".join([*process.cmdline(), process.cwd()])
+    except psutil.Error:
+        return False
+
+
+def _folder(world: World) -> str:
+    return str(Path(world.environment["CHATSPHERE_DATA_DIR"]).parent)
+
+
+async def test_restarting_postgresql_disturbs_no_answer(world: World) -> None:
+    clients, reading = await begin(world, world.ports[0])
+    cluster = Path(_folder(world)) / "postgres" / "cluster"
+    postmaster = int((cluster / "postmaster.pid").read_text().split()[0])
+    server = PostgresServer(cluster.parent)
+    os.kill(postmaster, signal.SIGINT)
+    while (cluster / "postmaster.pid").exists():  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    server.start()
+    try:
+        await asyncio.wait(reading, timeout=60)
+        await world.until_all_end(world.ports[1], clients, seconds=60, sweeps=True)
+        assert check(world, clients) == {"message.completed": STREAMS}
+    finally:
+        server.stop()
