@@ -21,8 +21,8 @@ RESTORABLE = timedelta(days=7)
 
 
 @transaction.atomic
-def create_workspace(*, owner_id: UUID, name: str, time_zone: str = "UTC", actor: Actor = SYSTEM) -> Workspace:
-    """Another workspace of a person, on the default plan. Raises Conflict for somebody who owns MOST_OWNED already.
+def create_workspace(*, owner_id: UUID, name: str, actor: Actor = SYSTEM, **settings: Any) -> Workspace:
+    """Another workspace of a person, on the default plan; ``settings`` are what ``change_workspace`` takes. Raises Conflict for somebody who owns MOST_OWNED already.
 
     Deleted ones count for as long as they can be restored: deleting does not renew a quota.
     """
@@ -32,7 +32,7 @@ def create_workspace(*, owner_id: UUID, name: str, time_zone: str = "UTC", actor
     if Workspace.objects.filter(still_counts, pk__in=mine).count() >= MOST_OWNED:
         sentence = _("One person owns at most %(most)s workspaces; one that you delete counts for seven days more.")
         raise Conflict(sentence % {"most": MOST_OWNED}, type="too_many_workspaces")
-    workspace: Workspace = Workspace.objects.create(name=name, time_zone=time_zone)
+    workspace: Workspace = Workspace.objects.create(name=name, **settings)
     Membership.objects.create(workspace=workspace, user_id=owner_id, role=Role.OWNER)
     _audit(actor, "workspace.created", workspace)
     return workspace
