@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -48,6 +49,7 @@ class CursorPagination(BasePagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.url = request.build_absolute_uri()
+        self.fields = request.query_params.get("fields")
         self.limit = self._limit(request)
         self.ordering = self._ordering(request, view)
         self.field = _column(queryset, self.ordering)
@@ -65,7 +67,8 @@ class CursorPagination(BasePagination):
         return self.page
 
     def get_paginated_response(self, data: Any) -> Response:
-        return Response({"next": self._link("next"), "previous": self._link("previous"), "results": data})
+        rows = data if self.fields is None else _sparse(data, self.fields)
+        return Response({"next": self._link("next"), "previous": self._link("previous"), "results": rows})
 
     def _link(self, direction: Direction) -> str | None:
         came_from = self.cursor is not None and self.cursor.direction != direction
@@ -117,6 +120,7 @@ class CursorPagination(BasePagination):
                 "cursor", {"type": "string"}, "Where the page begins; take whole links from `next` and `previous`."
             ),
             _parameter("limit", limit, "Rows a page."),
+            _parameter("fields", {"type": "string"}, "Only these fields, separated by commas: `?fields=id,name`."),
             *(ordering if names else []),
         ]
 
@@ -131,6 +135,15 @@ class CursorPagination(BasePagination):
 
 def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+def _sparse(rows: Sequence[Mapping[str, Any]], fields: str) -> list[dict[str, Any]]:
+    """The rows with the named fields only. An empty page has no fields to hold the names against."""
+    wanted = {name.strip() for name in fields.split(",")}
+    if rows and not wanted <= rows[0].keys():
+        names = ", ".join(rows[0])
+        raise Invalid(fields={"fields": [_("Choose from: %(names)s.") % {"names": names}]})
+    return [{name: value for name, value in row.items() if name in wanted} for row in rows]
 
 
 def _column(queryset: QuerySet[Any], ordering: str) -> Field[Any, Any]:

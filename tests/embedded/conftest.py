@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import multiprocessing
 import os
 import pwd
@@ -71,6 +72,7 @@ def as_nobody() -> Callable[[Callable[[], None]], None]:
         pytest.skip("only root can become another user; the other tests already run as an ordinary one")
 
     def run(action: Callable[[], None]) -> None:
+        codecs.lookup("ascii")  # the other user may not be able to read this Python's library
         context = multiprocessing.get_context("fork")
         reader, writer = context.Pipe(duplex=False)
 

@@ -17,14 +17,6 @@ from chatsphere.core.documents import document
 from tests.repo.test_routes import World, _filled
 
 pytestmark = pytest.mark.django_db(transaction=True)  # async views read through connections of their own
-SPARSE = (
-    "/api/v1/chatbots/",
-    "/api/v1/chatbots/{chatbot_id}/retrainings/",
-    "/api/v1/chatbots/{chatbot_id}/sources/",
-    "/api/v1/sources/{source_id}/documents/",
-    "/api/v1/sources/{source_id}/runs/",
-    "/api/v1/webhooks/endpoints/",
-)
 COUNTS = Path(__file__).with_name("query_counts.json")
 
 
@@ -87,9 +79,12 @@ def test_lists_take_the_orderings_that_they_document_and_no_other(world: World, 
 
 def test_lists_give_the_fields_that_are_asked_for(world: World, alice: Any, client_of: Any) -> None:
     client = client_of(alice)
-    for path in SPARSE:
+    for path, parameters in _lists().items():
+        assert "fields" in parameters, path
         rows = client.get(_filled(path, world)).json()["results"]
-        name = sorted(rows[0])[0] if rows else "id"
+        if not rows:
+            continue  # an empty page has nothing to leave out
+        name = sorted(rows[0])[0]
         sparse = client.get(_filled(path, world), {"fields": name})
         assert sparse.status_code == 200, path
         assert all(set(row) == {name} for row in sparse.json()["results"]), path

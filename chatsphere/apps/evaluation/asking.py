@@ -31,7 +31,10 @@ CHANNEL = "evaluation"
 async def ask(evaluation: Evaluation, questions: Sequence[TestQuestion]) -> list[Result]:
     """Answer these at once, as the frozen configuration does; results are not saved. Raises EngineError of the first that fails."""
     configuration = read_configuration(evaluation.configuration)
-    return await asyncio.gather(*(_answer(evaluation, configuration, question) for question in questions))
+    results = await asyncio.gather(*(_answer(evaluation, configuration, question) for question in questions))
+    for result in results:
+        result.id = new_id()  # lists go by id: the order of the questions, not of whose answer came first
+    return results
 
 
 async def close_engines() -> None:
@@ -68,7 +71,6 @@ def _result(evaluation: Evaluation, question: TestQuestion, draft: Draft, latenc
     measured = grade(expectation, answer=draft.text, is_refused=is_refused, passages=draft.passages)
     decision: dict[str, Any] = draft.trace.get("decision") or {}
     return Result(
-        id=new_id(),
         workspace_id=evaluation.workspace_id,
         evaluation=evaluation,
         question=question,

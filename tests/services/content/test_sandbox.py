@@ -41,7 +41,7 @@ def read_under(limits: Limits, body: str) -> dict[str, str]:
     def instead(*_: object, **__: object) -> None:
         exec(body, scope)
 
-    request = {"path": "x", "name": "x", "hint": None, "main_text_only": False, "member": ""}
+    request = {"path": "x", "name": "x", "hint": None, "main_text_only": False, "member": "", "pages": None}
     with patch.object(child, "read_document", instead):
         answer: dict[str, str] = json.loads(child._read_in_fork(request, limits))
     return answer
