@@ -55,7 +55,8 @@ class Receivers:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         except asyncio.IncompleteReadError:  # the worker that was killed
-            return writer.close()
+            writer.close()
+            return
         path = head[0].split(" ")[1]
         headers = {name.lower(): value for name, _colon, value in (line.partition(": ") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers["content-length"]))
