@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from django.conf import settings
 
-from chatsphere.config import environment_module
+from chatsphere.cli.settings import choose_environment
 from chatsphere.config.env import ConfigurationError
 from chatsphere.embedded import application
 from chatsphere.embedded.errors import StackError
@@ -74,8 +74,7 @@ def embedder(socket: Path) -> None:
 
 
 def _load() -> None:
-    os.environ.setdefault("CHATSPHERE_ENV", "production")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", environment_module(os.environ))
+    choose_environment()
     try:
         application.load(os.environ)
     except (ConfigurationError, StackError) as error:

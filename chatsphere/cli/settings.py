@@ -12,10 +12,15 @@ from chatsphere.config import environment_module
 from chatsphere.config.env import ConfigurationError
 
 
-def load_settings() -> None:
-    """Set Django up; ``CHATSPHERE_ENV`` is ``production`` unless it is set. Mistakes of the configuration end the command, all at once."""
+def choose_environment() -> None:
+    """Name the settings for Django; ``CHATSPHERE_ENV`` is ``production`` unless it is set."""
     os.environ.setdefault("CHATSPHERE_ENV", "production")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", environment_module(os.environ))
+
+
+def load_settings() -> None:
+    """Choose them and set Django up. Mistakes of the configuration end the command, all at once."""
+    choose_environment()
     try:
         django.setup()
     except (ConfigurationError, ImproperlyConfigured, ModuleNotFoundError) as error:
