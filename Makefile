@@ -6,7 +6,7 @@ PORT ?= 8000
 DATA_DIR ?= .chatsphere
 export HOST PORT DATA_DIR
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-faults bench-api bench-ingest bench-webhooks bench-analytics
+.PHONY: help install demo up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-faults bench-api bench-ingest bench-webhooks bench-analytics docs
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,7 +40,12 @@ format: install ## Put the code into shape
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-check: lint test ## Lint and test
+docs: install ## Build the site of docs/ into site/, warnings are errors
+	@test -x .venv-docs/bin/python || .venv/bin/uv venv --quiet --python .venv/bin/python .venv-docs
+	@.venv/bin/uv pip sync --quiet --require-hashes --python .venv-docs/bin/python requirements-docs.lock
+	@.venv-docs/bin/zensical build --strict --clean
+
+check: lint docs test ## Lint, build the docs and test
 
 bench: bench-quality bench-search bench-chat bench-api bench-ingest bench-webhooks bench-analytics ## Run all benchmarks
 
@@ -72,8 +77,10 @@ bench-analytics: install ## Reports over a million answers from roll-ups and fro
 
 lock: install ## Renew requirements.lock from pyproject.toml
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade pyproject.toml --group dev -o requirements.lock
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --group pyproject.toml:docs -o requirements-docs.lock
+	@sed -i '1i # What builds the site of docs/ (`make docs`), with versions and hashes. Made from pyproject.toml by `make lock`; do not edit by hand.' requirements-docs.lock
 	@sed -i '1i # Every dependency with its version and hashes, for `uv pip sync` or `pip install --require-hashes -r`.\n# Made from pyproject.toml by `make lock`; do not edit by hand.' requirements.lock
 
 clean: ## Remove what commands made, but keep the data directory
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	@rm -rf .venv .venv-docs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

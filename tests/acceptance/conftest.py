@@ -106,6 +106,20 @@ class Account:
             time.sleep(0.2)
         raise AssertionError(f"still {source['status']} after {seconds} s: {source}")
 
+    def add_text(self, name: str, content: str) -> str:
+        """The id of a new text source."""
+        source = {"source_type": "text", "name": name, "content": content}
+        answer = self.http.post(f"/api/v1/chatbots/{self.chatbot['id']}/sources/", json=source)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def secret_key(self, *scopes: str) -> str:
+        """A new API key for servers; without scopes one that may read, train and ask."""
+        chosen = scopes or ("chatbots:read", "sources:read", "sources:write", "chat")
+        answer = self.http.post("/api/v1/api-keys/", json={"name": "server", "scopes": list(chosen)})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["secret"])
+
     def search(self, query: str) -> list[dict[str, Any]]:
         answer = self.http.post(f"/api/v1/chatbots/{self.chatbot['id']}/search/", json={"query": query})
         assert answer.status_code == 200, answer.text
