@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,12 +41,69 @@ _PATTERNS: Final = {
     "exfiltrates": r"!\[[^\]\n]{0,80}\]\(\s*https?://[^)\s]{0,400}[?&/=](?:\{|<|\$|%7b|\[)[^)\n]{0,200}\)",
 }  # fmt: skip
 _COMPILED: Final = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in _PATTERNS.items()}
-_FIRST_LOOK: Final = re.compile(
-    r"ignor|disregard|forget|override|bypass|obey|follow|vergiss|missachte|oublie|olvida|忽略|无视|you are now|from now on|starting now|mode"
-    r"|reveal|print|repeat|output|show|leak|disclose|send|<\||\[/?inst|<<sys|system|assistant|attention|note|important|instruction|if you are|as an?"
-    r"|dear|hey|hello|!\[",
-    re.IGNORECASE,
+# What a text must hold for a pattern to be worth trying: one word of each group, in small letters. Looking for plain words costs a
+# hundredth of what the patterns cost, and few texts pass.
+_OBJECTS: Final = (
+    *(
+        "instruc",
+        "instruç",
+        "istruzioni",
+        "prompt",
+        "rule",
+        "guideline",
+        "directive",
+        "order",
+        "context",
+        "message",
+        "constraint",
+    ),
+    *(
+        "programming",
+        "anweisung",
+        "regeln",
+        "vorgaben",
+        "befehle",
+        "consignes",
+        "règles",
+        "reglas",
+        "指令",
+        "指示",
+        "提示",
+        "规则",
+    ),
 )
+_VERBS: Final = (
+    *(
+        "ignor",
+        "disregard",
+        "forget",
+        "override",
+        "bypass",
+        "not follow",
+        "not obey",
+        "n't follow",
+        "n't obey",
+        "vergiss",
+    ),
+    *("missachte", "oublie", "olvida", "忽略", "无视"),
+)
+_SPEAKERS: Final = ("system", "assistant", "prompt", "message")
+_NEEDED: Final[Mapping[str, Sequence[Sequence[str]]]] = {
+    "ignore_instructions": (_VERBS, _OBJECTS),
+    "new_role": (("you are now", "from now on", "starting now", " mode "),),
+    "reveals": (
+        ("reveal", "print", "repeat", "output", "show", "leak", "disclose", "send"),
+        ("system prompt", "hidden ", "initial ", "your instructions", "your prompt"),
+    ),
+    "chat_markup": (
+        ("<|", "[inst]", "[/inst]", "<<sys>>", *(f"{who}{colon}" for who in _SPEAKERS for colon in (":", " :"))),
+    ),
+    "addresses_the_model": (
+        (" ai", " a.i", " llm", " language model", " chatbot", " assistant", " gpt", " claude"),
+        ("attention", "note", "important", "instruction", "if you are", "as a ", "as an ", "dear", "hey", "hello"),
+    ),
+    "exfiltrates": (("![",), ("http://", "https://")),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +115,14 @@ class Suspicion:
 
 
 def find_injection(text: str) -> Suspicion | None:
-    """The first suspicious place of a text, or None. Some microseconds a kilobyte, linear in its length."""
-    if _TAGS.search(text):
-        return Suspicion("hidden_characters", _INVISIBLE.sub("", text)[: 2 * EXCERPT])
-    if not _FIRST_LOOK.search(text) and text.isascii():
-        return None
-    plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
-    for name, pattern in _COMPILED.items():
-        match = pattern.search(plain)
-        if match:
-            return Suspicion(name, plain[max(0, match.start() - EXCERPT) : match.end() + EXCERPT].strip())
+    """The first suspicious place of a text, or None. Some ten microseconds a kilobyte of harmless text, linear in its length."""
+    if not text.isascii():
+        if _TAGS.search(text):
+            return Suspicion("hidden_characters", _INVISIBLE.sub("", text)[: 2 * EXCERPT])
+        text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    small = text.lower() if text.isascii() else text.lower().replace("ı", "i").replace("i\u0307", "i")
+    words = " ".join(small.split())
+    for name, groups in _NEEDED.items():
+        if all(any(word in words for word in group) for group in groups) and (match := _COMPILED[name].search(text)):
+            return Suspicion(name, text[max(0, match.start() - EXCERPT) : match.end() + EXCERPT].strip())
     return None
