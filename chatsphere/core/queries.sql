@@ -26,3 +26,26 @@ DELETE FROM core_idempotencyrecord WHERE id = %(id)s
 DELETE FROM core_idempotencyrecord WHERE id IN (
     SELECT id FROM core_idempotencyrecord WHERE expires_at < statement_timestamp() LIMIT 5000 FOR UPDATE SKIP LOCKED
 )
+
+-- name: tables_to_vacuum
+-- Tables whose dead rows nobody cleans up, or that were never analysed: autovacuum is off, too slow, or held up.
+SELECT relname AS name, n_dead_tup AS dead, n_live_tup AS live, last_autovacuum, last_autoanalyze
+FROM pg_stat_user_tables
+WHERE (n_dead_tup > %(dead)s AND n_dead_tup > 0.3 * n_live_tup)
+   OR (n_live_tup > %(dead)s AND last_autoanalyze IS NULL AND last_analyze IS NULL)
+ORDER BY n_dead_tup DESC
+
+-- name: holders_of_vacuum
+-- What keeps dead rows alive: transactions open for long, replication slots that nobody reads, prepared transactions.
+SELECT format('connection %%s of %%s', pid, usename) AS name, extract(epoch FROM statement_timestamp() - xact_start)::float8 AS seconds
+FROM pg_stat_activity
+WHERE xact_start < statement_timestamp() - make_interval(secs => %(seconds)s) AND backend_type = 'client backend' AND datname = current_database()
+UNION ALL
+SELECT format('replication slot %%s', slot_name), NULL FROM pg_replication_slots WHERE NOT active
+UNION ALL
+SELECT format('prepared transaction %%s', gid), extract(epoch FROM statement_timestamp() - prepared)::float8
+FROM pg_prepared_xacts WHERE database = current_database()
+
+-- name: age_of_transaction_ids
+-- How much of the two thousand million transaction numbers is used up before old rows must be frozen.
+SELECT age(datfrozenxid)::bigint AS age FROM pg_database WHERE datname = current_database()

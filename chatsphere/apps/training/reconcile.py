@@ -5,10 +5,13 @@ The pipeline leaves no such rows. This is the proof of it, and the remedy after 
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import asdict, dataclass, fields
-from typing import Self
+from typing import Final, Self
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import transaction
 
 from chatsphere.apps.chatbots.models import Chatbot
@@ -17,6 +20,9 @@ from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.core import engines
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
+
+logger = logging.getLogger("chatsphere.training")
+LAST_SEEN: Final = "reconcile:last-chatbot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,30 @@ def reconcile(*, chatbot_id: UUID | None = None, repair: bool = False) -> Findin
         chatbots = chatbots.filter(pk=chatbot_id)
     pairs = list(chatbots.values_list("workspace_id", "pk"))
     return Findings.sum([_reconcile(ChatbotRef(*pair), repair=repair) for pair in pairs])
+
+
+def reconcile_until(deadline: float) -> int:
+    """Go on where the last call stopped, chatbot by chatbot, until ``time.monotonic()`` passes ``deadline`` or all were seen; how many were looked at.
+
+    What is wrong is logged as an error with its figures, then put right: a row that is wrongly shown must not answer until somebody reads a
+    log. The place is remembered in the cache; without it the next call begins anew.
+    """
+    seen = 0
+    while time.monotonic() < deadline:
+        after = cache.get(LAST_SEEN)
+        chatbots = (
+            Chatbot.objects.order_by("pk") if after is None else Chatbot.objects.filter(pk__gt=after).order_by("pk")
+        )
+        pair = chatbots.values_list("workspace_id", "pk").first()
+        if pair is None:
+            cache.delete(LAST_SEEN)
+            break
+        findings = _reconcile(ChatbotRef(*pair), repair=True)
+        if not findings.is_clean:
+            logger.error("reconcile put right what should not have been: chatbot=%s %s", pair[1], asdict(findings))
+        cache.set(LAST_SEEN, str(pair[1]), timeout=None)
+        seen += 1
+    return seen
 
 
 def _reconcile(chatbot: ChatbotRef, *, repair: bool) -> Findings:

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from celery import shared_task
 
-from chatsphere.apps.training import files, large_chatbots, queue, retrain_worker, sweep, worker
+from chatsphere.apps.training import files, large_chatbots, queue, reconcile, retrain_worker, sweep, worker
 from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING, RUN_TRAINING
 from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
 
 DRAIN_SECONDS: Final = 5.0
 INDEX_SECONDS: Final = 8.0  # short, as the queue has other work too
+RECONCILE_SECONDS: Final = 5.0
 
 
 @shared_task(name=RUN_TRAINING)
@@ -59,3 +60,9 @@ def remove_orphan_files() -> None:
     """Each hour: uploads that no source knows go, and what has been open for a week is given up."""
     files.remove_orphans()
     queue.expire()
+
+
+@shared_task(name="chatsphere.apps.training.tasks.reconcile_knowledge")
+def reconcile_knowledge() -> None:
+    """Each ten minutes: look at the next chatbots for rows and vectors that are left over, missing or in the wrong light."""
+    reconcile.reconcile_until(time.monotonic() + RECONCILE_SECONDS)

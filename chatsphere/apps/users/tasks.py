@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from chatsphere.apps.users import mail, purge, quota
 from chatsphere.apps.users.models import QuotaCounter, Session
 from chatsphere.apps.users.named_sql import execute
 from chatsphere.core import idempotency
+from chatsphere.core.table_health import vacuum_hints
 
+logger = logging.getLogger("chatsphere.database")
 KEEP_DAYS_OF_CHATBOTS = timedelta(days=40)
 KEEP_ENDED_SESSIONS = timedelta(days=90)
 
@@ -54,3 +57,10 @@ def forget_old_rows() -> None:
     past_days.filter(period__lt=(now - KEEP_DAYS_OF_CHATBOTS).date(), reserved=0).delete()
     Session.objects.filter(ended_at__lt=now - KEEP_ENDED_SESSIONS).delete()
     Session.objects.filter(expires_at__lt=now - KEEP_ENDED_SESSIONS).delete()
+
+
+@shared_task
+def look_at_tables() -> None:
+    """Each night: say in the log which tables need vacuum and what holds it up."""
+    for hint in vacuum_hints():
+        logger.warning("vacuum hint: %s", hint)

@@ -457,6 +457,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "reconcile-knowledge": {
+        "task": "chatsphere.apps.training.tasks.reconcile_knowledge",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "remove-orphan-files": {
         "task": "chatsphere.apps.training.tasks.remove_orphan_files",
         "schedule": 3600.0,
@@ -496,6 +501,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "chatsphere.apps.users.tasks.release_expired_quota",
         "schedule": 300.0,
         "options": {"expires": 300},
+    },
+    "look-at-tables": {
+        "task": "chatsphere.apps.users.tasks.look_at_tables",
+        "schedule": crontab(hour="4", minute="40"),
+        "options": {"expires": 7200},
     },
     "forget-old-rows": {
         "task": "chatsphere.apps.users.tasks.forget_old_rows",

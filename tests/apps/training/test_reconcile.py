@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from chatsphere.apps.training.models import (
     Placement,
     TrainingSource,
 )
-from chatsphere.apps.training.reconcile import Findings, reconcile
+from chatsphere.apps.training.reconcile import Findings, reconcile, reconcile_until
 from tests.apps.training.world import GUIDE, make_source, says, stored, trained
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,3 +114,17 @@ def test_uploads_that_no_source_knows_are_removed_once_they_are_old(chatbot: Any
     assert files.remove_orphans() == 1
     assert storage.exists(source.file.name)
     assert stored(chatbot)["texts"] > 0
+
+
+def test_the_periodic_walk_puts_right_what_is_wrong_says_so_and_goes_on_where_it_stopped(
+    chatbot: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained(chatbot)
+    damage("unindexed")
+    with caplog.at_level(logging.ERROR, logger="chatsphere.training"):
+        assert reconcile_until(time.monotonic() + 30) == 1
+    assert f"chatbot={chatbot.pk}" in caplog.text
+    assert "'unindexed': 1" in caplog.text
+    assert reconcile().is_clean
+    assert reconcile_until(time.monotonic() - 1) == 0, "no time, no look"
+    assert reconcile_until(time.monotonic() + 30) == 1, "the walk had ended, so it begins anew"
