@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Event, Thread
@@ -109,8 +109,15 @@ def kept_alive(row: DurableWork, *, every: float = HEARTBEAT_SECONDS) -> Iterato
 
     Work shorter than ``every`` seconds costs no query. A database that does not answer is asked again ``every`` seconds later.
     """
-    lost, done = Event(), Event()
-    thread = Thread(target=_beat, args=(row, every, lost, done), name=f"heartbeat-{row.pk}", daemon=True)
+    with all_kept_alive([row], every=every) as lost:
+        yield lost[row.pk]
+
+
+@contextmanager
+def all_kept_alive(rows: Sequence[DurableWork], *, every: float = HEARTBEAT_SECONDS) -> Iterator[dict[Any, Event]]:
+    """``kept_alive`` of several rows by one thread; the events by the rows' keys."""
+    lost, done = {row.pk: Event() for row in rows}, Event()
+    thread = Thread(target=_beat, args=(rows, every, lost, done), name=f"heartbeat-{rows[0].pk}", daemon=True)
     thread.start()
     try:
         yield lost
@@ -119,17 +126,21 @@ def kept_alive(row: DurableWork, *, every: float = HEARTBEAT_SECONDS) -> Iterato
         thread.join()
 
 
-def _beat(row: DurableWork, every: float, lost: Event, done: Event) -> None:
+def _beat(rows: Sequence[DurableWork], every: float, lost: Mapping[Any, Event], done: Event) -> None:
     while not done.wait(every):
-        try:
-            heartbeat(row)
-        except LostLease:
-            lost.set()
-            return
-        except Error:
-            logger.warning("The lease of %s could not be extended; trying again.", row.pk, exc_info=True)
-        finally:
-            connection.close()
+        for row in rows:
+            if not lost[row.pk].is_set():
+                _beat_once(row, lost[row.pk])
+        connection.close()
+
+
+def _beat_once(row: DurableWork, lost: Event) -> None:
+    try:
+        heartbeat(row)
+    except LostLease:
+        lost.set()
+    except Error:
+        logger.warning("The lease of %s could not be extended; trying again.", row.pk, exc_info=True)
 
 
 def hold(row: DurableWork) -> None:

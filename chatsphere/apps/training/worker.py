@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from threading import Event
 from typing import Any
 from uuid import UUID
@@ -59,8 +58,7 @@ def do_all(runs: Sequence[Run]) -> None:
     """Do claimed runs of one chatbot: together as far as that goes, the rest one after the other."""
     if len(runs) == 1:
         return do(runs[0])
-    with ExitStack() as kept:
-        lost = {run.pk: kept.enter_context(durable.kept_alive(run)) for run in runs}
+    with durable.all_kept_alive(runs) as lost:
         for run in _together(runs, lost):
             if not lost[run.pk].is_set():
                 do(run)
