@@ -8,10 +8,12 @@ from uuid import UUID
 
 from celery import shared_task
 
-from chatsphere.apps.training import files, large_chatbots, queue, reconcile, retrain_worker, sweep, worker
+from chatsphere.apps.training import files, large_chatbots, queue, reconcile, retrain_worker, sweep, warming, worker
 from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING, RUN_TRAINING
 from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
+
+__all__ = ["warming"]  # which waits for Celery's signal
 
 DRAIN_SECONDS: Final = 5.0
 INDEX_SECONDS: Final = 8.0  # short, as the queue has other work too
