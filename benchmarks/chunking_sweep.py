@@ -1,11 +1,13 @@
 """Which chunk lengths find answers best.
 
     python -m benchmarks.chunking_sweep [--words 60,80,110,150,200,300] [--max-tokens 256] [--set chunking_a|awsdocs_a|sec10q_a]
+                                         [--documents 400]
 
 All documents of a set are read, cut and searched together, by BM25 and MiniLM with their z-scores mixed half and half, as the product
 does. Over `../shared/data/chunking_a`, whose questions name the exact characters that answer them: the share of these within the best
 1,000 words of context; the last chunk is cut where the words are full. Over `awsdocs_a` (400 documents) and `sec10q_a` (its 12 PDFs),
-whose questions name documents: nDCG@10 and recall@1 of the documents by their best chunk. A length takes one to four minutes.
+whose questions name documents: nDCG@10 and recall@1 of the documents by their best chunk. A length takes one to four minutes; fewer
+`--documents` (and the questions that they answer) take less.
 `docs/algorithms/chunking.md` has the figures that the defaults come from.
 """
 
@@ -35,7 +37,7 @@ from chatsphere.services.vector_store.analysis import count_terms
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 WORDS_OF_CONTEXT = 1_000
-DOCUMENTS = 400  # of awsdocs_a
+DOCUMENTS = 400  # of awsdocs_a; sec10q_a has 12
 K1, B = 1.2, 0.75
 
 
@@ -153,12 +155,13 @@ def _ndcg(hits: Sequence[bool], relevant: int) -> float:
     return sum(hit / math.log2(place + 2) for place, hit in enumerate(hits)) / best
 
 
-def _documents(name: str, rows: Sequence[dict[str, Any]], wanted: set[str]) -> list[tuple[str, str, ExtractedDocument]]:
-    """All right documents and as many others as make 400, the first ones; of PDFs what the product reads."""
+def _documents(
+    name: str, rows: Sequence[dict[str, Any]], wanted: set[str], most: int
+) -> list[tuple[str, str, ExtractedDocument]]:
+    """Right documents and as many others as make up the number, the first ones; of PDFs what the product reads."""
     others = [row for row in rows if row["doc_id"] not in wanted]
     right = [row for row in rows if row["doc_id"] in wanted]
-    chosen = [*right, *others[: max(DOCUMENTS - len(right), 0)]]
-    return [(row["doc_id"], row["title"], _read(name, row)) for row in chosen]
+    return [(row["doc_id"], row["title"], _read(name, row)) for row in [*right, *others][:most]]
 
 
 def _read(name: str, row: dict[str, Any]) -> ExtractedDocument:
@@ -199,6 +202,7 @@ def main() -> None:
     parser.add_argument("--words", default="60,80,110,150,200,300")
     parser.add_argument("--set", default="chunking_a")
     parser.add_argument("--max-tokens", type=int, default=256, help="MiniLM reads 256 whole")
+    parser.add_argument("--documents", type=int, default=DOCUMENTS)
     arguments = parser.parse_args()
     folder = DATA / arguments.set
     rows = [json.loads(line) for line in (folder / "docs.jsonl").open()]
@@ -221,7 +225,11 @@ def main() -> None:
 def _print_documents(
     arguments: argparse.Namespace, rows: Sequence[dict[str, Any]], questions: Sequence[dict[str, Any]]
 ) -> None:
-    read = _documents(arguments.set, rows, {each for question in questions for each in question["gold_doc_ids"]})
+    wanted = {each for question in questions for each in question["gold_doc_ids"]}
+    read = _documents(arguments.set, rows, wanted, arguments.documents)
+    there = {doc_id for doc_id, _, _ in read}
+    questions = [question for question in questions if there.issuperset(question["gold_doc_ids"])]
+    print(f"{len(read)} documents, {len(questions)} questions\n")
     print("| target words | chunks | median words | nDCG@10 | first is right | seconds |")
     print("|---|---|---|---|---|---|")
     for target in map(int, arguments.words.split(",")):

@@ -261,7 +261,15 @@ def hostile(url: str) -> list[dict[str, str]]:
             rows.append({"file": name, "kind": row["kind"], "id": answer.json()["id"]})
         else:
             problem = answer.json()["error"]
-            rows.append({"file": name, "kind": row["kind"], "outcome": "refused", "reason": problem["message"]})
+            messages = [each for several in (problem.get("fields") or {}).values() for each in several]
+            rows.append(
+                {
+                    "file": name,
+                    "kind": row["kind"],
+                    "outcome": "refused",
+                    "reason": " ".join(messages) or problem["message"],
+                }
+            )
     wait_until_found(http, path, time.monotonic())
     ended = {source["id"]: source for source in sources(http, path)}
     for outcome in rows:

@@ -24,7 +24,7 @@ from chatsphere.services.errors import ContentError, EmptyDocument
 from chatsphere.services.types import Vector
 
 MOST_WARNINGS: Final = 20
-_STEP: Final = "archive"  # its ``items`` are the files that are done: a killed worker's successor goes on behind them
+ARCHIVE: Final = "archive"  # its ``items`` are the files that are done: a killed worker's successor goes on behind them
 
 
 def train(run: Run, lost: Event) -> None:
@@ -81,15 +81,15 @@ class ArchiveTraining(Training):
 
     def count_done(self) -> None:
         """One more document is done; in a transaction that holds the run."""
-        self.steps.add(_STEP, items=1)
+        self.steps.add(ARCHIVE, items=1)
         self._tell(TrainingSource.Status.CHUNKING)
 
     def _leave_out(self, name: str, error: ContentError) -> None:
         with transaction.atomic():
             knowledge.hold(self.run, alone=False)
             if self._figures().get("left_out", 0) < MOST_WARNINGS:
-                self.steps.note(_STEP, f"{name}: {error.message}")
-            self.steps.add(_STEP, left_out=1)
+                self.steps.note(ARCHIVE, f"{name}: {error.message}")
+            self.steps.add(ARCHIVE, left_out=1)
             self.count_done()
 
     def _end(self, archive: Material, media_type: str, more_warnings: Sequence[str] = ()) -> None:
@@ -117,7 +117,7 @@ class ArchiveTraining(Training):
         return int(self._figures().get("items", 0))
 
     def _figures(self) -> dict[str, Any]:
-        return self.steps.as_json().get(_STEP, {})
+        return self.steps.as_json().get(ARCHIVE, {})
 
 
 def _document_in(archive: Material, member: Member) -> Material:

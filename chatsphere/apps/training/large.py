@@ -16,12 +16,13 @@ from typing import Final
 from django.db import transaction
 
 from chatsphere.apps.training import knowledge
-from chatsphere.apps.training.archives import ArchiveTraining
+from chatsphere.apps.training.archives import ARCHIVE, ArchiveTraining
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.services.content.extract import PDF, SAFE_IN_PROCESS
 from chatsphere.services.content.extract.text_parts import text_parts
 from chatsphere.services.errors import ContentError, EmptyDocument
+from chatsphere.services.types import ExtractedDocument
 
 PAGES_A_PART: Final = 250
 LARGE_TEXT: Final = 16 * 1024 * 1024  # bytes
@@ -43,18 +44,43 @@ class PdfTraining(ArchiveTraining):
     def work(self) -> None:
         self.prepare()
         with open_material(self.source) as material:
-            target = self._target(_page_range(material, 0))
-            pages = int(target.version.report.get("pages_in_file", 0))
-            if pages <= PAGES_A_PART:
-                self._let_texts_pass(target)
-                return self._finish(target, self._embed(target))
-            if not self._done():
-                self._finish_member(target, self._embed(target))
+            pages = self._begin(_page_range(material, 0))
+            if pages is None:
+                return
             for first in range(self._done() * PAGES_A_PART, pages, PAGES_A_PART):
-                self._make_room()
                 self._take(_page_range(material, first))
+                self._make_room()
             self._end(material, PDF)
-        return None
+
+    def _begin(self, material: Material) -> int | None:
+        """Train the first pages; how many there are in all, None when these were all and the run has ended."""
+        self._pages = int(
+            self._figures().get("pages", 0)
+        )  # known when an earlier slice found no text on the first ones
+        if self._pages:
+            return self._pages
+        try:
+            target = self._target(material)
+        except EmptyDocument as error:
+            if self._pages <= PAGES_A_PART:
+                raise
+            self.steps.add(ARCHIVE, pages=self._pages)
+            self._leave_out(f"pages 1-{PAGES_A_PART}", error)
+            return self._pages
+        pages = int(target.version.report.get("pages_in_file", 0))
+        if pages <= PAGES_A_PART:
+            self._let_texts_pass(target)
+            self._finish(target, self._embed(target))
+            return None
+        if not self._done():
+            self._finish_member(target, self._embed(target))
+        return pages
+
+    def read(self, material: Material) -> tuple[ExtractedDocument, str]:
+        """As for every document; notes of how many pages the whole file is."""
+        extracted, title = super().read(material)
+        self._pages = int(extracted.report.get("pages_in_file", 0))
+        return extracted, title
 
 
 class TextTraining(ArchiveTraining):

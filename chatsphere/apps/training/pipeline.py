@@ -144,7 +144,7 @@ class Training:
         batches = _batches(self.chunks_of(extracted, title), CHUNKS_A_TRANSACTION)
         batch, following = next(batches, None), next(batches, None)
         if batch is None:
-            raise EmptyDocument
+            raise EmptyDocument(" ".join(["No text was found in this document.", *extracted.warnings]))
         left = [
             each for each in versions if document and not (each.is_complete and each.pk == document.current_version_id)
         ]

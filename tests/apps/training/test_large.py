@@ -23,13 +23,17 @@ from tests.apps.training.world import make_source, says, work
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def pdf_of(pages: int) -> bytes:
-    """A PDF with a line of text on each page, written by hand."""
+def pdf_of(pages: int, *, blank: int = 0) -> bytes:
+    """A PDF with a line of text on each page but the first ``blank`` ones, written by hand."""
     kids = " ".join(f"{3 + 2 * number} 0 R" for number in range(pages))
     objects = ["<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Count {pages} /Kids [{kids}] >>"]
     resources = f"/Resources << /Font << /F1 {3 + 2 * pages} 0 R >> >>"
     for number in range(pages):
-        stream = f"BT /F1 12 Tf 72 720 Td (Page {number + 1} speaks of topic{number + 1} and of nothing else.) Tj ET"
+        stream = (
+            ""
+            if number < blank
+            else f"BT /F1 12 Tf 72 720 Td (Page {number + 1} speaks of topic{number + 1} and of nothing else.) Tj ET"
+        )
         objects += [
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {4 + 2 * number} 0 R {resources} >>",
             f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
@@ -105,6 +109,25 @@ def test_a_large_pdf_is_read_by_ranges_and_keeps_its_page_numbers(
     assert max(pages) >= 7
 
 
+def test_a_pdf_whose_first_pages_hold_no_text_is_read_from_where_it_begins(
+    chatbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large, "PAGES_A_PART", 3)
+    monkeypatch.setattr("chatsphere.apps.training.pipeline.SLICE_SECONDS", -1.0)  # make room after each part
+    source = trained_file(chatbot, "big.pdf", "application/pdf", pdf_of(8, blank=4))
+    assert (source.status, source.documents_count) == ("partial", 2), source.error_message
+    assert source.warnings == ["pages 1-3: No text was found in this document."]
+    assert sorted(Document.objects.values_list("key", flat=True)) == ["pages 4-6", "pages 7-9"]
+    assert says(chatbot, "topic6", "topic6 ")
+    assert reconcile().is_clean
+
+
+def test_a_pdf_without_any_text_fails(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large, "PAGES_A_PART", 3)
+    source = trained_file(chatbot, "big.pdf", "application/pdf", pdf_of(7, blank=7))
+    assert (source.status, source.error_type) == ("failed", "empty")
+
+
 def test_a_small_pdf_is_one_document(chatbot: Any) -> None:
     source = trained_file(chatbot, "small.pdf", "application/pdf", pdf_of(2))
     assert (source.status, source.documents_count) == ("ready", 1)
@@ -115,11 +138,13 @@ _MEASURED = """
 import resource, sys, time, django
 django.setup()
 from chatsphere.apps.training import worker
+from chatsphere.services.content.extract.sandbox import close_servers
 from chatsphere.services.content.language import detect_language
 detect_language("The model of languages is loaded before anything is measured.")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 while worker.work_until(time.monotonic() + 60):
     pass
+close_servers()  # only children that have ended are counted
 own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 print(before // 1024, own // 1024, children // 1024)
 """

@@ -174,6 +174,14 @@ def test_mail() -> None:
     ]
 
 
+def test_addresses_in_a_mail_are_links() -> None:
+    document = extract(
+        b"From: a@example.com\nSubject: Hi\n\nSee https://example.com/a?b=1, then (http://example.org/x).\n",
+        name="a.eml",
+    )
+    assert [link.url for link in document.links] == ["https://example.com/a?b=1", "http://example.org/x"]
+
+
 def test_a_mailbox_has_a_heading_for_each_message() -> None:
     one = (
         b"From ann@example.com Mon Jan  1 10:00:00 2024\nFrom: ann@example.com\nSubject: One\n\nText.\n>From here.\n\n"

@@ -329,6 +329,16 @@ def test_pdf_tables() -> None:
     )
 
 
+def test_pdf_links_have_the_words_they_lie_over() -> None:
+    action = b"/A << /S /URI /URI (https://example.com/fees) >>"
+    link = b"/Annots [<< /Type /Annot /Subtype /Link /Rect [60 700 300 740] " + action + b" >>] /MediaBox"
+    document = extract(
+        pdf([[(72, 72, 12, "Read the fees."), (72, 200, 12, "Nothing here.")]]).replace(b"/MediaBox", link),
+        name="a.pdf",
+    )
+    assert [(each.text, each.url) for each in document.links] == [("Read the fees.", "https://example.com/fees")]
+
+
 def test_pdf_running_lines_are_removed() -> None:
     pages = [
         [

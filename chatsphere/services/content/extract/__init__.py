@@ -95,7 +95,7 @@ def read_document(
     member: str = "",
     pages: tuple[int, int] | None = None,
 ) -> ExtractedDocument:
-    """``extract`` without its last step (language and quality report)."""
+    """``extract`` without its last step (language and quality report). Pages without text that others follow are an empty document."""
     content = load(data, limits)
     if member:
         content, name, media_type_hint = Archive(content, limits).read(member), member, None
@@ -105,7 +105,8 @@ def read_document(
     document = reader_of(media_type)(
         Source(content, name, media_type, limits, main_text_only, charset_of(media_type_hint), pages)
     )
-    if not document.blocks:
+    is_last = pages is None or pages[1] >= document.report.get("pages_in_file", 0)
+    if not document.blocks and is_last:
         raise EmptyDocument(" ".join(["No text was found in this document.", *document.warnings]))
     return document
 

@@ -18,6 +18,7 @@ from chatsphere.services.types import ExtractedDocument
 _FIELDS = ("From", "To", "Cc", "Date")
 _ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 _SEPARATOR = re.compile(rb"(?:\A|\n)From [^\n]*\d{4}[^\n]*\n")
+_ADDRESS = re.compile(r"https?://[^\s<>\"'\[\]{}|\\^`]+[^\s<>\"'\[\]{}|\\^`.,;:!?)]")
 _MAX_MESSAGES = 20_000
 _MAX_PARTS = 500
 
@@ -116,6 +117,8 @@ def _add_body(part: Message, builder: DocumentBuilder) -> None:
 
 
 def add_plain_text(text: str, builder: DocumentBuilder) -> None:
-    """A message's text: paragraphs between empty lines."""
+    """A message's text: paragraphs between empty lines; addresses of web pages become links."""
     for paragraph in re.split(r"\n[ \t]*\r?\n", text.replace("\r\n", "\n")):
         builder.paragraph(paragraph)
+    for address in _ADDRESS.findall(text):
+        builder.link(address, address)

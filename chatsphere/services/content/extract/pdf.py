@@ -23,6 +23,7 @@ from chatsphere.services.content.extract import page_tables
 from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.ocr import PictureReader
 from chatsphere.services.content.extract.page_layout import Row, Word, zones
+from chatsphere.services.content.extract.page_links import page_links
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.errors import BrokenDocument, EncryptedDocument, LimitExceeded
 from chatsphere.services.types import ExtractedDocument
@@ -51,6 +52,7 @@ class _Page:
     height: float
     is_scan: bool = False
     read_by_ocr: list[str] = field(default_factory=list)  # paragraphs of a scan
+    links: list[tuple[str, str]] = field(default_factory=list)  # words and address
 
 
 @dataclass(slots=True)
@@ -138,7 +140,7 @@ def _read_page(pdf: pdfium.PdfDocument, index: int, pictures: PictureReader) -> 
         rows = [list(zone.rows) for words in groups for zone in zones(words)]
         is_scan = sum(len(word.text) for words in groups for word in words) < 20 and _has_picture(page)
         text = pictures.paragraphs(_picture(page)) if is_scan and pictures.can_read else []
-        return _Page(rows, page.get_height(), is_scan and not text, text)
+        return _Page(rows, page.get_height(), is_scan and not text, text, page_links(pdf, page))
     finally:
         page.close()
 
@@ -355,6 +357,8 @@ class _Composer:
     def compose(self, pages: Sequence[_Page]) -> None:
         for page in pages:
             self._builder.page()
+            for words, address in page.links:
+                self._builder.link(words, address)
             for paragraph in page.read_by_ocr:
                 self._builder.paragraph(paragraph)
             for zone in page.rows_by_zone:
