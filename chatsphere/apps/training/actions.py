@@ -153,7 +153,7 @@ def delete_sources(*, workspace_id: UUID, chatbot_id: UUID, source_ids: Iterable
     """Delete sources of a chatbot with all that they brought; returns those that were there.
 
     When this returns, no search finds anything of them; texts that other sources have, too, stay. Runs that work on them stop at their
-    next write. Costs a fixed number of statements; a hundred sources take about as long as one large one.
+    next write. Costs a fixed number of statements; of many chunks a worker forgets words and vectors right after.
     """
     chatbot = ChatbotRef(workspace_id, chatbot_id)
     with transaction.atomic():
@@ -176,8 +176,7 @@ def delete_sources(*, workspace_id: UUID, chatbot_id: UUID, source_ids: Iterable
 
 def _delete_rows(chatbot: ChatbotRef, ids: Sequence[UUID]) -> None:
     parameters = {"sources": list(ids)}
-    placed = {row["chunk_id"] for row in sql("take_sources", parameters)}
-    knowledge.forget_unplaced(chatbot, placed)
+    knowledge.forget_later(chatbot, [row["chunk_id"] for row in sql("take_sources", parameters)])
     sql("delete_sources", parameters)
 
 

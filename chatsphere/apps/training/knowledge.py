@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import Cursor
 
@@ -36,6 +36,8 @@ _COPY: Final = (
     " heading_path, created_at) FROM STDIN (FORMAT BINARY)"
 )
 _BYTEA_OID: Final = 17
+FORGOTTEN_AT_ONCE: Final = 500  # chunk texts that a deletion forgets itself: some 50 ms
+FORGOTTEN_A_TIME: Final = 2_000  # of those that it leaves to a worker: others wait for as long
 _COPY_TYPES: Final = ("uuid",) * 5 + ("int4",) * 4 + ("text[]", "timestamptz")
 
 
@@ -179,6 +181,34 @@ def forget_unplaced(chatbot: ChatbotRef, chunk_ids: Iterable[UUID]) -> None:
     if hidden:
         sql("hide_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array(hidden)})
         store.set_live(engine_connection(), chatbot=chatbot, chunk_ids=hidden, is_live=False)
+
+
+def forget_later(chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
+    """``forget_unplaced``, of which only what searches could notice is done now. Needs the lock alone.
+
+    A search shows a chunk in its place, so a text that has lost its last one is found no more. It goes soon, with its words and vectors
+    (``forget_leftovers``); until then it may take the room of a candidate, and a document that brings the same text places it again.
+    """
+    if len(set(chunk_ids)) <= FORGOTTEN_AT_ONCE:
+        return forget_unplaced(chatbot, chunk_ids)
+    still = sql("placed_of", {"ids": wire.uuid_array(chunk_ids)})
+    forget_unplaced(chatbot, [row["chunk_id"] for row in still])
+    sql("note_leftovers", _of(chatbot))
+    return None
+
+
+def forget_leftovers(chatbot: ChatbotRef) -> bool:
+    """Forget some texts that ``forget_later`` has left; whether more may be left. A transaction of its own."""
+    with transaction.atomic():
+        if not sql("has_leftovers", _of(chatbot)):
+            return False
+        lock(chatbot)
+        ids = [row["id"] for row in sql("some_leftovers", _of(chatbot) | {"most": FORGOTTEN_A_TIME})]
+        forget_unplaced(chatbot, ids)
+        if len(ids) == FORGOTTEN_A_TIME:
+            return True
+        sql("drop_leftover_notes", _of(chatbot))
+        return False
 
 
 def changed(chatbot: ChatbotRef) -> None:

@@ -316,6 +316,31 @@ SELECT chunk.id, placed.anywhere, chunk.is_live
         WHERE placement.chunk_id = chunk.id) AS placed
  WHERE chunk.id = ANY (%(ids)s::uuid[]) AND chunk.chatbot_id = %(chatbot)s::uuid AND NOT placed.currently;
 
+-- name: placed_of
+-- Of chunk texts those that stand somewhere.
+SELECT DISTINCT chunk_id FROM training_placement WHERE chunk_id = ANY (%(ids)s::uuid[]);
+
+-- name: note_leftovers
+-- Chunk texts of a chatbot are left that stand nowhere: no search finds them, and a worker forgets them. The note counts nothing.
+INSERT INTO training_termchange (workspace_id, chatbot_id, chunks, length_total, languages, terms)
+VALUES (%(workspace)s::uuid, %(chatbot)s::uuid, 0, 0, '{}', '');
+
+-- name: has_leftovers
+-- A row when there is such a note.
+SELECT 1 AS one FROM training_termchange WHERE chatbot_id = %(chatbot)s::uuid AND terms = '' LIMIT 1;
+
+-- name: some_leftovers
+-- Some chunk texts that stand nowhere.
+SELECT chunk.id
+  FROM training_chunktext AS chunk
+ WHERE chunk.chatbot_id = %(chatbot)s::uuid AND chunk.workspace_id = %(workspace)s::uuid
+   AND NOT EXISTS (SELECT 1 FROM training_placement AS placement WHERE placement.chunk_id = chunk.id)
+ LIMIT %(most)s;
+
+-- name: drop_leftover_notes
+-- All are forgotten.
+DELETE FROM training_termchange WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND terms = '';
+
 -- name: raise_knowledge_version
 -- What can be found has changed. The last statement of its transaction: every writer of the chatbot waits here.
 UPDATE chatbots_chatbot SET knowledge_version = knowledge_version + 1 WHERE id = %(chatbot)s::uuid;
@@ -345,11 +370,12 @@ SELECT version.id
                     WHERE run.source_id = document.source_id AND run.state IN ('queued', 'running'));
 
 -- name: find_unplaced_chunks
--- Chunk texts that stand nowhere.
+-- Chunk texts that stand nowhere, and that no worker is about to forget.
 SELECT chunk.id
   FROM training_chunktext AS chunk
  WHERE chunk.chatbot_id = %(chatbot)s
-   AND NOT EXISTS (SELECT 1 FROM training_placement AS placement WHERE placement.chunk_id = chunk.id);
+   AND NOT EXISTS (SELECT 1 FROM training_placement AS placement WHERE placement.chunk_id = chunk.id)
+   AND NOT EXISTS (SELECT 1 FROM training_termchange AS note WHERE note.chatbot_id = %(chatbot)s AND note.terms = '');
 
 -- name: find_stray_words
 -- Indexed words without a chunk text.

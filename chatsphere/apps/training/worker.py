@@ -14,7 +14,7 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.models import Chatbot
-from chatsphere.apps.training import archives, large, outcomes, pipeline, together, web
+from chatsphere.apps.training import archives, knowledge, large, outcomes, pipeline, together, web
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Run, TrainingSource
@@ -166,7 +166,9 @@ def _retry_after_outage(run: Run) -> None:
 
 
 def refresh_statistics(chatbot: ChatbotRef) -> None:
-    """Count the chatbot's terms anew where something changed, in a transaction of its own."""
+    """Count the chatbot's terms anew where something changed, in a transaction of its own, after forgetting what a deletion has left."""
+    while knowledge.forget_leftovers(chatbot):
+        pass
     with transaction.atomic():
         engines.vector_store().refresh_statistics(engine_connection(), chatbot=chatbot)
 
