@@ -331,7 +331,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--most", type=int, default=200, help="pages of the stub run")
-    parser.add_argument("--company", type=int, default=40, help="files of each kind of the company run; 400 for all")
+    parser.add_argument("--company", type=int, default=12, help="files of each kind of the company run; 400 for all")
     parser.add_argument("--chunks", type=int, default=10_000, help="of the source that is deleted")
     parser.add_argument("--uploads", type=int, default=4, help="at once")
     options = parser.parse_args()
