@@ -378,20 +378,19 @@ def _best_starts(
 ) -> list[int]:
     """For each end, where the last chunk before it begins when the run up to there is cut best."""
     max_tokens, max_words, target = settings.max_tokens, settings.max_words, settings.target_words
+    words_of, tokens_of = [atom.words for atom in run], [atom.tokens for atom in run]
     costs, starts = [0.0], [0]
-    for last in range(len(run)):
-        words, tokens, joined = 0.0, 0, 0.0
-        best, choice = float("inf"), last
-        for first in range(last, max(last - _WINDOW, -1), -1):
-            atom = run[first]
-            words += atom.words
-            tokens += atom.tokens
-            if first < last:
-                joined += joins[first]
-                if tokens > max_tokens or words > max_words:
-                    break
-                if tokens > rooms[first]:
-                    continue
+    for last, (words, tokens) in enumerate(zip(words_of, tokens_of, strict=True)):
+        distance = (words - target) / target
+        best, choice, joined = costs[last] + cuts[last] + distance * distance, last, 0.0
+        for first in range(last - 1, max(last - _WINDOW, -1), -1):
+            words += words_of[first]
+            tokens += tokens_of[first]
+            if tokens > max_tokens or words > max_words:
+                break
+            joined += joins[first]
+            if tokens > rooms[first]:
+                continue
             distance = (words - target) / target
             cost = costs[first] + cuts[first] + joined + distance * distance
             if cost < best:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from operator import itemgetter
 
 _TAG_OR_COMMENT = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>\n]*>", re.DOTALL)
 _AUTOLINK = re.compile(r"<(https?://[^\s<>]+|[^\s<>@]+@[^\s<>@]+)>")
@@ -20,6 +21,7 @@ _DELIMITER_ROW = re.compile(r"\n[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t
 _STARS = re.compile(r"\*(?<!\\\*)\*{0,2}|_(?<![\w\\]_)_{0,2}(?=\w)|_(?<=[\w.,;:!?)]_)_{0,2}(?!\w)|``*|~~")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _PIPE = re.compile(r"\|(?<!\\\|)")
+_INSIDE = itemgetter(1)  # the first group of a match; a template is put together in Python each time
 _HEADING_LINE = re.compile(r"\s*(?:#{1,6}[ \t]+)?([^\n]+)(?:\n|\Z)")
 
 
@@ -40,14 +42,14 @@ def plain_words(text: str) -> str:
     if "](" in text or "][" in text:
         text = _TARGET.sub("]", text)
     if "[" in text:
-        text = _BRACKETS.sub(r"\1", text)
+        text = _BRACKETS.sub(_INSIDE, text)
     if "://" in text:
-        text = _URL.sub(r"\1", text)
+        text = _URL.sub(_INSIDE, text)
     if "|" in text:
         text = _PIPE.sub(" ", _DELIMITER_ROW.sub("\n", text))
     text = _STARS.sub("", text)
     if "\\" in text:
-        text = _ESCAPE.sub(r"\1", text)
+        text = _ESCAPE.sub(_INSIDE, text)
     if "&" in text:
         text = html.unescape(text)
     line = " ".join(text.split())

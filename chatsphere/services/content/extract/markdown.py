@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from chatsphere.services.content.clean import clean_verbatim
 from chatsphere.services.content.extract.builder import DocumentBuilder
@@ -106,7 +107,7 @@ def heading_text(source: str) -> str:
     """What a heading says: without its marks, anchors, emphasis and link targets."""
     line = source.strip().split("\n", 1)[0]
     line = re.sub(r"^#{1,6}\s*|\s+#+\s*$", "", line)
-    line = _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", _ANCHOR.sub("", line)))
+    line = _EMPHASIS.sub(itemgetter(2), _LINK.sub(itemgetter(1), _ANCHOR.sub("", line)))
     return re.sub(r"\\([^\w\s])", r"\1", line).strip(" *_")
 
 
