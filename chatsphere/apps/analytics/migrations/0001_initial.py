@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('chatbots', '0002_api_keys_of_chatbots'),
         ('conversations', '0001_initial'),
+        ('training', '0001_initial'),  # it makes the extension that vectors need
         ('users', '0002_plans_and_append_only'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
