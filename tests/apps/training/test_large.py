@@ -142,8 +142,10 @@ from chatsphere.services.content.extract.sandbox import close_servers
 from chatsphere.services.content.language import detect_language
 detect_language("The model of languages is loaded before anything is measured.")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-while worker.work_until(time.monotonic() + 60):
-    pass
+peaks = []
+while worker.work_until(time.monotonic() + 20):
+    peaks.append((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print("grew by MB, every 20 s:", *peaks, file=sys.stderr)
 close_servers()  # only children that have ended are counted
 own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 print(before // 1024, own // 1024, children // 1024)
@@ -158,6 +160,7 @@ def train_measured(source: TrainingSource) -> tuple[int, int]:
     done = subprocess.run(
         [sys.executable, "-c", _MEASURED], env=environment, capture_output=True, text=True, timeout=3000, check=True
     )
+    print(done.stderr.strip().rpartition("\n")[2])
     before, own, children = map(int, done.stdout.split()[-3:])
     source.refresh_from_db()
     return own - before, children
