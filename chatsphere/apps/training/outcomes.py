@@ -16,7 +16,7 @@ from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
 from chatsphere.apps.training.prices import embedding_cost
 from chatsphere.apps.training.refresh import refresh_after
-from chatsphere.apps.users.ledger import Kind, Usage, record_usage
+from chatsphere.apps.users.ledger import Kind, Usage, record_usages
 from chatsphere.apps.webhooks.actions import announce, announce_many
 from chatsphere.core import durable
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -60,8 +60,7 @@ def all_ended_well(ended: Sequence[tuple[Run, TrainingSource, Result, Mapping[st
         chatbot_id=first.chatbot_id,
         payloads={source.pk: _payload(run, source, source.status, counts[source.pk]) for run, source, _, _ in ended},
     )
-    for run, *_ in ended:
-        _book(run)
+    _book([run for run, *_ in ended])
 
 
 def _of_result(source: TrainingSource, result: Result) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def failed(run: Run, *, error_type: str, message: str) -> None:
     """The run has failed for good; what answered before goes on answering. Raises LostLease."""
     with transaction.atomic():
         durable.fail(run, error_type=error_type, message=message)
-        _book(run)
+        _book([run])
         _tell_source(run, Status.FAILED, error_type, message)
         _announce("source.failed", run, run.source, {"error": {"type": error_type, "message": message}})
 
@@ -91,7 +90,7 @@ def retried(run: Run, *, error_type: str, message: str, after: float | None) -> 
         if durable.retry_later(run, error_type=error_type, message=message, after=after):
             _tell_source(run, Status.QUEUED, error_type, message)
         else:
-            _book(run)
+            _book([run])
             _tell_source(run, Status.FAILED, error_type, message)
             _announce("source.failed", run, run.source, {"error": {"type": error_type, "message": message}})
 
@@ -108,7 +107,7 @@ def cancelled(run: Run) -> None:
     """An open run ends where it is. What it had begun is taken back; what answered before goes on. Needs the run locked."""
     chatbot = ChatbotRef(run.workspace_id, run.chatbot_id)
     durable.cancel(run)
-    _book(run)
+    _book([run])
     knowledge.lock(chatbot)
     versions = DocumentVersion.objects.filter(document__source=run.source)
     unfinished = versions.exclude(pk__in=_answering(run.source))
@@ -129,23 +128,25 @@ def _answering(source: TrainingSource) -> list[Any]:
     return [pk for pk in source.documents.values_list("current_version", flat=True) if pk]
 
 
-def _book(run: Run) -> None:
-    """What the run embedded goes to the ledger once, however the run ended."""
-    if run.tokens:
-        cost, currency = embedding_cost(run.chatbot.embedding_model, run.tokens)
-        if cost:
-            Run.objects.filter(pk=run.pk).update(cost_micros=cost)
-        usage = Usage(
-            workspace_id=run.workspace_id,
-            kind=Kind.TRAINING,
-            request_key=f"run:{run.pk}",
-            chatbot_id=run.chatbot_id,
-            model=run.chatbot.embedding_model,
-            embedding_tokens=run.tokens,
-            cost_micros=cost,
-            currency=currency,
-        )
-        record_usage(usage)
+def _book(runs: Sequence[Run]) -> None:
+    """What runs embedded goes to the ledger once, however they ended."""
+    record_usages([_usage(run) for run in runs if run.tokens])
+
+
+def _usage(run: Run) -> Usage:
+    cost, currency = embedding_cost(run.chatbot.embedding_model, run.tokens)
+    if cost:
+        Run.objects.filter(pk=run.pk).update(cost_micros=cost)
+    return Usage(
+        workspace_id=run.workspace_id,
+        kind=Kind.TRAINING,
+        request_key=f"run:{run.pk}",
+        chatbot_id=run.chatbot_id,
+        model=run.chatbot.embedding_model,
+        embedding_tokens=run.tokens,
+        cost_micros=cost,
+        currency=currency,
+    )
 
 
 def _tell_source(run: Run, status: str, error_type: str, message: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from chatsphere.apps.users.models import UsageRecord
-from chatsphere.apps.users.named_sql import SQL, fetch_one
+from chatsphere.apps.users.named_sql import SQL, execute_many, fetch_one
 from chatsphere.core.async_database import AsyncRows
 from chatsphere.core.identifiers import new_id
 
@@ -45,6 +46,11 @@ class Usage:
 def record_usage(usage: Usage) -> bool:
     """Write a line in the caller's transaction; False when it stood there already. Impossible token counts become 0."""
     return fetch_one("record_usage", _parameters(usage)) is not None
+
+
+def record_usages(usages: Sequence[Usage]) -> None:
+    """``record_usage`` of several, sent together."""
+    execute_many("record_usage", [_parameters(usage) for usage in usages])
 
 
 async def record_usage_async(connection: AsyncRows, usage: Usage) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django.db import connection
@@ -29,3 +29,10 @@ def execute(name: str, parameters: Mapping[str, Any]) -> None:
     """A statement without rows."""
     with connection.cursor() as cursor:
         cursor.execute(SQL[name], parameters)
+
+
+def execute_many(name: str, parameters: Sequence[Mapping[str, Any]]) -> None:
+    """A statement several times, without waiting for each; rows are left."""
+    if parameters:
+        with connection.cursor() as cursor:
+            cursor.executemany(SQL[name], parameters)
