@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ REQUESTS = int(os.environ.get("SCHEMATHESIS_REQUESTS", "20000"))
 SEED = int(os.environ.get("SCHEMATHESIS_SEED", "1"))
 EXAMPLES = 25  # an operation and round
 LEAST_ROUND = 500  # fewer requests than that mean that a round did not work
+MOST_UNREACHED = 0.1  # of the operations: one-time secrets from mails and codes cannot be guessed
 UNLIMITED = (
     "UPDATE users_plan SET messages_per_month = NULL, tokens_per_month = NULL, storage_bytes = NULL, chatbots = NULL, "
     "messages_per_chatbot_per_day = NULL"
@@ -75,13 +77,25 @@ def _round(platform: Platform, seed: int) -> tuple[int, str, int]:
         *("-n", str(size), "--seed", str(seed), "--workers", "2", "--continue-on-failure", "--request-timeout", "30"),
     ]
     environment = clean_environment(
-        SCHEMATHESIS_HOOKS="schemathesis_hooks", PYTHONPATH=str(HERE), DRILL_URL=platform.url
+        SCHEMATHESIS_HOOKS="schemathesis_hooks",
+        PYTHONPATH=str(HERE),
+        DRILL_URL=platform.url,
+        DRILL_REACH=str(platform.log.with_name("reach")),
     )
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, cwd=platform.log.parent
     )
     made = re.search(r"([\d,]+) generated", done.stdout)
     return int(made[1].replace(",", "")) if made else 0, done.stdout + done.stderr, done.returncode
+
+
+def _statuses(platform: Platform) -> dict[str, Counter[str]]:
+    """Operation → how often each status came."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for line in platform.log.with_name("reach").read_text().splitlines():
+        operation, status = line.rsplit(" ", 1)
+        found[operation][status] += 1
+    return found
 
 
 @pytest.mark.slow
@@ -95,3 +109,8 @@ def test_the_platform_keeps_what_its_document_promises(roomy: Platform) -> None:
         requests, seed = requests + made, seed + 1
         print(f"{requests} requests, no finding")
     assert roomy.process.poll() is None
+    statuses = _statuses(roomy)
+    for operation, counts in sorted(statuses.items()):
+        print(f"{operation}: {dict(sorted(counts.items()))}")
+    never = [operation for operation, counts in statuses.items() if not any(status[0] == "2" for status in counts)]
+    assert len(never) <= MOST_UNREACHED * len(statuses), f"these were never done, only refused: {sorted(never)}"
