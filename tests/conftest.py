@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from chatsphere.embedded.postgres import PostgresServer
 from chatsphere.embedded.redis import RedisServer
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+END_OTHER_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 _servers = ExitStack()
 
 
@@ -66,8 +67,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Tests that commit empty all tables afterwards; the audit trail's refusal of TRUNCATE is tested by the one test that enables it."""
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Tests that commit empty all tables afterwards; the audit trail's refusal of TRUNCATE is tested by the one test that enables it.
+
+    At the end the connections of event loops that are gone are ended, so that the database can be dropped.
+    """
     from django.db import connection
 
     from tests import emptying
@@ -76,6 +80,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE users_auditevent DISABLE TRIGGER users_auditevent_no_truncate")
         emptying.prepare()
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(END_OTHER_CONNECTIONS)
 
 
 @pytest.fixture(autouse=True)
