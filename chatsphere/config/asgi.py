@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import django
 from django.conf import settings
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from chatsphere.config import choose_settings
 from chatsphere.core.exceptions import Unauthenticated, answer_to
+from chatsphere.core.garbage import spare_what_stays
 from chatsphere.core.lifespan import Lifespan
 from chatsphere.core.middleware.body_limit import BodyLimit
 
@@ -41,3 +43,5 @@ choose_settings()
 django.setup(set_prefix=False)
 handler = import_string("chatsphere.core.asgi_handler.Handler")()  # it needs the settings
 application = Lifespan(BodyLimit(handler, body_limits, may_upload))
+list(get_resolver().url_patterns)  # imports every view now, not in the first request
+spare_what_stays()

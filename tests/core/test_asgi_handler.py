@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
 from django.core import signals
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.test import override_settings
 from django.urls import path
 
+from chatsphere.core import asgi_handler
 from chatsphere.core.asgi_handler import Handler
 from chatsphere.core.sse import EventStreamResponse
 
@@ -35,16 +37,53 @@ async def plain(_request: HttpRequest) -> HttpResponse:
 
 
 def in_thread(_request: HttpRequest) -> HttpResponse:
-    seen["view"] = threading.get_ident()
+    seen.setdefault("view", []).append(threading.get_ident())
     return HttpResponse(b"sync")
 
 
-urlpatterns = [path("endless", endless), path("plain", plain), path("thread", in_thread)]
+class Drawn(SimpleTemplateResponse):
+    @property
+    def rendered_content(self) -> str:
+        seen.setdefault("drawn", []).append(threading.get_ident())
+        return "drawn"
+
+
+def drawn(request: HttpRequest) -> Drawn:
+    in_thread(request)
+    return Drawn("none")
+
+
+def pieces(request: HttpRequest) -> StreamingHttpResponse:
+    in_thread(request)
+
+    def made() -> Iterator[bytes]:
+        for piece in (b"one ", b"two"):
+            if "closed" not in seen:
+                seen.setdefault("pieces_before_close", []).append(piece)
+            yield piece
+
+    return StreamingHttpResponse(made())
+
+
+urlpatterns = [
+    path("endless", endless),
+    path("plain", plain),
+    path("thread", in_thread),
+    path("drawn", drawn),
+    path("pieces", pieces),
+]
 
 
 @pytest.fixture(autouse=True)
-def _site() -> Any:
+def _site(monkeypatch: pytest.MonkeyPatch) -> Any:
     seen.clear()
+
+    def close(**_kwargs: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            seen.setdefault("closed", []).append(threading.get_ident())
+
+    monkeypatch.setattr(asgi_handler, "close_old_connections", close)
+    signals.request_finished.connect(close)
 
     def note(**_kwargs: Any) -> None:
         seen["finished"] = threading.get_ident()
@@ -53,6 +92,7 @@ def _site() -> Any:
     with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[]):
         yield
     signals.request_finished.disconnect(note)
+    signals.request_finished.disconnect(close)
 
 
 async def ask(name: str, *, leave_after: int | None = None) -> list[dict[str, Any]]:
@@ -92,7 +132,33 @@ async def test_an_async_view_is_answered_without_a_thread() -> None:
     assert seen["finished"] == threading.get_ident()
 
 
-async def test_what_a_thread_opened_is_closed_in_that_thread() -> None:
-    sent = await ask("thread")
-    assert sent[0]["status"] == 200
-    assert seen["finished"] == seen["view"] != threading.get_ident()
+async def test_connections_of_a_view_are_given_up_in_its_thread_and_the_next_view_has_the_same_one() -> None:
+    for _round in range(2):
+        sent = await ask("thread")
+        assert sent[0]["status"] == 200
+        assert seen["closed"] == [*seen["view"]]
+
+    assert len(seen["view"]) == 2
+    assert set(seen["view"]) == {seen["view"][0]}
+    assert threading.get_ident() not in seen["view"]
+
+
+async def test_an_answer_that_is_drawn_later_is_drawn_in_the_thread_of_its_view() -> None:
+    sent = await ask("drawn")
+    assert b"".join(message.get("body", b"") for message in sent) == b"drawn"
+    assert seen["drawn"] == seen["view"] != [threading.get_ident()]
+
+
+async def test_what_streams_from_a_thread_keeps_its_connection_to_the_end() -> None:
+    sent = await ask("pieces")
+    assert b"".join(message.get("body", b"") for message in sent) == b"one two"
+    assert seen["closed"] == seen["view"]
+    assert seen["pieces_before_close"] == [b"one ", b"two"]
+
+
+async def test_a_path_leads_to_its_view_whatever_was_asked_before() -> None:
+    bodies = [
+        b"".join(message.get("body", b"") for message in await ask(name)) for name in ("plain", "thread", "plain")
+    ]
+    assert bodies == [b"fine", b"sync", b"fine"]
+    assert (await ask("nowhere"))[0]["status"] == 404
