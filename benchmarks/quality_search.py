@@ -4,7 +4,9 @@
 
 Beside the hybrid search stand, in the same run and over the same pieces: its sparse half, the reference library bm25s
 with the same analysis, the dense half alone, and reciprocal rank fusion of bm25s and dense. Documents count by their
-best piece. Sets with scopes are searched as one chatbot a scope.
+best piece. Sets with scopes are searched as one chatbot a scope. "as served" is the hybrid search with its last order (the sentences of
+the first hits, read closely): what chat and ``/search/`` give. A follow-up is served as chat does it: searched as it was asked and with the
+subject of the questions before it.
 """
 
 from __future__ import annotations
@@ -28,8 +30,20 @@ from benchmarks.question_sets import SETS, Question, QuestionSet, load
 from benchmarks.ranking_measures import hit, ndcg, recall, reciprocal_rank
 from benchmarks.search_tables import add_places, create_database
 from benchmarks.vector_cache import VectorCache
+from chatsphere.apps.conversations.reranking import LEAST_DENSE_SHARE
+from chatsphere.apps.conversations.retrieval import merge
+from chatsphere.apps.conversations.rewrite import search_text
+from chatsphere.services.ai.closest_sentences import read_closely
 from chatsphere.services.ai.local_model import LocalModel
-from chatsphere.services.types import EmbeddingModel, SearchRequest, Vectors
+from chatsphere.services.types import (
+    EmbeddingModel,
+    SearchHit,
+    SearchOutcome,
+    SearchRequest,
+    Turn,
+    Vector,
+    Vectors,
+)
 from chatsphere.services.vector_store import bm25
 from chatsphere.services.vector_store.analysis import count_terms
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
@@ -65,6 +79,9 @@ class Scope:
     def documents(self, rows: Iterable[int]) -> Ranking:
         return list(dict.fromkeys(self.pieces[row].doc_id for row in rows))
 
+    def documents_of(self, hits: Iterable[SearchHit]) -> Ranking:
+        return self.documents(hit.chunk_id.int - self.chatbot.chatbot_id.int - 1 for hit in hits)
+
 
 class Engine:
     """A store with what it needs around it."""
@@ -76,7 +93,11 @@ class Engine:
 
     def fill(self, scope: Scope) -> None:
         chunks = [
-            (chunk_id, piece.text, PlacedChunk(_number(piece.doc_id), _number(piece.doc_id), title=piece.doc_id))
+            (
+                chunk_id,
+                piece.text,
+                PlacedChunk(_number(piece.doc_id), _number(piece.doc_id), heading_path=(piece.context,)),
+            )
             for chunk_id, piece in zip(scope.ids, scope.pieces, strict=True)
         ]
         if isinstance(self.store, MemoryVectorStore):
@@ -114,6 +135,7 @@ async def measure(questions: QuestionSet, engine: Engine, cache: VectorCache) ->
         dense = np.argsort(-(scope.question_vectors @ scope.vectors.T), axis=1, kind="stable")[:, :DEPTH]
         for i, question in enumerate(scope.questions):
             found = {
+                "as served": await _served(engine, cache, scope, question),
                 "hybrid": await _search(engine, scope, i, with_vector=True),
                 "sparse half": await _search(engine, scope, i, with_vector=False),
                 "bm25s": scope.documents(reference[i]),
@@ -130,11 +152,37 @@ async def measure(questions: QuestionSet, engine: Engine, cache: VectorCache) ->
 
 async def _search(engine: Engine, scope: Scope, number: int, *, with_vector: bool) -> Ranking:
     vector = scope.question_vectors[number] if with_vector else None
-    model_id = MODEL.id if with_vector else None
-    text = scope.questions[number].text
+    outcome = await _outcome(engine, scope, scope.questions[number].text, vector)
+    return scope.documents_of(outcome.hits)
+
+
+async def _outcome(engine: Engine, scope: Scope, text: str, vector: Vector | None) -> SearchOutcome:
+    model_id = None if vector is None else MODEL.id
     request = SearchRequest(WORKSPACE, scope.chatbot.chatbot_id, text, vector, model_id, limit=DEPTH)
-    outcome = await engine.store.search(request)
-    return list(dict.fromkeys(hit.title for hit in outcome.hits))
+    outcome: SearchOutcome = await engine.store.search(request)
+    return outcome
+
+
+async def _served(engine: Engine, cache: VectorCache, scope: Scope, question: Question) -> Ranking:
+    """As ``conversations/retrieval.py`` does it."""
+    history = [Turn("user", text) for text in question.history]
+    texts = list(dict.fromkeys((question.text, search_text(question.text, history))))
+    vectors = cache.vectors(texts)
+    outcomes = [await _outcome(engine, scope, text, vector) for text, vector in zip(texts, vectors, strict=True)]
+    hits = merge(*(outcome.hits for outcome in outcomes))
+    if outcomes[-1].statistics.dense_share >= LEAST_DENSE_SHARE:
+        hits = await read_closely(texts[-1], vectors[-1], hits, CachedTexts(cache), language=scope.language)
+    return scope.documents_of(hits)
+
+
+class CachedTexts:
+    """What the last order needs of an embedder."""
+
+    def __init__(self, cache: VectorCache) -> None:
+        self._cache = cache
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        return self._cache.vectors(texts)
 
 
 def _reference_rows(scope: Scope) -> list[list[int]]:

@@ -146,6 +146,8 @@ class SearchHit:
     sparse: float | None
     fused: float
     rerank: float | None = None
+    sentence: float | None = None  # cosine of the sentence that holds most of the question's words, where it was read
+    sentence_coverage: float | None = None  # how much of them it holds, weighted by IDF
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ class QueryStatistics:
     idf_total: float  # sum of their IDF in this chatbot
     best_coverage: float  # IDF-weighted share of them in the best-covering hit, 0 to 1
     chunks: int  # how many chunks the chatbot has
+    dense_share: float = 0.5  # how far the cosines were trusted, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)

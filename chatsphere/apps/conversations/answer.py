@@ -83,4 +83,10 @@ def search_result(rank: int, hit: SearchHit) -> dict[str, Any]:
 
 def scores(hit: SearchHit) -> dict[str, float | None]:
     """Every score of a hit."""
-    return {"dense": hit.dense, "sparse": hit.sparse, "fused": hit.fused, "rerank": hit.rerank}
+    return {
+        "dense": hit.dense,
+        "sparse": hit.sparse,
+        "fused": hit.fused,
+        "sentence": hit.sentence,
+        "rerank": hit.rerank,
+    }

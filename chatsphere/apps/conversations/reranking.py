@@ -1,22 +1,64 @@
-"""The best hits in the order of the reranker, where the operator set one."""
+"""The best hits in their last order: of the operator's reranker, else of their sentences where the embedding model is in this house."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, cast
 
 from chatsphere.core import engines
+from chatsphere.services.ai.closest_sentences import READ, TextEmbedder, read_closely
 from chatsphere.services.errors import EngineError
-from chatsphere.services.types import SearchHit
+from chatsphere.services.types import SearchHit, Vector
 
 logger = logging.getLogger("chatsphere.conversations")
 MOST_RERANKED: Final = 20  # reading question and passage together is what costs
+IN_THIS_HOUSE: Final = "local:"  # models whose every text is no request that somebody pays
+LEAST_DENSE_SHARE: Final = 0.4  # below, the model hardly reads the language of the documents
+
+
+def hits_needed(wanted: int, model: str) -> int:
+    """How many to search for, so that the last order has something to choose from."""
+    if engines.reranker():
+        return max(wanted, MOST_RERANKED)
+    return max(wanted, READ) if model.startswith(IN_THIS_HOUSE) else wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was searched for. ``vector`` is None where the search was by words alone; ``dense_share`` is how far its cosines counted."""
+
+    text: str
+    vector: Vector | None
+    model: str
+    dense_share: float
+    language: str = ""
+
+    @property
+    def can_be_read_closely(self) -> bool:
+        """A model whose every text is a request that somebody pays is asked once a question, for the question."""
+        return (
+            self.vector is not None and self.model.startswith(IN_THIS_HOUSE) and self.dense_share >= LEAST_DENSE_SHARE
+        )
+
+
+async def last_order(asked: Asked, hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
+    """The first hits ordered anew, the rest behind them. While reranker or embedder is away or answers nonsense, everything stays as it is."""
+    if engines.reranker() is not None:
+        return await reranked(asked.text, hits)
+    if asked.vector is None or not asked.can_be_read_closely:
+        return tuple(hits)
+    try:
+        embedder = cast(TextEmbedder, engines.embedder(asked.model))
+        return await read_closely(asked.text, asked.vector, hits, embedder, language=asked.language)
+    except EngineError as error:
+        logger.warning("The sentences of the hits could not be read: %s", error)
+        return tuple(hits)
 
 
 async def reranked(question: str, hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
-    """The first hits ordered by the reranker, the rest behind them. While it is away or answers nonsense, everything stays as it is."""
+    """By the operator's reranker; as they are without one."""
     reranker = engines.reranker()
     if reranker is None or not hits:
         return tuple(hits)

@@ -17,7 +17,7 @@ from uuid import UUID
 from chatsphere.apps.chatbots.configuration import Configuration
 from chatsphere.apps.conversations.answer import scores
 from chatsphere.apps.conversations.quarantine import without_held
-from chatsphere.apps.conversations.reranking import reranked
+from chatsphere.apps.conversations.reranking import Asked, hits_needed, last_order
 from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.core import engines
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
@@ -63,11 +63,30 @@ async def find_passages(lookup: Lookup) -> Retrieved:
     searches = await asyncio.gather(*(_search(lookup, text, limit=limit) for text in texts))
     outcomes = [each.outcome for each in searches]
     decision = max(map(partial(_decide, lookup), texts, outcomes), key=attrgetter("probability"))
-    hits = await reranked(lookup.question, merge(*(outcome.hits for outcome in outcomes)))
+    text = list(texts)[-1]
+    hits = await last_order(_asked(lookup, text, searches[-1]), merge(*(outcome.hits for outcome in outcomes)))
     passages = choose(hits, lookup.configuration.top_k)
-    trace = _trace(list(texts)[-1], hits, decision, passages, began)
-    trace["words_only"] = any(each.is_words_only for each in searches)
+    trace = _trace(text, hits, decision, passages, began)
+    trace["words_only"] = any(each.vector is None for each in searches)
     return Retrieved(passages, decision.answer, trace)
+
+
+async def best_hits(
+    lookup: Lookup, text: str, *, most: int, filters: SearchFilters | None = None
+) -> tuple[SearchHit, ...]:
+    """The best hits for a text in their last order."""
+    searched = await _search(lookup, text, limit=hits_needed(most, lookup.embedding_model), filters=filters)
+    return (await last_order(_asked(lookup, text, searched), searched.outcome.hits))[:most]
+
+
+def _asked(lookup: Lookup, text: str, searched: _Search) -> Asked:
+    return Asked(
+        text,
+        searched.vector,
+        lookup.embedding_model,
+        searched.outcome.statistics.dense_share,
+        lookup.configuration.language,
+    )
 
 
 def _decide(lookup: Lookup, text: str, outcome: SearchOutcome) -> Decision:
@@ -95,19 +114,15 @@ def merge(*lists: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
     return tuple(sorted(mixed, key=attrgetter("fused"), reverse=True))
 
 
-async def search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilters | None = None) -> SearchOutcome:
-    """Hybrid search in a chatbot; by words alone while it has no vectors or its embedder is away, refuses or is no longer set up.
-    Held-back chunks are left out."""
-    return (await _search(lookup, text, limit=limit, filters=filters)).outcome
-
-
 @dataclass(frozen=True, slots=True)
 class _Search:
     outcome: SearchOutcome
-    is_words_only: bool
+    vector: Vector | None  # None: by words alone
 
 
 async def _search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilters | None = None) -> _Search:
+    """Hybrid search in a chatbot; by words alone while it has no vectors or its embedder is away, refuses or is no longer set up.
+    Held-back chunks are left out."""
     vector = await _embed(lookup.embedding_model, text)
     request = SearchRequest(
         workspace_id=lookup.workspace_id,
@@ -119,7 +134,7 @@ async def _search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilte
         filters=filters or SearchFilters(access_tags=lookup.access_tags),
     )
     outcome = await without_held(await engines.vector_store().search(request), lookup.workspace_id)
-    return _Search(outcome, vector is None)
+    return _Search(outcome, vector)
 
 
 async def _embed(model: str, text: str) -> Vector | None:

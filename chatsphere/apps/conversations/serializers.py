@@ -110,11 +110,13 @@ class SearchSerializer(StrictSerializer):
 
 
 class ScoresSerializer(serializers.Serializer[Any]):
-    """Every score of a hit: cosine, BM25, the mean of their z-scores, and the reranker's."""
+    """Every score of a hit: cosine, BM25, the mean of their z-scores; the cosine of its closest sentence and the score of the last
+    order, where it was read closely (a reranker gives the last one only)."""
 
     dense = serializers.FloatField(allow_null=True)
     sparse = serializers.FloatField(allow_null=True)
     fused = serializers.FloatField()
+    sentence = serializers.FloatField(allow_null=True)
     rerank = serializers.FloatField(allow_null=True)
 
 

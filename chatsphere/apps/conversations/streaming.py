@@ -21,15 +21,13 @@ from chatsphere.apps.conversations.door import door
 from chatsphere.apps.conversations.followers import follower, past_log
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.question import Question, VisitorClaim
-from chatsphere.apps.conversations.reranking import MOST_RERANKED, reranked
-from chatsphere.apps.conversations.retrieval import Lookup, search
+from chatsphere.apps.conversations.retrieval import Lookup, best_hits
 from chatsphere.apps.conversations.runs import Run, keeper, rights_of
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
 from chatsphere.apps.conversations.visitors import check_visitor, claim_of
 from chatsphere.apps.users.credentials import is_still_good
-from chatsphere.core import engines
 from chatsphere.core.addresses import client_address, limited_as
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.async_views import json_response, read_body
@@ -138,10 +136,8 @@ async def search_chatbot(
         configuration=configuration,
         embedding_model=row["embedding_model"],
     )
-    limit = max(body["k"], MOST_RERANKED) if engines.reranker() else body["k"]
-    outcome = await search(lookup, body["query"], limit=limit, filters=_filters(body["filters"], principal))
-    hits = await reranked(body["query"], outcome.hits)
-    return [search_result(rank, hit) for rank, hit in enumerate(hits[: body["k"]], start=1)]
+    hits = await best_hits(lookup, body["query"], most=body["k"], filters=_filters(body["filters"], principal))
+    return [search_result(rank, hit) for rank, hit in enumerate(hits, start=1)]
 
 
 async def admit_visitor(request: HttpRequest, principal: Principal, visitor: VisitorClaim | None) -> None:

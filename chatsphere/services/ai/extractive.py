@@ -83,9 +83,9 @@ def preselect(
     ]
     language = language or FALLBACK_LANGUAGE
     terms = [set(count_terms(_words_of(passages[index], sentence), language)) for index, sentence in sentences]
-    weights = _idf(set(count_terms(question, language)), terms)
+    weights = idf_among(set(count_terms(question, language)), terms)
     found = [
-        _candidate(index, passages[index], sentence, _coverage(weights, own))
+        _candidate(index, passages[index], sentence, coverage_of(weights, own))
         for (index, sentence), own in zip(sentences, terms, strict=True)
     ]
     unique = {candidate.text: candidate for candidate in reversed(found)}
@@ -177,7 +177,7 @@ def _shown(candidate: Candidate) -> str:
     return f"{candidate.header}\n{candidate.text}" if candidate.header else candidate.text
 
 
-def _idf(question: set[int], sentences: Iterable[set[int]]) -> dict[int, float]:
+def idf_among(question: set[int], sentences: Iterable[set[int]]) -> dict[int, float]:
     """BM25's inverse document frequency over the found sentences, of the question's terms."""
     frequency: Counter[int] = Counter()
     count = 0
@@ -187,7 +187,8 @@ def _idf(question: set[int], sentences: Iterable[set[int]]) -> dict[int, float]:
     return {term: math.log(1 + (count - frequency[term] + 0.5) / (frequency[term] + 0.5)) for term in question}
 
 
-def _coverage(weights: Mapping[int, float], terms: set[int]) -> float:
+def coverage_of(weights: Mapping[int, float], terms: set[int]) -> float:
+    """The share of the weights whose terms are among these, 0 to 1."""
     total = sum(weights.values())
     return sum(weight for term, weight in weights.items() if term in terms) / total if total else 0.0
 

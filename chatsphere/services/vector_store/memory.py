@@ -300,4 +300,4 @@ def _figures(
         sum(value for term, value in idf.items() if term in knowledge.chunks[hit.chunk_id].terms) for hit in hits
     ]
     best = max(covered, default=0.0) / total if total else 0.0
-    return QueryStatistics(len(question.counts), total, best, knowledge.totals.chunks)
+    return QueryStatistics(len(question.counts), total, best, knowledge.totals.chunks, question.dense_share)

@@ -260,7 +260,7 @@ def _search_parameters(request: SearchRequest, question: Question) -> dict[str, 
 
 def _outcome(question: Question, rows: Sequence[tuple[Any, ...]]) -> SearchOutcome:
     idf_total, coverage, chunks = rows[0][:3]
-    statistics = QueryStatistics(len(question.counts), idf_total, coverage or 0.0, chunks)
+    statistics = QueryStatistics(len(question.counts), idf_total, coverage or 0.0, chunks, question.dense_share)
     return SearchOutcome(tuple(_hit(row[3:]) for row in rows if row[3] is not None), statistics)
 
 

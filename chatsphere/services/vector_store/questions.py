@@ -15,6 +15,10 @@ from chatsphere.services.vector_store.analysis import count_terms
 
 MOST_LANGUAGES: Final = 3  # a question is analysed in the chatbot's most used languages
 MOST_TERMS: Final = 200  # of a question; a pasted page needs no more to be found
+DENSE_SHARE: Final = 0.5
+DENSE_SHARE_ELSEWHERE: Final = 0.2  # in languages that the embedding model does not read
+# The languages of models that read few; "" is a text whose language is not known.
+LANGUAGES_READ: Final[Mapping[str, frozenset[str]]] = {"local:all-minilm-l6-v2-int8": frozenset({"en", ""})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,17 @@ def read_question(request: SearchRequest, languages: Mapping[str, int]) -> Quest
     vector = None if request.vector is None or request.model_id is None else unit(request.vector)
     if vector is None:
         return Question(counts, None, sparse_share=1.0, dense_share=0.0)
-    sparse_share = 0.5 if counts else 0.0
-    return Question(counts, vector, sparse_share, 1 - sparse_share)
+    dense_share = dense_share_of(request.model_id or "", languages) if counts else 1.0
+    return Question(counts, vector, 1 - dense_share, dense_share)
+
+
+def dense_share_of(model_id: str, languages: Mapping[str, int]) -> float:
+    """How much the cosines of a model count beside BM25, by the languages of the chatbot's chunks: half, less where it does not read them."""
+    read, chunks = LANGUAGES_READ.get(model_id), sum(languages.values())
+    if read is None or chunks <= 0:
+        return DENSE_SHARE
+    known = sum(count for language, count in languages.items() if language.partition("-")[0] in read)
+    return DENSE_SHARE_ELSEWHERE + (DENSE_SHARE - DENSE_SHARE_ELSEWHERE) * min(1.0, max(0.0, known / chunks))
 
 
 def unit(vector: Vector) -> Vector:

@@ -1,15 +1,19 @@
-"""A reranker orders what search and chat show; without it, or while it is away, nothing changes."""
+"""The last order of hits: by a reranker, else by their sentences; while either is away, nothing changes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 import pytest
 
+from chatsphere.apps.conversations.reranking import Asked, last_order
 from chatsphere.core import engines
 from chatsphere.services.errors import UpstreamTimeout
-from chatsphere.services.types import SearchHit
+from chatsphere.services.types import SearchHit, Vector, Vectors
 from tests.apps.conversations.test_search import found
 from tests.apps.conversations.world import Caller, ScriptedModel, teach
 
@@ -64,3 +68,66 @@ async def test_answers_rest_on_the_reranked_passages(
     lengths = [len(passage.text) for passage in model.prompts[-1].passages]
     assert lengths == sorted(lengths, reverse=True)
     assert all(passage.rerank is not None for passage in model.prompts[-1].passages)
+
+
+class Sentences:
+    """An embedder that finds what is asked for in sentences with a certain word."""
+
+    def __init__(self, word: str) -> None:
+        self.word, self.asked = word, 0
+
+    async def embed_query(self, text: str) -> Vector:
+        return np.array([1, 0], np.float32)
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        self.asked += 1
+        return np.array([[1, 0] if self.word in text else [0, 1] for text in texts], np.float32)
+
+
+@pytest.fixture
+def sentences(monkeypatch: pytest.MonkeyPatch) -> Sentences:
+    made = Sentences("bicycles")
+    monkeypatch.setattr(engines, "embedder", lambda name="": made)
+    return made
+
+
+def asked(model: str, *, dense_share: float = 0.5) -> Asked:
+    return Asked("chargers for bicycles", np.array([1, 0], np.float32), model, dense_share)
+
+
+def hits() -> list[SearchHit]:
+    texts = ("Chargers are kept in a locker.", "Chargers for bicycles stand in the yard.")
+    return [
+        SearchHit(UUID(int=n), UUID(int=n), UUID(int=n), "", "", None, (), text, 0, len(text), 0.5, 1.0, 1.0 / n)
+        for n, text in enumerate(texts, start=1)
+    ]
+
+
+async def test_the_model_in_the_house_reads_the_sentences_of_the_hits(sentences: Sentences) -> None:
+    first, second = await last_order(asked("local:all-minilm-l6-v2-int8"), hits())
+    assert "bicycles" in first.text
+    assert (first.sentence, second.sentence) == (1.0, 0.0)
+    assert sentences.asked == 1
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        asked("openai:text-embedding-3-small"),
+        asked("local:all-minilm-l6-v2-int8", dense_share=0.2),
+        replace(asked("local:all-minilm-l6-v2-int8"), vector=None),
+    ],
+)
+async def test_no_second_request_is_paid_and_no_strange_language_read(question: Asked, sentences: Sentences) -> None:
+    assert await last_order(question, hits()) == tuple(hits())
+    assert sentences.asked == 0
+
+
+async def test_while_the_sentences_cannot_be_read_the_order_stays(
+    sentences: Sentences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(texts: Sequence[str]) -> Vectors:
+        raise UpstreamTimeout
+
+    monkeypatch.setattr(sentences, "embed_texts", away)
+    assert await last_order(asked("local:all-minilm-l6-v2-int8"), hits()) == tuple(hits())
