@@ -35,6 +35,7 @@ class PreparedTurn:
     memory: str = ""  # what was said before ``older``
     older: tuple[Turn, ...] = ()  # earlier than ``history``, and not in the memory
     older_until: UUID | None = None  # the last message of these
+    knowledge_version: int | None = None  # of what the chatbot knew when the turn began
     is_public: bool = False  # a page in a browser reads along
 
     @property

@@ -1,7 +1,7 @@
 -- name: open_turn
 -- What a turn must know of its chatbot, its conversation and what was said before. No row: the chatbot is not there (or deleted).
 WITH RECURSIVE bot AS (
-    SELECT c.id, c.is_active, c.embedding_model, COALESCE(v.configuration, c.configuration) AS configuration, v.number
+    SELECT c.id, c.is_active, c.embedding_model, c.knowledge_version, COALESCE(v.configuration, c.configuration) AS configuration, v.number
     FROM chatbots_chatbot c
     JOIN users_workspace w ON w.id = c.workspace_id AND w.deleted_at IS NULL AND NOT w.is_suspended
     LEFT JOIN chatbots_chatbotversion v ON v.id = c.published_version_id
@@ -22,7 +22,7 @@ WITH RECURSIVE bot AS (
     FROM chain JOIN conversations_message m ON m.id = chain.parent_id
     WHERE chain.depth < %(depth)s
 )
-SELECT bot.id AS chatbot_id, bot.is_active, bot.embedding_model, bot.configuration, bot.number AS version,
+SELECT bot.id AS chatbot_id, bot.is_active, bot.embedding_model, bot.knowledge_version, bot.configuration, bot.number AS version,
        conversation.id AS conversation_id, conversation.state AS conversation_state,
        conversation.channel AS channel, conversation.owner AS owner,
        conversation.memory, conversation.memory_until,
@@ -174,7 +174,7 @@ RETURNING last_event;
 
 -- name: open_search
 -- What a search must know of its chatbot.
-SELECT c.id AS chatbot_id, c.name, c.embedding_model, COALESCE(v.configuration, c.configuration) AS configuration
+SELECT c.id AS chatbot_id, c.name, c.embedding_model, c.knowledge_version, COALESCE(v.configuration, c.configuration) AS configuration
 FROM chatbots_chatbot c
 JOIN users_workspace w ON w.id = c.workspace_id AND w.deleted_at IS NULL AND NOT w.is_suspended
 LEFT JOIN chatbots_chatbotversion v ON v.id = c.published_version_id

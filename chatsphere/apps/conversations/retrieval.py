@@ -15,11 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from chatsphere.apps.chatbots.configuration import Configuration
+from chatsphere.apps.conversations import remembered
 from chatsphere.apps.conversations.answer import scores
 from chatsphere.apps.conversations.quarantine import without_held
 from chatsphere.apps.conversations.reranking import Asked, hits_needed, last_order
 from chatsphere.apps.conversations.rewrite import search_text
-from chatsphere.core import engines
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
 from chatsphere.services.ai.refusal import Decision, decide
 from chatsphere.services.errors import EngineError
@@ -45,6 +45,7 @@ class Lookup:
     embedding_model: str
     history: Sequence[Turn] = ()
     access_tags: frozenset[str] | None = None
+    knowledge_version: int | None = None  # as this request has read it; None: nothing found is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ async def _search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilte
         limit=limit,
         filters=filters or SearchFilters(access_tags=lookup.access_tags),
     )
-    outcome = await without_held(await engines.vector_store().search(request), lookup.workspace_id)
+    outcome = await without_held(await remembered.search(request, lookup.knowledge_version), lookup.workspace_id)
     return _Search(outcome, vector)
 
 
@@ -141,7 +142,7 @@ async def _embed(model: str, text: str) -> Vector | None:
     if not model:
         return None
     try:
-        return await engines.embedder(model).embed_query(text)
+        return await remembered.question_vector(model, text)
     except EngineError as error:  # also a permanent one: the deployment may have moved away from this model
         logger.warning("The question could not be embedded, searching by words alone: %s", error)
         return None

@@ -135,6 +135,7 @@ async def search_chatbot(
         question=asked.text,
         configuration=configuration,
         embedding_model=row["embedding_model"],
+        knowledge_version=row["knowledge_version"],
     )
     hits = await best_hits(lookup, body["query"], most=body["k"], filters=_filters(body["filters"], principal))
     return [search_result(rank, hit) for rank, hit in enumerate(hits, start=1)]

@@ -128,6 +128,7 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
         configuration=configuration,
         version=row["version"],
         embedding_model=row["embedding_model"],
+        knowledge_version=row["knowledge_version"],
         conversation_id=row["conversation_id"] or new_id(),
         question_id=question.repeats or new_id(),
         answer_id=new_id(),
@@ -215,6 +216,7 @@ def _lookup(turn: PreparedTurn) -> Lookup:
         embedding_model=turn.embedding_model,
         history=turn.history,
         access_tags=frozenset() if tags is None and turn.is_public else tags,
+        knowledge_version=turn.knowledge_version,
     )
 
 

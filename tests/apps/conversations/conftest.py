@@ -10,9 +10,11 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _own_engines() -> Iterator[None]:
+    from chatsphere.apps.conversations import remembered
     from chatsphere.core import engines
 
     engines.forget()
+    remembered.embeddings.clear()
     yield
     engines.forget()
 

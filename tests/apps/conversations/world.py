@@ -14,6 +14,7 @@ from django.test import AsyncClient
 
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.conversations import followers, runs
+from chatsphere.apps.training import knowledge
 from chatsphere.apps.training.models import ChunkText, Document, DocumentVersion, Placement, TrainingSource
 from chatsphere.core import engines, lifespan
 from chatsphere.core.async_database import close_pool
@@ -99,6 +100,7 @@ def teach(
         store = engines.vector_store()
         store.add_texts(connection.connection, chatbot=ref, records=records, is_live=True)
         store.refresh_statistics(connection.connection, chatbot=ref)
+        knowledge.changed(ref)
     return document
 
 
