@@ -153,6 +153,31 @@ def test_words_are_found_in_another_form(shop: Shop) -> None:
     assert shop.found("employees' leaves")[:1] == [ids[0]]
 
 
+@pytest.mark.parametrize("with_vector", [False, True])
+def test_misspelt_words_are_forgiven(shop: Shop, with_vector: bool) -> None:
+    ids = shop.fill()
+    vector = axis(7) if with_vector else None
+    assert shop.found("cantene", vector)[:1] == shop.found("canteen", vector)[:1] == [ids[2]]
+    assert shop.found("emploiees annuel", vector)[:1] == [ids[0]]
+    asked = shop.search("emploiees", vector).statistics
+    assert asked.query_terms == 2
+    assert 0 < asked.best_coverage < 1  # what was written is not there
+
+
+def test_a_near_word_of_another_chatbot_helps_nobody(shop: Shop) -> None:
+    shop.fill()
+    shop.fill(NEIGHBOUR, ["Zebras graze."], first=500)
+    assert shop.found("zebrass") == []
+    assert shop.found("zebrass", chatbot=NEIGHBOUR) == [uid(500)]
+
+
+def test_compounds_and_their_parts_find_each_other(shop: Shop) -> None:
+    texts = ["Der Urlaub hat einen Anspruch.", "Die Kündigungsfrist beträgt vier Wochen.", "Das Essen ist warm."]
+    ids = shop.fill(texts=texts, languages=["de"] * 3)
+    assert shop.found("Urlaubsanspruch") == [ids[0]]
+    assert shop.found("Frist einer Kündigung") == [ids[1]]
+
+
 def test_a_vector_alone_finds_when_no_word_matches(shop: Shop) -> None:
     ids = shop.fill()
     outcome = shop.search("zebra", axis(4), limit=1)

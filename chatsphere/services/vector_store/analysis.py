@@ -14,7 +14,7 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, pairwise
 from threading import Lock
@@ -78,6 +78,19 @@ def analyze(text: str, language: str) -> list[str]:
     return [term for word in _words(_plain(text)) if (term := _term(word, primary))]
 
 
+def plain_words(text: str) -> list[str]:
+    """The words of a text before they become terms: folded, unstemmed, identifiers in parts and whole."""
+    return _words(_plain(text))
+
+
+def number_words(words: Sequence[str], language: str) -> list[int]:
+    """The numbers of such words' terms, 0 for function words; nothing is remembered, so words may be made up by the thousand.
+    ``language`` is a primary one (``de``, not ``de-AT``)."""
+    with _tokens(language).lock:
+        terms = [_term(word, language) for word in words]
+    return [number_term(term) if term else 0 for term in terms]
+
+
 def number_term(term: str) -> int:
     """A stable number from 1 to TERM_SPACE; two of 100,000 terms share one about five times."""
     return zlib.crc32(term.encode()) % TERM_SPACE + 1
@@ -106,6 +119,7 @@ class _Tokens(dict[str, tuple[int, ...]]):
 
     def __init__(self, language: str) -> None:
         self._numbers = _TermNumbers(language)
+        self.lock = self._numbers.lock
 
     def __missing__(self, token: str) -> tuple[int, ...]:
         numbers = map(self._numbers.__getitem__, _words(token))

@@ -28,7 +28,8 @@ from chatsphere.services.vector_store import bm25
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals
 from chatsphere.services.vector_store.fusion import Floats, mix
-from chatsphere.services.vector_store.questions import Question, checked_rows, read_question
+from chatsphere.services.vector_store.near_words import Vocabulary
+from chatsphere.services.vector_store.questions import Question, checked_rows, read_question, with_near_words
 from chatsphere.services.vector_store.term_counts import TermCounts, Terms
 
 _Weights = npt.NDArray[np.float32]
@@ -192,7 +193,9 @@ class MemoryVectorStore:
     async def search(self, request: SearchRequest) -> SearchOutcome:
         knowledge = self._knowledge.get(ChatbotRef(request.workspace_id, request.chatbot_id), _Knowledge())
         index = knowledge.index = knowledge.index or _Index(knowledge)
-        question = read_question(request, knowledge.totals.languages)
+        languages = knowledge.totals.languages
+        question = read_question(request, languages)
+        question = with_near_words(question, request, languages, Vocabulary(knowledge.totals.terms))
         idf = _idf(question, knowledge.totals)
         weights = {term: idf[term] * count for term, count in question.counts.items()}
         sparse = index.sparse(weights, _average_length(knowledge.totals))

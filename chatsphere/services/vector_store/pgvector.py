@@ -34,8 +34,17 @@ from chatsphere.services.vector_store import bm25, large_chatbots, wire
 from chatsphere.services.vector_store.analysis import ANALYSIS_VERSION
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord, Connection
 from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals, count_in, recount, totals_of_rows
+from chatsphere.services.vector_store.near_words import Vocabulary, writes_compounds
 from chatsphere.services.vector_store.queries import query
-from chatsphere.services.vector_store.questions import Question, checked_rows, read_question
+from chatsphere.services.vector_store.questions import (
+    Question,
+    checked_rows,
+    most_used,
+    read_question,
+    with_near_words,
+)
+from chatsphere.services.vector_store.term_counts import TermCounts
+from chatsphere.services.vector_store.vocabulary_cache import Stamp, VocabularyCache
 
 _BATCH: Final = 2_000  # rows a statement; about 3 MB of parameters
 # How far a search in a large chatbot looks: measured by benchmarks/search_speed.py.
@@ -44,6 +53,7 @@ _PAIR_ROWS: Final = 2_000  # chunks in which two more common ones would stand to
 _PROBES: Final = 24  # cells of near vectors
 _EXACT_CHUNKS: Final = 20_000  # as few as a caller may see are all looked at
 _REACH: Final = 10  # times as many candidates are looked at when some of them are closed
+_HAS_UNKNOWN: Final = 3  # a column of the search: whether no chunk holds some word of the question
 _T = TypeVar("_T")
 _Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
 
@@ -66,6 +76,7 @@ class PgVectorStore:
         self._pool_settings = pool
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
         self._oids: dict[tuple[str, str], int] = {}
+        self._vocabularies = VocabularyCache()
 
     # --- writes ---
 
@@ -170,7 +181,7 @@ class PgVectorStore:
         """Raises RetryableError when PostgreSQL is away, too busy or too slow."""
         try:
             async with (await self._pool()).connection() as connection:
-                return await _search(connection, request)
+                return await _search(connection, request, self._vocabularies)
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise RetryableError(f"The search could not be done: {error}", retry_after=1.0) from error
 
@@ -217,16 +228,51 @@ def _new_pool(dsn: str, settings: PoolSettings) -> _Pool:
     )
 
 
-async def _search(connection: psycopg.AsyncConnection[Any], request: SearchRequest) -> SearchOutcome:
+async def _search(
+    connection: psycopg.AsyncConnection[Any], request: SearchRequest, vocabularies: VocabularyCache
+) -> SearchOutcome:
+    """Two round trips. A question with a word that no chunk holds costs two more when the chatbot has a near word, and one for its
+    vocabulary when that was not read lately."""
     cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
     cursor.format = Format.BINARY
     wire.allow_encoded(cursor)
     of: dict[str, Any] = {"workspace": request.workspace_id, "chatbot": request.chatbot_id}
     await cursor.execute(query("knowledge"), of, prepare=True)
-    languages = await cursor.fetchone()
-    question = read_question(request, languages[0] if languages else {})
+    languages, *totals = await cursor.fetchone() or ({}, 0, 0.0)
+    stamp = (totals[0], totals[1])
+    question = read_question(request, languages)
+    looks_first = writes_compounds(most_used(languages))
+    if looks_first:
+        vocabulary = await _vocabulary(cursor, request, stamp, vocabularies)
+        question = with_near_words(question, request, languages, vocabulary)
+    rows = await _rows(cursor, request, question)
+    if not looks_first and rows[0][_HAS_UNKNOWN]:
+        vocabulary = await _vocabulary(cursor, request, stamp, vocabularies)
+        wider = with_near_words(question, request, languages, vocabulary)
+        if wider is not question:
+            question, rows = wider, await _rows(cursor, request, wider)
+    return _outcome(question, rows)
+
+
+async def _rows(
+    cursor: psycopg.AsyncCursor[tuple[Any, ...]], request: SearchRequest, question: Question
+) -> list[tuple[Any, ...]]:
+    of: dict[str, Any] = {"workspace": request.workspace_id, "chatbot": request.chatbot_id}
     await cursor.execute(query("search"), of | _search_parameters(request, question), prepare=True)
-    return _outcome(question, await cursor.fetchall())
+    return await cursor.fetchall()
+
+
+async def _vocabulary(
+    cursor: psycopg.AsyncCursor[tuple[Any, ...]], request: SearchRequest, stamp: Stamp, vocabularies: VocabularyCache
+) -> Vocabulary:
+    chatbot = ChatbotRef(request.workspace_id, request.chatbot_id)
+    vocabulary = vocabularies.get(chatbot, stamp)
+    if vocabulary is None:
+        await cursor.execute(query("read_vocabulary"), _of(chatbot), prepare=True)
+        read = [wire.read_sparse_vector(data) for (data,) in await cursor.fetchall()]
+        vocabulary = Vocabulary(TermCounts.sum(TermCounts(terms, counts.astype(np.int64)) for terms, counts in read))
+        vocabularies.put(chatbot, stamp, vocabulary)
+    return vocabulary
 
 
 def _search_parameters(request: SearchRequest, question: Question) -> dict[str, Any]:
@@ -261,7 +307,7 @@ def _search_parameters(request: SearchRequest, question: Question) -> dict[str, 
 def _outcome(question: Question, rows: Sequence[tuple[Any, ...]]) -> SearchOutcome:
     idf_total, coverage, chunks = rows[0][:3]
     statistics = QueryStatistics(len(question.counts), idf_total, coverage or 0.0, chunks, question.dense_share)
-    return SearchOutcome(tuple(_hit(row[3:]) for row in rows if row[3] is not None), statistics)
+    return SearchOutcome(tuple(_hit(row[4:]) for row in rows if row[4] is not None), statistics)
 
 
 def _hit(row: tuple[Any, ...]) -> SearchHit:

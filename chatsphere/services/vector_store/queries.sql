@@ -1,8 +1,8 @@
 -- The statements of the pgvector engine. Parameters are psycopg's; every statement names its workspace and chatbot.
 
 -- name: knowledge
--- What a question must know before it is analysed: the chatbot's languages, most used first.
-SELECT languages
+-- What a question must know before it is analysed: the chatbot's languages, most used first; and by which totals a vocabulary is told from an older one.
+SELECT languages, chunks, length_total
   FROM training_knowledgestatistics
  WHERE workspace_id = %(workspace)s AND chatbot_id = %(chatbot)s;
 
@@ -30,7 +30,8 @@ terms AS MATERIALIZED (
 ),
 question AS MATERIALIZED (
   SELECT ('{' || string_agg(term || ':' || (idf * count)::float4, ',') || '}/1000000000')::sparsevec AS weights,
-         coalesce(sum(idf), 0) AS idf_total
+         coalesce(sum(idf), 0) AS idf_total,
+         coalesce(bool_or(frequency = 0), false) AS has_unknown
     FROM terms
 ),
 -- A chunk's stored score · (base + stored·length) / (base + true·length) is its BM25 score.
@@ -243,7 +244,7 @@ coverage AS (
            WHERE chunk.weights <#> terms.unit < 0
            GROUP BY hits.chunk_id) AS covering
 )
-SELECT question.idf_total, coverage.best / nullif(question.idf_total, 0), knowledge.chunks::int4,
+SELECT question.idf_total, coverage.best / nullif(question.idf_total, 0), knowledge.chunks::int4, question.has_unknown,
        hits.chunk_id, hits.document_id, hits.source_id, hits.title, hits.uri, hits.page, hits.heading_path,
        chunktext.text, hits.char_start, hits.char_end, hits.dense, hits.sparse, hits.fused
   FROM question
@@ -374,6 +375,12 @@ VALUES (%(chatbot)s::uuid, %(workspace)s::uuid, %(chunks)s::int4, %(length_total
 SELECT bucket, frequencies
   FROM training_termstatistics
  WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND bucket = ANY (%(buckets)s::int4[]);
+
+-- name: read_vocabulary
+-- All terms of a chatbot with their document frequencies.
+SELECT frequencies
+  FROM training_termstatistics
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid;
 
 -- name: write_buckets
 -- Keep the new document frequencies of some buckets.

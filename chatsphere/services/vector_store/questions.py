@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from chatsphere.services.errors import PermanentError
 from chatsphere.services.types import EmbeddingModel, SearchRequest, Vector
 from chatsphere.services.vector_store.analysis import count_terms
+from chatsphere.services.vector_store.near_words import Vocabulary, near_terms
 
 MOST_LANGUAGES: Final = 3  # a question is analysed in the chatbot's most used languages
 MOST_TERMS: Final = 200  # of a question; a pasted page needs no more to be found
@@ -33,12 +34,21 @@ class Question:
 
 def read_question(request: SearchRequest, languages: Mapping[str, int]) -> Question:
     """``languages`` are those of the chatbot's chunks: a short question does not show its own."""
-    counts = _question_counts(request.text, _most_used(languages))
+    counts = _question_counts(request.text, most_used(languages))
     vector = None if request.vector is None or request.model_id is None else unit(request.vector)
     if vector is None:
         return Question(counts, None, sparse_share=1.0, dense_share=0.0)
     dense_share = dense_share_of(request.model_id or "", languages) if counts else 1.0
     return Question(counts, vector, 1 - dense_share, dense_share)
+
+
+def with_near_words(
+    question: Question, request: SearchRequest, languages: Mapping[str, int], vocabulary: Vocabulary
+) -> Question:
+    """The question with the chatbot's own words for what it misspells or writes in one word; itself where there are none."""
+    near = near_terms(request.text, most_used(languages), vocabulary)
+    added = {term: count for term, count in near.items() if term not in question.counts}
+    return replace(question, counts={**question.counts, **added}) if added else question
 
 
 def dense_share_of(model_id: str, languages: Mapping[str, int]) -> float:
@@ -69,7 +79,8 @@ def checked_rows(vectors: Sequence[Vector], model: EmbeddingModel) -> np.ndarray
     return np.stack([unit(row) for row in rows])
 
 
-def _most_used(languages: Mapping[str, int]) -> Sequence[str]:
+def most_used(languages: Mapping[str, int]) -> Sequence[str]:
+    """The languages in which a question is analysed."""
     present = [language for language, chunks in languages.items() if chunks > 0]
     return sorted(present, key=lambda language: (-languages[language], language))[:MOST_LANGUAGES] or [""]
 
