@@ -20,7 +20,7 @@ from chatsphere.embedded.postgres import PostgresServer
 from chatsphere.embedded.redis import RedisServer
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-END_OTHER_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+END_OTHER_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 _servers = ExitStack()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatsphere.services.vector_store.term_counts import TERMS_A_BUCKET, TermCounts, fitting_buckets
@@ -27,12 +27,14 @@ def test_sums_are_those_of_a_counter(first: list[frozenset[int]], second: list[f
     assert as_dict(TermCounts.sum([counted(first), counted(second)])) == expected
 
 
+@settings(deadline=None)  # a busy machine is not a slow test
 @given(term_sets)
 def test_what_was_added_and_taken_away_leaves_nothing(sets: list[frozenset[int]]) -> None:
     counts = counted(sets)
     assert as_dict(TermCounts.sum([counts, counts.negative()])) == {}
 
 
+@settings(deadline=None)  # a busy machine is not a slow test
 @given(term_sets)
 def test_packing_and_cutting_lose_nothing(sets: list[frozenset[int]]) -> None:
     counts = counted(sets)
