@@ -24,7 +24,7 @@ from chatsphere.core.exceptions import ApiError, MethodNotAllowed, Unauthenticat
 from chatsphere.core.middleware.errors import error_response
 from chatsphere.core.parsers import parse_json
 from chatsphere.core.permissions import require
-from chatsphere.core.principal import Principal
+from chatsphere.core.principal import Principal, checked_already
 from chatsphere.core.throttling import admit_async, charges_for
 
 logger = logging.getLogger("chatsphere.errors")
@@ -75,7 +75,7 @@ async def _identify(request: HttpRequest, method: str, authenticate: Authenticat
     if request.method != method:
         raise MethodNotAllowed
     try:
-        principal = await authenticate(
+        principal = checked_already(request) or await authenticate(
             request.headers.get("Authorization"),
             workspace=request.headers.get("X-Workspace"),
             visitor_token=request.headers.get("X-Visitor-Token"),

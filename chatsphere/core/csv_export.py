@@ -22,8 +22,9 @@ from typing import Any
 import orjson
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+
+from chatsphere.core.renderers import JSONRenderer
 
 Row = Sequence[Any]
 MEDIA_TYPE = "text/csv"

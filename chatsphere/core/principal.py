@@ -71,6 +71,12 @@ class Principal:
         return self.chatbot_ids is None or chatbot_id in self.chatbot_ids
 
 
+def checked_already(request: Any) -> Principal | None:
+    """Who asks, where a middleware in front of the view has checked the whole credential of this request; the view need not again."""
+    user = getattr(request, "user", None)
+    return user if isinstance(user, Principal) else None
+
+
 def principal_of(request: Any) -> Principal:
     """Who asks, typed, where ``request.user`` is not. Raises Unauthenticated when nobody does."""
     principal = request.user

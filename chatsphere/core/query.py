@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from chatsphere.core.exceptions import Invalid
+from chatsphere.core.quick_fields import QuickFields
 
 FIELDS = OpenApiParameter(
     "fields", str, description="Only these fields, separated by commas: `?fields=id,name`.", required=False
@@ -25,7 +26,7 @@ def read_filters(request: Request, kind: type[serializers.Serializer[Any]]) -> d
     return dict(filters.validated_data)
 
 
-class SparseFields(serializers.Serializer[Any]):
+class SparseFields(QuickFields, serializers.Serializer[Any]):
     """A representation that shows only what ``?fields=`` names; unknown names are 422. Needs the request in its context."""
 
     def get_fields(self) -> dict[str, Any]:

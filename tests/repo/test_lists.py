@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from rest_framework.renderers import JSONRenderer as FrameworksRenderer
 
 from chatsphere.core.documents import document
+from chatsphere.core.quick_fields import QuickFields
+from chatsphere.core.renderers import JSONRenderer
+from chatsphere.core.response_cache import responses
 from tests.repo.test_routes import World, _filled
 
 pytestmark = pytest.mark.django_db(transaction=True)  # async views read through connections of their own
@@ -98,3 +102,25 @@ def test_lists_refuse_choices_that_a_filter_does_not_document(world: World, alic
             if "enum" in schema or schema.get("format") in ("uuid", "date-time"):
                 answer = client.get(_filled(path, world), {name: "made-up"})
                 assert answer.status_code == 422, (path, name)
+
+
+def test_rows_are_shown_as_the_framework_would_show_them(
+    world: World, alice: Any, client_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(alice)
+    quick = {path: client.get(_filled(path, world)).json()["results"] for path in _lists()}
+    monkeypatch.delattr(QuickFields, "to_representation")
+    monkeypatch.setattr(JSONRenderer, "render", FrameworksRenderer.render)
+    responses.clear()
+
+    slow = {path: client.get(_filled(path, world)).json()["results"] for path in _lists()}
+
+    volatile = {"last_used_at", "queue_position"}  # of the session that asks
+    assert {path: [_without(row, volatile) for row in rows] for path, rows in quick.items()} == {
+        path: [_without(row, volatile) for row in rows] for path, rows in slow.items()
+    }
+    assert sum(map(bool, quick.values())) > 15
+
+
+def _without(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}

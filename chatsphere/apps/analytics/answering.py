@@ -6,7 +6,8 @@ Durable: the work is a row that waits for its source; the answers before and aft
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,19 +18,22 @@ from django.utils.translation import gettext as _
 
 from chatsphere.apps.analytics.collecting import forget_erased
 from chatsphere.apps.analytics.models import AnswerWork, QuestionCluster, UnansweredQuestion
-from chatsphere.apps.chatbots.configuration import read_configuration
+from chatsphere.apps.chatbots.configuration import Configuration, read_configuration
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.conversations.answer import Draft
+from chatsphere.apps.conversations.metering import rehearsal_amounts
 from chatsphere.apps.conversations.models import Message
 from chatsphere.apps.conversations.prices import cost_micros
 from chatsphere.apps.conversations.rehearsal import Rehearsal, rehearse
 from chatsphere.apps.training.actions import NewSource, add_sources
 from chatsphere.apps.training.models import TrainingSource
+from chatsphere.apps.users import quota
 from chatsphere.apps.users.ledger import Kind, Usage, record_usage
+from chatsphere.apps.users.quota import Metric
 from chatsphere.core import durable, engines
 from chatsphere.core.async_database import close_pool
 from chatsphere.core.durable import OPEN_STATES
-from chatsphere.core.exceptions import Conflict, NotFound
+from chatsphere.core.exceptions import Conflict, NotFound, QuotaExceeded
 from chatsphere.core.hints import hint_after_commit, send_hint
 from chatsphere.core.principal import Principal, PrincipalKind
 from chatsphere.services.errors import EngineError
@@ -151,17 +155,37 @@ def _wait(work: AnswerWork) -> None:
 
 
 def _finish(work: AnswerWork) -> None:
-    chatbot = Chatbot.objects.alive().filter(pk=work.cluster.chatbot_id).first()
+    found = Chatbot.objects.alive().select_related("published_version")
+    chatbot = found.filter(pk=work.cluster.chatbot_id).first()
     if chatbot is None:
         durable.fail(work, error_type="chatbot_deleted", message=str(_("The chatbot was deleted.")))
         return
     try:
-        with durable.kept_alive(work):
+        with _quota_held(chatbot, work), durable.kept_alive(work):
             drafts = asyncio.run(_ask(chatbot, work, [each["question"] for each in work.results]))
+            _write(work, drafts)
     except EngineError as error:
         durable.retry_later(work, error_type=error.type, message=error.message)
-        return
-    _write(work, drafts)
+    except QuotaExceeded as error:  # the answer stands; only what it changes is not known
+        durable.fail(work, error_type=error.type, message=str(error.message))
+
+
+@contextmanager
+def _quota_held(chatbot: Chatbot, work: AnswerWork) -> Iterator[None]:
+    """Messages of the month for the questions, tokens and budget for a model that is paid for. Raises QuotaExceeded."""
+    amounts = rehearsal_amounts(_configuration(chatbot), chatbot.pk, count=len(work.results))
+    held: dict[str, Any] = {"workspace_id": work.workspace_id, "request_key": _request_key(work)}
+    if work.results:
+        quota.reserve(**held, amounts=amounts)
+    try:
+        yield
+    except BaseException:
+        quota.release(**held)
+        raise
+
+
+def _request_key(work: AnswerWork) -> str:
+    return f"inbox:{work.pk.hex}:{work.fence}"
 
 
 @transaction.atomic
@@ -174,6 +198,7 @@ def _write(work: AnswerWork, drafts: Sequence[tuple[Draft, int]]) -> None:
             "cites_answer": any(each["source_id"] == str(work.source_id) for each in draft.citations),
         }
         record_usage(_usage(work, draft, latency, number))
+    _settle(work, [draft for draft, _latency in drafts])
     AnswerWork.objects.filter(pk=work.pk).update(results=work.results)
     forget_erased(work.workspace_id)  # what was erased while we asked
     durable.succeed(work)
@@ -183,10 +208,23 @@ def _write(work: AnswerWork, drafts: Sequence[tuple[Draft, int]]) -> None:
         _set_state(cluster, State.ANSWERED if is_mended else State.UNANSWERED)
 
 
+def _settle(work: AnswerWork, drafts: Sequence[Draft]) -> None:
+    quota.settle(
+        workspace_id=work.workspace_id,
+        request_key=_request_key(work),
+        actual={Metric.TOKENS: sum(draft.usage.prompt_tokens + draft.usage.completion_tokens for draft in drafts)},
+        cost_micros=sum(cost_micros(draft.model, draft.usage)[0] for draft in drafts),
+    )
+
+
+def _configuration(chatbot: Chatbot) -> Configuration:
+    """What answers: the published version, else the configuration as it stands."""
+    version = chatbot.published_version
+    return read_configuration(version.configuration if version else chatbot.configuration)
+
+
 async def _ask(chatbot: Chatbot, work: AnswerWork, questions: Sequence[str]) -> list[tuple[Draft, int]]:
-    published = await Chatbot.objects.select_related("published_version").aget(pk=chatbot.pk)
-    version = published.published_version
-    configuration = read_configuration(version.configuration if version else published.configuration)
+    version = chatbot.published_version
     asker = Principal(PrincipalKind.PERSON, chatbot.workspace_id, role="viewer", user_id=work.created_by)
     try:
         return [
@@ -194,8 +232,8 @@ async def _ask(chatbot: Chatbot, work: AnswerWork, questions: Sequence[str]) -> 
                 Rehearsal(
                     principal=asker,
                     chatbot_id=chatbot.pk,
-                    configuration=configuration,
-                    embedding_model=published.embedding_model,
+                    configuration=_configuration(chatbot),
+                    embedding_model=chatbot.embedding_model,
                     text=question,
                     version=version.number if version else None,
                 )

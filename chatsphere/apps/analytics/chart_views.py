@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from chatsphere.apps.analytics import charts, reports, rolling
@@ -22,6 +22,7 @@ from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.core.exceptions import NotFound
 from chatsphere.core.principal import principal_of
 from chatsphere.core.query import read_filters
+from chatsphere.core.renderers import JSONRenderer
 
 SHOWN = 8
 MEDIA_TYPE = "image/svg+xml"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,18 +54,24 @@ class Configuration:
     chunk_max_words: int = 0  # greatest length of a chunk; 0: in proportion to the usual one
 
 
+DEFAULTS: Mapping[str, Any] = {each.name: getattr(Configuration(), each.name) for each in fields(Configuration)}
+
+
 def read_configuration(stored: Mapping[str, Any]) -> Configuration:
     """The stored keys over the defaults. Keys of other releases and values of the wrong type are passed over, never an error."""
-    defaults = Configuration()
-    known = {each.name: getattr(defaults, each.name) for each in fields(Configuration)}
-    taken = {name: _fitting(stored[name], default) for name, default in known.items() if name in stored}
+    taken = {name: _fitting(stored[name], default) for name, default in DEFAULTS.items() if name in stored}
     return Configuration(**{name: value for name, value in taken.items() if value is not None})
 
 
 def as_stored(configuration: Configuration) -> dict[str, Any]:
     """Every key as JSON, for answers of the API and for frozen versions."""
-    plain = asdict(configuration)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+    return {name: _as_json(getattr(configuration, name)) for name in DEFAULTS}
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, (str, int, float)):  # nearly all; asking for a Mapping costs most
+        return value
+    return list(value) if isinstance(value, tuple) else dict(value)
 
 
 def merge(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, F, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import F, Func
 
 from chatsphere.core.encryption import EncryptedTextField
 from chatsphere.core.principal import Principal
@@ -27,10 +26,10 @@ class ChatbotQuerySet(WorkspaceQuerySet):
     def with_details(self) -> Self:
         """Adds ``sources_count`` and ``published_number`` (None: never published)."""
         sources: Any = self.model._meta.get_field("sources").related_model
-        count = sources.objects.filter(chatbot=OuterRef("pk")).order_by().values("chatbot").annotate(n=Count("*"))
-        return self.annotate(
-            sources_count=Coalesce(Subquery(count.values("n")), 0), published_number=F("published_version__number")
-        )
+        # Written out: to make it of a subquery with a group takes longer than to run it.
+        count = f"(SELECT count(*) FROM {sources._meta.db_table} s WHERE s.chatbot_id = %(expressions)s)"  # noqa: S608 - our own table
+        counted = Func(F("pk"), template=count, output_field=models.IntegerField())
+        return self.annotate(sources_count=counted, published_number=F("published_version__number"))
 
 
 class Chatbot(TenantModel):

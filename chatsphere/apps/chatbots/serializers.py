@@ -15,6 +15,7 @@ from chatsphere.apps.chatbots.models import Chatbot, ChatbotVersion
 from chatsphere.apps.chatbots.slugs import slug_of
 from chatsphere.apps.users.serializers import budget_field
 from chatsphere.core.query import SparseFields
+from chatsphere.core.quick_fields import QuickFields
 from chatsphere.core.serializers import StrictSerializer
 
 BUDGET_HELP = "What all answers of this chatbot may cost a day."
@@ -83,7 +84,7 @@ class ChatbotFilters(serializers.Serializer[Any]):
     search = serializers.CharField(required=False, max_length=200, help_text=gettext_lazy("A part of the name."))
 
 
-class VersionSerializer(serializers.Serializer[Any]):
+class VersionSerializer(QuickFields, serializers.Serializer[Any]):
     """A frozen configuration."""
 
     number = serializers.IntegerField()

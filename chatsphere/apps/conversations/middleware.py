@@ -1,4 +1,4 @@
-"""Answers to a publishable key may be read by the pages that its chatbot allows, and by no other."""
+"""Answers to a publishable key may be read by the pages that its chatbot allows, and by no other; that a key is no good, by any."""
 
 from __future__ import annotations
 
@@ -27,23 +27,30 @@ def PageMiddleware(get_response: Any) -> Any:  # noqa: N802 - named like the oth
         if not _is_for_pages(request):
             return await get_response(request)
         response: HttpResponseBase = preflight_for(request, "GET, POST") or await get_response(request)
-        page = _page(request)
-        return (
-            allow(response, origin_of(request)) if page and await may_read_async(page, origin_of(request)) else response
-        )
+        page, origin = _page(request), origin_of(request)
+        if _is_unknown(request, response) or (page and await may_read_async(page, origin)):
+            return allow(response, origin)
+        return response
 
     def run(request: HttpRequest) -> Any:
         if not _is_for_pages(request):
             return get_response(request)
         response: HttpResponseBase = preflight_for(request, "GET, POST") or get_response(request)
-        page = _page(request)
-        return allow(response, origin_of(request)) if page and may_read(page, origin_of(request)) else response
+        page, origin = _page(request), origin_of(request)
+        if _is_unknown(request, response) or (page and may_read(page, origin)):
+            return allow(response, origin)
+        return response
 
     return run_async if iscoroutinefunction(get_response) else run
 
 
 def _is_for_pages(request: HttpRequest) -> bool:
     return bool(origin_of(request)) and PATHS.fullmatch(request.path_info) is not None
+
+
+def _is_unknown(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whoever sent a bad key, or none, learns that from any page: the answer holds nothing of anybody."""
+    return response.status_code in (401, 429) and not isinstance(getattr(request, "user", None), Principal)
 
 
 def _page(request: HttpRequest) -> Principal | None:

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from chatsphere.apps.chatbots.configuration import ConfigurationSerializer
 from chatsphere.apps.conversations.models import Citation, Conversation, Feedback, Message
 from chatsphere.apps.conversations.question import LONGEST_ATTRIBUTES, MOST_ATTRIBUTES
+from chatsphere.core.quick_fields import QuickFields
 from chatsphere.core.serializers import StrictSerializer
 
 LONGEST_MESSAGE = 8_000
@@ -145,7 +146,7 @@ class SearchAnswerSerializer(serializers.Serializer[Any]):
     took_ms = serializers.FloatField()
 
 
-class QuoteSerializer(serializers.Serializer[Any]):
+class QuoteSerializer(QuickFields, serializers.Serializer[Any]):
     """A stretch of a document, word for word."""
 
     quote = serializers.CharField()
@@ -153,7 +154,7 @@ class QuoteSerializer(serializers.Serializer[Any]):
     char_end = serializers.IntegerField()
 
 
-class CitationSerializer(serializers.ModelSerializer[Citation]):
+class CitationSerializer(QuickFields, serializers.ModelSerializer[Citation]):
     """A quote that stands verbatim in the document at ``[char_start, char_end)``; ``quotes`` are all that the answer rests on."""
 
     quotes = QuoteSerializer(many=True)
@@ -249,7 +250,7 @@ class ConversationFilters(StrictSerializer):
     )
 
 
-class ConversationVisitorSerializer(serializers.Serializer[Any]):
+class ConversationVisitorSerializer(QuickFields, serializers.Serializer[Any]):
     """Who asked."""
 
     id = serializers.UUIDField()
@@ -260,7 +261,7 @@ class ConversationVisitorSerializer(serializers.Serializer[Any]):
     is_verified = serializers.BooleanField()
 
 
-class ConversationSerializer(serializers.ModelSerializer[Conversation]):
+class ConversationSerializer(QuickFields, serializers.ModelSerializer[Conversation]):
     """A conversation without its messages."""
 
     chatbot = serializers.UUIDField(source="chatbot_id", read_only=True)
@@ -285,7 +286,7 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
         read_only_fields = fields
 
 
-class FeedbackSerializer(serializers.ModelSerializer[Feedback]):
+class FeedbackSerializer(QuickFields, serializers.ModelSerializer[Feedback]):
     """What somebody thought of an answer."""
 
     class Meta:
@@ -301,7 +302,7 @@ class FeedbackRequestSerializer(StrictSerializer):
     comment = serializers.CharField(max_length=4_000, required=False, allow_blank=True, default="")
 
 
-class MessageSerializer(serializers.ModelSerializer[Message]):
+class MessageSerializer(QuickFields, serializers.ModelSerializer[Message]):
     """A message of a conversation, with all that belongs to it."""
 
     parent = serializers.UUIDField(source="parent_id", read_only=True, allow_null=True)  # type: ignore[assignment]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -12,12 +13,13 @@ from django.db import transaction
 from django.db.models import F
 
 from chatsphere.apps.chatbots.configuration import read_configuration
+from chatsphere.apps.conversations.prices import cost_micros, estimated_cost
 from chatsphere.apps.evaluation import asking
 from chatsphere.apps.evaluation.actions import add_questions, current
 from chatsphere.apps.evaluation.models import Generation, TestQuestion
 from chatsphere.apps.training.models import Placement
 from chatsphere.apps.users import quota
-from chatsphere.apps.users.quota import Amount, Metric
+from chatsphere.apps.users.quota import Amount, Metric, budget_amounts
 from chatsphere.core import durable, engines
 from chatsphere.services.ai.base import ChatModel
 from chatsphere.services.ai.question_writing import (
@@ -28,7 +30,7 @@ from chatsphere.services.ai.question_writing import (
     write_questions,
 )
 from chatsphere.services.ai.tokens import estimate_tokens
-from chatsphere.services.types import ChatDone, SearchHit, TextDelta
+from chatsphere.services.types import ChatDone, SearchHit, TextDelta, TokenUsage
 
 READ_PER_QUESTION = 20  # chunks that are read at most to get one question
 UNANSWERABLE_SHARE = 10  # one question in so many must be refused
@@ -67,37 +69,63 @@ def _by_rules(generation: Generation) -> list[dict[str, Any]]:
 def _with_model(generation: Generation) -> list[dict[str, Any]]:
     """One call of the model for each chunk."""
     places = list(_places(generation, _wanted(generation)))
-    model = engines.chat_model(read_configuration(generation.chatbot.configuration).model)
-    key = f"generation:{generation.pk.hex}:{generation.fence}"
-    tokens = Amount(Metric.TOKENS, max(1, CALL_TOKENS * len(places)))
-    quota.reserve(workspace_id=generation.workspace_id, request_key=key, amounts=(tokens,))
-    used = 0
+    name = read_configuration(generation.chatbot.configuration).model
+    model = engines.chat_model(name)
+    held: dict[str, Any] = {
+        "workspace_id": generation.workspace_id,
+        "request_key": f"generation:{generation.pk.hex}:{generation.fence}",
+    }
+    quota.reserve(**held, amounts=_amounts(generation, name or settings.CHAT_MODEL, calls=len(places)))
+    used: list[_Used] = []
     try:
         with asyncio.Runner() as runner:
             try:
                 answers = runner.run(_ask_model(model, places))
             finally:
                 runner.run(asking.close_engines())
-        used = sum(count for _written, count in answers)
+        used = [each for _written, each in answers]
     finally:
-        quota.settle(workspace_id=generation.workspace_id, request_key=key, actual={Metric.TOKENS: used})
+        quota.settle(
+            **held,
+            actual={Metric.TOKENS: sum(each.tokens for each in used)},
+            cost_micros=sum(each.cost_micros for each in used),
+        )
     pairs = zip(places, answers, strict=True)
-    return [_as_question(written, place) for place, (written, _count) in pairs if written is not None]
+    return [_as_question(written, place) for place, (written, _used) in pairs if written is not None]
 
 
-async def _ask_model(model: ChatModel, places: Sequence[Placement]) -> list[tuple[WrittenQuestion | None, int]]:
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Of one call."""
+
+    tokens: int
+    cost_micros: int
+
+
+def _amounts(generation: Generation, model: str, *, calls: int) -> tuple[Amount, ...]:
+    """What the calls may take: tokens, and the budgets of workspace and chatbot. A call reads far more than it writes; the dearer word counts."""
+    tokens = CALL_TOKENS * calls
+    dearest = max(
+        estimated_cost(model, prompt_tokens=tokens, completion_tokens=0),
+        estimated_cost(model, prompt_tokens=0, completion_tokens=tokens),
+    )
+    return (Amount(Metric.TOKENS, max(1, tokens)), *budget_amounts(generation.chatbot_id, cost_micros=dearest))
+
+
+async def _ask_model(model: ChatModel, places: Sequence[Placement]) -> list[tuple[WrittenQuestion | None, _Used]]:
     gate = asyncio.Semaphore(4)
 
-    async def one(place: Placement) -> tuple[WrittenQuestion | None, int]:
+    async def one(place: Placement) -> tuple[WrittenQuestion | None, _Used]:
         prompt, parts = question_prompt(_hit(place)), []
-        tokens = estimate_tokens(place.chunk.text)
+        usage, name = TokenUsage(estimate_tokens(place.chunk.text), 0, is_estimated=True), model.name
         async with gate:
             async for event in model.stream(prompt):
                 if isinstance(event, TextDelta):
                     parts.append(event.text)
                 elif isinstance(event, ChatDone):
-                    tokens = event.usage.prompt_tokens + event.usage.completion_tokens
-        return read_written("".join(parts), place.chunk.text), tokens
+                    usage, name = event.usage, event.engine or model.name
+        used = _Used(usage.prompt_tokens + usage.completion_tokens, cost_micros(name, usage)[0])
+        return read_written("".join(parts), place.chunk.text), used
 
     return await asyncio.gather(*(one(place) for place in places))
 

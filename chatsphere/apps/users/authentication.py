@@ -10,7 +10,7 @@ from chatsphere.apps.users import audit
 from chatsphere.apps.users.credentials import authenticate
 from chatsphere.core.addresses import client_address
 from chatsphere.core.exceptions import Unauthenticated
-from chatsphere.core.principal import Principal
+from chatsphere.core.principal import Principal, checked_already
 from chatsphere.core.throttling import admit, charges_for
 
 
@@ -19,7 +19,7 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Principal, None] | None:
         try:
-            principal = authenticate(
+            principal = checked_already(request._request) or authenticate(
                 request.headers.get("Authorization"),
                 workspace=request.headers.get("X-Workspace") or None,
                 visitor_token=request.headers.get("X-Visitor-Token"),

@@ -55,7 +55,7 @@ async def _read_async(request: HttpRequest, get_response: Any) -> HttpResponseBa
         return error_response(error)
     except NO_PRINCIPAL:
         principal = None
-    return _missed(request, principal, await get_response(request))
+    return _missed(request, principal, await get_response(_checked(request, principal)))
 
 
 def _read(request: HttpRequest, get_response: Any) -> HttpResponseBase:
@@ -69,7 +69,7 @@ def _read(request: HttpRequest, get_response: Any) -> HttpResponseBase:
         return error_response(error)
     except NO_PRINCIPAL:
         principal = None
-    return _missed(request, principal, get_response(request))
+    return _missed(request, principal, get_response(_checked(request, principal)))
 
 
 def _may_be_kept(request: HttpRequest) -> bool:
@@ -105,6 +105,13 @@ def _found(request: HttpRequest, principal: Principal | None) -> HttpResponseBas
     return None if principal is None else responses.get(_key(request, principal))
 
 
+def _checked(request: HttpRequest, principal: Principal | None) -> HttpRequest:
+    """The view takes the principal from here instead of looking the credential up once more."""
+    if principal is not None:
+        request.user = principal  # type: ignore[assignment]  # as views do
+    return request
+
+
 def _missed(request: HttpRequest, principal: Principal | None, response: HttpResponseBase) -> HttpResponseBase:
     if principal is not None:
         responses.put(_key(request, principal), response)
@@ -113,6 +120,6 @@ def _missed(request: HttpRequest, principal: Principal | None, response: HttpRes
 
 
 def _hit(request: HttpRequest, principal: Principal, response: HttpResponseBase) -> HttpResponseBase:
-    request.user = principal  # type: ignore[assignment]  # as views do
+    _checked(request, principal)
     response.headers[HEADER] = "hit"
     return response

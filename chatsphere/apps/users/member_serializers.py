@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from chatsphere.apps.users.models import AuditEvent, Invitation, Role
 from chatsphere.apps.users.serializers import MAX_TOKEN, ProfileSerializer, SessionSerializer, password_field
+from chatsphere.core.quick_fields import QuickFields
 from chatsphere.core.serializers import StrictSerializer
 
 
@@ -24,7 +25,7 @@ class InviteSerializer(StrictSerializer):
     role = serializers.ChoiceField(choices=[choice for choice in Role.choices if choice[0] != Role.OWNER])
 
 
-class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+class InvitationSerializer(QuickFields, serializers.ModelSerializer[Invitation]):
     class Meta:
         model = Invitation
         fields = ("id", "email", "role", "invited_by", "expires_at", "created_at")
@@ -62,7 +63,7 @@ class ConfirmResetSerializer(StrictSerializer):
     password = password_field()
 
 
-class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
+class AuditEventSerializer(QuickFields, serializers.ModelSerializer[AuditEvent]):
     class Meta:
         model = AuditEvent
         fields = (

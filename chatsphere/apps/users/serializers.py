@@ -14,6 +14,7 @@ from rest_framework import serializers
 from chatsphere.apps.users import tokens
 from chatsphere.apps.users.models import APIKey, Membership, Role, Session
 from chatsphere.apps.users.scopes import PUBLISHABLE_SCOPES, SCOPES
+from chatsphere.core.quick_fields import QuickFields
 from chatsphere.core.serializers import StrictSerializer
 
 MAX_PASSWORD = 256
@@ -131,7 +132,7 @@ class RegistrationSerializer(serializers.Serializer[Any]):
     refresh = serializers.CharField()
 
 
-class MemberSerializer(serializers.ModelSerializer[Membership]):
+class MemberSerializer(QuickFields, serializers.ModelSerializer[Membership]):
     """A person as the others in the workspace see them."""
 
     id = serializers.UUIDField(source="user.id", read_only=True)
@@ -145,7 +146,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         read_only_fields = ("role",)
 
 
-class SessionSerializer(serializers.ModelSerializer[Session]):
+class SessionSerializer(QuickFields, serializers.ModelSerializer[Session]):
     """A place where one is signed in."""
 
     is_current = serializers.SerializerMethodField()
@@ -159,7 +160,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         return bool(session.pk == self.context["request"].user.session_id)
 
 
-class APIKeySerializer(serializers.ModelSerializer[APIKey]):
+class APIKeySerializer(QuickFields, serializers.ModelSerializer[APIKey]):
     """A key without its secret."""
 
     prefix = serializers.SerializerMethodField(help_text="The part of the key that may be shown.")

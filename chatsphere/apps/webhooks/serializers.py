@@ -12,6 +12,7 @@ from chatsphere.apps.webhooks.models import EVERY_EVENT, Delivery, Endpoint
 from chatsphere.apps.webhooks.sending import fetcher
 from chatsphere.core.durable import DurableState
 from chatsphere.core.query import SparseFields
+from chatsphere.core.quick_fields import QuickFields
 from chatsphere.core.serializers import StrictSerializer
 from chatsphere.services.errors import FetchRefused
 
@@ -81,7 +82,7 @@ class EndpointFilters(serializers.Serializer[Any]):
     is_active = serializers.BooleanField(required=False)
 
 
-class AttemptSerializer(serializers.Serializer[Any]):
+class AttemptSerializer(QuickFields, serializers.Serializer[Any]):
     """One try. The body of the endpoint's answer is not kept."""
 
     number = serializers.IntegerField()
@@ -92,7 +93,7 @@ class AttemptSerializer(serializers.Serializer[Any]):
     error_message = serializers.CharField()
 
 
-class DeliverySerializer(serializers.Serializer[Any]):
+class DeliverySerializer(QuickFields, serializers.Serializer[Any]):
     """One event on its way to one endpoint."""
 
     id = serializers.UUIDField()

@@ -344,7 +344,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["chatsphere.apps.users.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["chatsphere.core.permissions.IsMember"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["chatsphere.core.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["chatsphere.core.parsers.StrictJSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["chatsphere.core.throttling.RateThrottle"],
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS is for browsers; the OpenAPI document describes the rest

@@ -14,6 +14,7 @@ from chatsphere.apps.analytics.rolling import roll_up_all
 from chatsphere.apps.conversations.actions import hand_off
 from chatsphere.apps.conversations.models import Trace
 from chatsphere.apps.training.models import Run, TrainingSource
+from chatsphere.apps.users.models import QuotaCounter, Workspace
 from tests.apps.analytics.ledger import ask, make_bot, rate
 from tests.apps.training import world as training
 
@@ -160,6 +161,29 @@ def test_before_and_after_an_answer_are_shown(alice: Any, client: Any) -> None:
     assert (result["question"], result["before"]["finish_reason"]) == (MOON[0], "refused_no_context")
     assert "384,400" in result["after"]["content"]
     assert (result["after"]["finish_reason"], result["after"]["cites_answer"]) == ("stop", True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asking_again_takes_messages_of_the_month_and_ends_where_there_are_none(alice: Any, client: Any) -> None:
+    chatbot = training.make_chatbot(alice)
+    ask(chatbot, MOON[0], datetime.now(UTC))
+    [cluster] = client.get(URL).json()["results"]
+    answer = {"answer": "The moon is 384,400 kilometres far away from us."}
+    client.post(f"{URL}{cluster['id']}/answer/", answer, format="json")
+    training.work()
+    Workspace.objects.filter(pk=alice.default_workspace_id).update(usage_limit=0)
+    answering.ask_again(AnswerWork.objects.get().pk)
+
+    work = AnswerWork.objects.get()
+    assert (work.state, work.error_type) == ("failed", "quota_exceeded")
+    assert client.get(f"{URL}{cluster['id']}/").json()["state"] == "answered"  # the answer stands
+
+    Workspace.objects.filter(pk=alice.default_workspace_id).update(usage_limit=1)
+    AnswerWork.objects.update(state="queued", finished_at=None, available_at=datetime.now(UTC))
+    answering.ask_again(work.pk)
+    work.refresh_from_db()
+    counter = QuotaCounter.objects.get(metric="messages")
+    assert (work.state, counter.used, counter.reserved) == ("succeeded", 1, 0)
 
 
 def test_a_source_that_fails_opens_the_question_again(bot: Any, client: Any) -> None:

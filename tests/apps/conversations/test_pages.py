@@ -55,6 +55,21 @@ async def test_streams_and_errors_are_read_too(browser: Caller, chatbot: Any) ->
     assert (wrong.status_code, wrong.headers[ALLOW]) == (422, SHOP)
 
 
+async def test_a_page_reads_that_its_key_is_no_good(browser: Caller, chatbot: Any) -> None:
+    good = browser.token
+    for bad in (good[:-1] + ("A" if good[-1] != "A" else "B"), "cs_pk_nonsense", "nonsense"):
+        caller = Caller(bad)
+        for path, body in _paths(chatbot, str(chatbot.pk)):
+            answer = await caller.post(path, body, Origin=EVIL)
+            assert (answer.status_code, answer.headers.get(ALLOW)) == (401, EVIL), path
+            assert answer.json()["error"]["code"] == 401
+    everywhere_else = await Caller("nonsense").get("/api/v1/chatbots/", Origin=EVIL)
+    assert everywhere_else.status_code == 401
+    assert ALLOW not in everywhere_else.headers
+    with_key = await browser.get(f"/api/v1/messages/{chatbot.pk}/events/", Origin=EVIL)
+    assert (with_key.status_code, with_key.headers.get(ALLOW)) == (404, None)
+
+
 async def test_a_repeated_answer_is_read_too(browser: Caller, chatbot: Any) -> None:
     path, body = f"/api/v1/chatbots/{chatbot.pk}/chat/", {"message": "Where are the chargers kept?"}
     headers = {"Origin": SHOP, "Idempotency-Key": "repeated-1"}

@@ -158,3 +158,25 @@ def test_a_model_writes_questions_whose_answers_stand_in_the_content(alice: Any,
     [row] = TestQuestion.objects.filter(origin="generated", expects="answer")
     assert (row.answers, len(model.prompts)) == (["27 days of paid vacation"], 3)
     assert row.passages[0]["quote"].startswith("Every employee")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_questions_of_a_model_are_paid_from_the_budgets(alice: Any, test_set: Any, model: Any, settings: Any) -> None:
+    from chatsphere.apps.evaluation.actions import generate_questions
+    from chatsphere.apps.users.models import QuotaCounter, QuotaReservation, Workspace
+
+    settings.MODEL_PRICES = '{"scripted:test": {"prompt": 1000000, "completion": 1000000}}'
+    settings.CHAT_MODEL = "scripted:test"
+    model.pieces = ("Q: How many days of vacation are paid?\n", "A: 27 days of paid vacation\n")
+    worker.write(str(generate_questions(test_set=test_set, wanted=3, with_model=True).pk))
+    tokens = QuotaCounter.objects.get(metric="tokens").used
+    assert tokens > 300
+    assert QuotaCounter.objects.get(metric="budget_day").used == tokens  # a micro-unit a token
+    assert not QuotaReservation.objects.exists()
+
+    Workspace.objects.filter(pk=alice.default_workspace_id).update(budget_per_day=tokens + 1)
+    asked = len(model.prompts)
+    worker.write(str(generate_questions(test_set=test_set, wanted=3, with_model=True).pk))
+    last = Generation.objects.latest("id")
+    assert (last.state, last.error_type, len(model.prompts)) == ("failed", "budget_exceeded", asked)
+    assert QuotaCounter.objects.get(metric="budget_day").reserved == 0

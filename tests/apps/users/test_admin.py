@@ -135,3 +135,12 @@ def test_a_second_default_plan_and_a_plan_in_use_are_refused_with_a_page(operato
 
     assert (second.status_code, gone.status_code) == (200, 200)
     assert list(Plan.objects.order_by("code").values_list("code", flat=True)) == ["enterprise", "free", "pro"]
+
+
+def test_new_workspaces_have_the_plan_that_operators_made_the_default_one() -> None:
+    assert Workspace.objects.create(name="Before").plan_id == "free"
+    Plan.objects.filter(code="free").update(is_default=False)
+    Plan.objects.filter(code="pro").update(is_default=True)
+    assert Workspace.objects.create(name="After").plan_id == "pro"
+    Plan.objects.filter(code="pro").update(is_default=False)
+    assert Workspace.objects.create(name="None").plan_id == "free"

@@ -42,7 +42,9 @@ class Role(models.TextChoices):
 
 
 def default_plan() -> str:
-    return "free"
+    """The code of the plan that operators made the default one; `free` while there is none."""
+    code: str | None = Plan.objects.filter(is_default=True).values_list("code", flat=True).first()
+    return code or "free"
 
 
 def retention(help_text: Any) -> Any:
