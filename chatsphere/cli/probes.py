@@ -87,6 +87,13 @@ def embedding_model() -> str:
     return f"{settings.EMBEDDING_MODEL}, {vectors.shape[1]} dimensions"
 
 
+def vector_store() -> str:
+    try:
+        return engines.vector_store().describe()
+    except EngineError as error:
+        raise Finding(f"VECTOR_STORE={settings.VECTOR_STORE}: {error}") from error
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
@@ -97,5 +104,6 @@ PROBES: dict[str, Callable[[], str]] = {
     "redis": redis,
     "uploads": uploads,
     "embedding model": embedding_model,
+    "vector store": vector_store,
 }
 NEEDS = {"migrations": "database"}  # asked only when that one is well

@@ -63,8 +63,8 @@ def reranker() -> Reranker | None:
 
 
 def vector_store() -> VectorStore:
-    """Where chunks are found."""
-    return cast(VectorStore, _engine("vector_store", "pgvector", _VECTOR_STORES))
+    """Where chunks are found, by ``VECTOR_STORE``. Raises EngineMisconfigured for a name nobody knows."""
+    return cast(VectorStore, _engine("vector_store", settings.VECTOR_STORE, _VECTOR_STORES))
 
 
 def made() -> list[Any]:
@@ -138,12 +138,35 @@ def _http_reranker(dialect: str, model: str) -> Any:
 
 def _pgvector_store(_model: str) -> Any:
     make = import_string("chatsphere.services.vector_store.pgvector.PgVectorStore")
+    dsn, pool = _searching()
+    return make(dsn, pool=pool)
+
+
+def _qdrant_store(_model: str) -> Any:
+    if not settings.QDRANT_URL:
+        raise EngineMisconfigured("The engine `qdrant` needs the address of a server: set QDRANT_URL.")
+    try:
+        layout = import_string("chatsphere.services.vector_store.qdrant_points.Layout")
+    except ImportError as error:
+        raise EngineMisconfigured("The engine `qdrant` needs its client: pip install 'chatsphere[qdrant]'.") from error
+    points = import_string("chatsphere.services.vector_store.qdrant_points.Points").at(
+        settings.QDRANT_URL,
+        settings.QDRANT_API_KEY,
+        layout=layout(settings.QDRANT_SHARDS, settings.QDRANT_REPLICAS),
+    )
+    make = import_string("chatsphere.services.vector_store.qdrant.QdrantVectorStore")
+    dsn, pool = _searching()
+    return make(dsn, points, from_chunks=settings.QDRANT_FROM_CHUNKS, pool=pool)
+
+
+def _searching() -> tuple[str, Any]:
+    """Where searches connect, and with how many connections."""
     pool = import_string("chatsphere.services.vector_store.pgvector.PoolSettings")
     timeout_ms = settings.SEARCH_TIMEOUT_MS
     limits = pool(
         min_size=0, max_size=settings.SEARCH_POOL_SIZE, statement_timeout=timeout_ms / 1000, wait=WAIT_SECONDS
     )
-    return make(conninfo(settings.DATABASES["default"], statement_timeout_ms=timeout_ms), pool=limits)
+    return conninfo(settings.DATABASES["default"], statement_timeout_ms=timeout_ms), limits
 
 
 def _provider() -> Any:
@@ -165,4 +188,4 @@ _EMBEDDERS: Mapping[str, Maker] = {
 }
 _CHAT_MODELS: Mapping[str, Maker] = {"extractive": _extractive_chat_model, "openai": _openai_chat_model}
 _RERANKERS: Mapping[str, Maker] = {"rerank": partial(_http_reranker, ""), "tei": partial(_http_reranker, "tei")}
-_VECTOR_STORES: Mapping[str, Maker] = {"pgvector": _pgvector_store}
+_VECTOR_STORES: Mapping[str, Maker] = {"pgvector": _pgvector_store, "qdrant": _qdrant_store}

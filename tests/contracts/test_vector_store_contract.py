@@ -1,4 +1,4 @@
-"""What every vector store promises. Each case runs against pgvector and against its twin in memory."""
+"""What every vector store promises. Each case runs against pgvector, its twin in memory, and Qdrant before and after it has caught up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from chatsphere.services.types import EmbeddingModel, SearchFilters, SearchHit, 
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 from chatsphere.services.vector_store.memory import MemoryVectorStore, PlacedChunk
 from chatsphere.services.vector_store.pgvector import PgVectorStore
+from chatsphere.services.vector_store.qdrant import QdrantVectorStore
+from chatsphere.services.vector_store.qdrant_points import Points
 
+pytestmark = pytest.mark.filterwarnings("ignore:(Payload indexes|Local mode)")
 EVERYTHING: Final = SearchFilters()
 MODEL: Final = EmbeddingModel("test:8", dimensions=8, max_tokens=256)
 OTHER_MODEL: Final = EmbeddingModel("test:4", dimensions=4, max_tokens=256)
@@ -54,6 +57,7 @@ class Shop:
 
     store: Any
     connection: Any
+    indexes_at_once: bool = False
 
     def fill(
         self,
@@ -95,6 +99,13 @@ class Shop:
 
     def refresh(self, chatbot: ChatbotRef = HOME) -> None:
         self.store.refresh_statistics(self.connection, chatbot=chatbot)
+        if self.indexes_at_once:
+            self.index()
+
+    def index(self) -> None:
+        for chatbot in self.store.outgrown(self.connection):
+            while self.store.index_step(self.connection, chatbot=chatbot):
+                pass
 
     def search(
         self, text: str, vector: Vector | None = None, *, chatbot: ChatbotRef = HOME, limit: int = 8,
@@ -123,15 +134,30 @@ def database() -> str:
     return create_database(os.environ["DATABASE_URL"], f"vector_store_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
 
 
-@pytest.fixture
-def pgvector_shop(database: str) -> Iterator[Shop]:
-    store = PgVectorStore(database)
+def _opened(store: Any, database: str, *, indexes_at_once: bool = False) -> Iterator[Shop]:
     with psycopg.connect(database, autocommit=True) as connection:
         tables = "SELECT string_agg(tablename, ',') FROM pg_tables WHERE tablename LIKE 'training_%'"
         (names,) = connection.execute(tables).fetchone()  # type: ignore[misc]
         connection.execute(f"TRUNCATE {names}")
-        yield Shop(store, connection)
+        yield Shop(store, connection, indexes_at_once)
     _run(store.aclose())
+
+
+@pytest.fixture
+def pgvector_shop(database: str) -> Iterator[Shop]:
+    yield from _opened(PgVectorStore(database), database)
+
+
+@pytest.fixture
+def qdrant_shop(database: str) -> Iterator[Shop]:
+    """Qdrant knows of every chunk that was counted."""
+    yield from _opened(QdrantVectorStore(database, Points.in_memory(), from_chunks=0), database, indexes_at_once=True)
+
+
+@pytest.fixture
+def late_qdrant_shop(database: str) -> Iterator[Shop]:
+    """Qdrant was told of nothing yet."""
+    yield from _opened(QdrantVectorStore(database, Points.in_memory(), from_chunks=0), database)
 
 
 @pytest.fixture
@@ -139,7 +165,7 @@ def memory_shop() -> Shop:
     return Shop(MemoryVectorStore(), None)
 
 
-@pytest.fixture(params=["memory", "pgvector"])
+@pytest.fixture(params=["memory", "pgvector", "qdrant", "late_qdrant"])
 def shop(request: pytest.FixtureRequest) -> Shop:
     found: Shop = request.getfixturevalue(f"{request.param}_shop")
     return found
@@ -472,32 +498,38 @@ def test_statistics_speak_of_the_question(shop: Shop) -> None:
     assert statistics.chunks == 6
 
 
-# --- both engines say the same ---
+# --- all engines say the same ---
 
 
-def test_both_engines_find_the_same_with_the_same_scores(memory_shop: Shop, pgvector_shop: Shop) -> None:
+@pytest.fixture(params=["pgvector", "qdrant", "late_qdrant"])
+def other_shop(request: pytest.FixtureRequest) -> Shop:
+    found: Shop = request.getfixturevalue(f"{request.param}_shop")
+    return found
+
+
+def test_all_engines_find_the_same_with_the_same_scores(memory_shop: Shop, other_shop: Shop) -> None:
     generator = random.Random(7)
     numbers = np.random.default_rng(7)
     words = [f"word{number}" for number in range(120)]
     weights = [1 / (number + 1) for number in range(120)]
     texts = [" ".join(generator.choices(words, weights, k=generator.randint(3, 60))) for _ in range(400)]
     vectors = numbers.normal(size=(400, 8)).astype(np.float32)
-    for shop in (memory_shop, pgvector_shop):
+    for shop in (memory_shop, other_shop):
         ids = shop.fill(texts=texts, vectors=False)
         rows = list(zip(ids, vectors, strict=True))[:350]
         shop.store.add_vectors(shop.connection, chatbot=HOME, model=MODEL, vectors=rows, is_live=True)
         shop.store.delete(shop.connection, chatbot=HOME, chunk_ids=ids[::17])
         shop.refresh()
-    assert_same_searches(pgvector_shop, memory_shop, generator, numbers, words)
+    assert_same_searches(other_shop, memory_shop, generator, numbers, words)
 
 
-def test_both_engines_score_the_same_before_any_statistics(memory_shop: Shop, pgvector_shop: Shop) -> None:
+def test_all_engines_score_the_same_before_any_statistics(memory_shop: Shop, other_shop: Shop) -> None:
     records = [ChunkRecord(uid(100 + i), "", text, "en") for i, text in enumerate(TEXTS)]
-    for shop in (memory_shop, pgvector_shop):
+    for shop in (memory_shop, other_shop):
         shop.place([(r.chunk_id, r.text, PlacedChunk(uid(1), uid(2), ordinal=i)) for i, r in enumerate(records)])
         shop.store.add_texts(shop.connection, chatbot=HOME, records=records, is_live=True)
     question = "how many days of leave has an employee"
-    assert_same(pgvector_shop.search(question), memory_shop.search(question))
+    assert_same(other_shop.search(question), memory_shop.search(question))
 
 
 def assert_same_searches(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from django.db import transaction
 
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.core import engines
+from chatsphere.services.errors import RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef
+
+logger = logging.getLogger("chatsphere.training")
 
 
 def index_until(deadline: float) -> bool:
@@ -19,10 +23,14 @@ def index_until(deadline: float) -> bool:
     store = engines.vector_store()
     with transaction.atomic():
         outgrown = store.outgrown(engine_connection())
-    for chatbot in outgrown:
-        while _step(chatbot):
-            if time.monotonic() > deadline:
-                return True
+    try:
+        for chatbot in outgrown:
+            while _step(chatbot):
+                if time.monotonic() > deadline:
+                    return True
+    except RetryableError as error:
+        logger.warning("The index of chunks could not be brought up to date, the clock tries again: %s", error)
+        return True
     return False
 
 

@@ -515,18 +515,6 @@ UPDATE training_run
  WHERE chatbot_id = %(chatbot)s AND state = 'running'
 RETURNING id;
 
--- name: drop_vectors
--- Remove some vectors of models that do not answer for a chatbot and are not about to.
-WITH doomed AS (
-    SELECT chunk_id, model FROM training_embedding
-     WHERE chatbot_id = %(chatbot)s AND workspace_id = %(workspace)s AND model <> ALL (%(keep)s::text[])
-     ORDER BY chunk_id
-     LIMIT %(limit)s
-)
-DELETE FROM training_embedding AS embedding USING doomed
- WHERE embedding.chunk_id = doomed.chunk_id AND embedding.model = doomed.model
-RETURNING 1 AS one;
-
 -- name: queue_positions
 -- Places of sources in the queue of their workspace.
 SELECT source_id, position

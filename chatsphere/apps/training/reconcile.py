@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Final, Self
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from chatsphere.apps.training import knowledge, worker
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.core import engines
+from chatsphere.services.errors import RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 
 logger = logging.getLogger("chatsphere.training")
@@ -36,6 +37,7 @@ class Findings:
     wrongly_hidden: int = 0  # in a current version, yet not shown
     wrongly_shown: int = 0  # in no current version, yet shown
     unindexed: int = 0  # texts without words
+    out_of_step: int = 0  # entries by which an index outside PostgreSQL differs
 
     @classmethod
     def sum(cls, parts: list[Self]) -> Self:
@@ -87,14 +89,25 @@ def _reconcile(chatbot: ChatbotRef, *, repair: bool) -> Findings:
     parameters = {"chatbot": chatbot.chatbot_id, "workspace": chatbot.workspace_id}
     with transaction.atomic():
         knowledge.lock(chatbot)
-        rows = {each.name: sql(f"find_{each.name}", parameters) for each in fields(Findings)}
-        ids = {name: [row["id"] for row in found] for name, found in rows.items()}
+        names = [each.name for each in fields(Findings) if each.name != "out_of_step"]
+        ids = {name: [row["id"] for row in sql(f"find_{name}", parameters)] for name in names}
         findings = Findings(**{name: len(found) for name, found in ids.items()})
         if repair and not findings.is_clean:
             _repair(chatbot, ids)
+    findings = replace(findings, out_of_step=_mend(chatbot, repair=repair))
     if repair and not findings.is_clean:
         worker.refresh_statistics(chatbot)
     return findings
+
+
+def _mend(chatbot: ChatbotRef, *, repair: bool) -> int:
+    """Of an index outside PostgreSQL; what cannot be asked now is asked the next time."""
+    try:
+        with transaction.atomic():
+            return engines.vector_store().mend(engine_connection(), chatbot=chatbot, repair=repair)
+    except RetryableError as error:
+        logger.warning("The index of chunks could not be compared: %s", error)
+        return 0
 
 
 def _repair(chatbot: ChatbotRef, ids: dict[str, list[UUID]]) -> None:

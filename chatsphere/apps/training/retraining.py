@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import knowledge
-from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.estimate import Estimate, estimate
 from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING
 from chatsphere.apps.training.models import Retraining
@@ -18,7 +18,7 @@ from chatsphere.apps.users import audit
 from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.ledger import Kind, Usage, record_usage
 from chatsphere.apps.webhooks.actions import announce
-from chatsphere.core import durable
+from chatsphere.core import durable, engines
 from chatsphere.core.durable import OPEN_STATES
 from chatsphere.core.exceptions import Conflict, NotFound
 from chatsphere.core.hints import hint_after_commit
@@ -93,8 +93,8 @@ def succeed(retraining: Retraining) -> None:
 
 def drop_vectors(retraining: Retraining, *, keep: list[str], most: int) -> int:
     """Remove at most so many vectors of other models than these; how many it were. Part of the caller's transaction."""
-    tenant = {"workspace": retraining.workspace_id, "chatbot": retraining.chatbot_id}
-    return len(sql("drop_vectors", {**tenant, "keep": keep, "limit": most}))
+    chatbot = ChatbotRef(retraining.workspace_id, retraining.chatbot_id)
+    return len(engines.vector_store().drop_vectors(engine_connection(), chatbot=chatbot, keep=keep, most=most))
 
 
 def book(retraining: Retraining) -> None:

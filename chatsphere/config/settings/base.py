@@ -125,6 +125,23 @@ STATEMENT_TIMEOUT_MS = env.integer(
     help="A statement that runs longer is cancelled by PostgreSQL, in milliseconds.",
 )
 SEARCH_TIMEOUT_MS = env.integer("SEARCH_TIMEOUT_MS", 10_000, low=100, help="The same for chat and search.")
+VECTOR_STORE = env.text(
+    "VECTOR_STORE",
+    "pgvector",
+    help="Which engine finds chunks: `pgvector` (PostgreSQL alone) or `qdrant` (Qdrant names candidates, PostgreSQL decides).",
+)
+QDRANT_URL = env.url("QDRANT_URL", "", ("http", "https"), help="Where Qdrant is, with its port: `http://qdrant:6333`.")
+QDRANT_API_KEY = env.secret("QDRANT_API_KEY", "", help="Key of Qdrant.")
+QDRANT_FROM_CHUNKS = env.integer(
+    "QDRANT_FROM_CHUNKS",
+    1_000,
+    low=0,
+    help="Chatbots with fewer chunks are searched in PostgreSQL alone, exactly.",
+)
+QDRANT_SHARDS = env.integer(
+    "QDRANT_SHARDS", 1, low=1, high=1_000, help="Shards of each collection that is made in Qdrant."
+)
+QDRANT_REPLICAS = env.integer("QDRANT_REPLICAS", 1, low=1, high=20, help="Copies of each shard, on as many servers.")
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1, low=1, high=128, help="Web processes.")
 WORKER_CONCURRENCY = env.integer(
     "WORKER_CONCURRENCY", 2, low=1, high=128, help="Worker processes that train; one more does everything else."

@@ -61,6 +61,12 @@ class VectorStore(Protocol):
 
     def delete(self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None: ...
 
+    def drop_vectors(
+        self, connection: Connection, *, chatbot: ChatbotRef, keep: Sequence[str], most: int
+    ) -> list[UUID]:
+        """Delete at most so many vectors of other models than these; of which chunks."""
+        ...
+
     def delete_chatbot(self, connection: Connection, *, chatbot: ChatbotRef) -> None: ...
 
     def refresh_statistics(self, connection: Connection, *, chatbot: ChatbotRef) -> None:
@@ -74,8 +80,18 @@ class VectorStore(Protocol):
     def index_step(self, connection: Connection, *, chatbot: ChatbotRef) -> bool:
         """One short step of whatever makes searches in a large chatbot faster; whether there may be another.
 
-        Searches are complete before, between and after the steps. Each belongs in a transaction of its own.
+        Searches are complete before, between and after the steps. Each belongs in a transaction of its own. An engine with a server
+        of its own raises RetryableError while that is away.
         """
+        ...
+
+    def mend(self, connection: Connection, *, chatbot: ChatbotRef, repair: bool) -> int:
+        """Compare what is kept outside PostgreSQL with PostgreSQL; by how many entries it differs. ``repair`` has it put right by
+        the next steps."""
+        ...
+
+    def describe(self) -> str:
+        """Where chunks are found, for an operator. Asks the engine's own server, when it has one; raises EngineError when that fails."""
         ...
 
     async def search(self, request: SearchRequest) -> SearchOutcome: ...

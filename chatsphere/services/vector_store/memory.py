@@ -176,6 +176,13 @@ class MemoryVectorStore:
         knowledge.chunks = {key: chunk for key, chunk in knowledge.chunks.items() if key not in gone}
         knowledge.vectors = {key: vector for key, vector in knowledge.vectors.items() if key[0] not in gone}
 
+    def drop_vectors(self, connection: Any, *, chatbot: ChatbotRef, keep: Sequence[str], most: int) -> list[UUID]:
+        vectors = self._changing(chatbot).vectors
+        gone = [key for key in sorted(vectors) if key[1] not in keep][:most]
+        for key in gone:
+            del vectors[key]
+        return [chunk_id for chunk_id, _ in gone]
+
     def delete_chatbot(self, connection: Any, *, chatbot: ChatbotRef) -> None:
         self._knowledge.pop(chatbot, None)
 
@@ -189,6 +196,12 @@ class MemoryVectorStore:
 
     def index_step(self, connection: Any, *, chatbot: ChatbotRef) -> bool:
         return False
+
+    def mend(self, connection: Any, *, chatbot: ChatbotRef, repair: bool) -> int:
+        return 0
+
+    def describe(self) -> str:
+        return "this process's memory"
 
     async def search(self, request: SearchRequest) -> SearchOutcome:
         knowledge = self._knowledge.get(ChatbotRef(request.workspace_id, request.chatbot_id), _Knowledge())

@@ -7,7 +7,8 @@ Writers send one array a column and add one row to the statistics' inbox, so tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -35,7 +36,7 @@ from chatsphere.services.vector_store.analysis import ANALYSIS_VERSION
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord, Connection
 from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals, count_in, recount, totals_of_rows
 from chatsphere.services.vector_store.near_words import Vocabulary, writes_compounds
-from chatsphere.services.vector_store.queries import query
+from chatsphere.services.vector_store.queries import positional, query
 from chatsphere.services.vector_store.questions import (
     Question,
     checked_rows,
@@ -55,6 +56,7 @@ _EXACT_CHUNKS: Final = 20_000  # as few as a caller may see are all looked at
 _REACH: Final = 10  # times as many candidates are looked at when some of them are closed
 _HAS_UNKNOWN: Final = 3  # a column of the search: whether no chunk holds some word of the question
 _T = TypeVar("_T")
+Rows = list[tuple[Any, ...]]
 _Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
 
 
@@ -101,7 +103,7 @@ class PgVectorStore:
             "analysis": ANALYSIS_VERSION,
             "is_live": is_live,
         }
-        new = {chunk_id for (chunk_id,) in cursor.execute(query("add_texts"), _of(chatbot) | parameters)}
+        new = {chunk_id for (chunk_id,) in cursor.execute(query("add_texts"), chatbot_parameters(chatbot) | parameters)}
         if is_live:
             added = [(r.language, row[2], row[0]) for r, row in zip(batch, rows, strict=True) if r.chunk_id in new]
             _note_change(cursor, chatbot, ChunkTotals.of(added))
@@ -126,30 +128,36 @@ class PgVectorStore:
                 "model": model.id,
                 "is_live": is_live,
             }
-            cursor.execute(query("add_vectors"), _of(chatbot) | parameters)
+            cursor.execute(query("add_vectors"), chatbot_parameters(chatbot) | parameters)
 
     def set_live(
         self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID], is_live: bool
     ) -> None:
         cursor = wire.binary_cursor(connection)
-        parameters = _of(chatbot) | {"chunk_ids": wire.uuid_array(chunk_ids), "is_live": is_live}
+        parameters = chatbot_parameters(chatbot) | {"chunk_ids": wire.uuid_array(chunk_ids), "is_live": is_live}
         changed = totals_of_rows(cursor.execute(query("set_live_texts"), parameters))
         _note_change(cursor, chatbot, changed if is_live else changed.negative())
         cursor.execute(query("set_live_vectors"), parameters)
 
     def delete(self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
         cursor = wire.binary_cursor(connection)
-        parameters = _of(chatbot) | {"chunk_ids": wire.uuid_array(chunk_ids)}
+        parameters = chatbot_parameters(chatbot) | {"chunk_ids": wire.uuid_array(chunk_ids)}
         gone = totals_of_rows(cursor.execute(query("delete_texts"), parameters))
         _note_change(cursor, chatbot, gone.negative())
         cursor.execute(query("delete_vectors"), parameters)
 
+    def drop_vectors(
+        self, connection: Connection, *, chatbot: ChatbotRef, keep: Sequence[str], most: int
+    ) -> list[UUID]:
+        parameters = chatbot_parameters(chatbot) | {"keep": list(keep), "most": most}
+        return [chunk_id for (chunk_id,) in wire.binary_cursor(connection).execute(query("drop_vectors"), parameters)]
+
     def delete_chatbot(self, connection: Connection, *, chatbot: ChatbotRef) -> None:
         cursor = wire.binary_cursor(connection)
         for what in ("vectors", "cells", "texts", "changes"):
-            cursor.execute(query(f"delete_chatbot_{what}"), _of(chatbot))
+            cursor.execute(query(f"delete_chatbot_{what}"), chatbot_parameters(chatbot))
         for what in ("buckets", "knowledge"):
-            cursor.execute(query(f"delete_{what}"), _of(chatbot))
+            cursor.execute(query(f"delete_{what}"), chatbot_parameters(chatbot))
 
     # --- statistics ---
 
@@ -157,12 +165,12 @@ class PgVectorStore:
         """Takes an advisory lock until the transaction ends: call it in a short transaction of its own."""
         cursor = wire.binary_cursor(connection)
         cursor.execute(query("lock_statistics"), {"chatbot": str(chatbot.chatbot_id)})
-        balanced = cursor.execute(query("statistics_balance"), _of(chatbot)).fetchone()
+        balanced = cursor.execute(query("statistics_balance"), chatbot_parameters(chatbot)).fetchone()
         oid = self._oid(connection, "sparsevec")
         if balanced == (True,):
-            count_in(cursor, _of(chatbot), oid)
+            count_in(cursor, chatbot_parameters(chatbot), oid)
         else:
-            recount(cursor, _of(chatbot), oid)
+            recount(cursor, chatbot_parameters(chatbot), oid)
 
     # --- large chatbots ---
 
@@ -173,15 +181,29 @@ class PgVectorStore:
 
     def index_step(self, connection: Connection, *, chatbot: ChatbotRef) -> bool:
         """A step is some 2,000 rows: tenths of a second; finding the centres of 200,000 vectors takes several seconds."""
-        return large_chatbots.one_step(wire.binary_cursor(connection), _of(chatbot), self._oid(connection, "halfvec"))
+        return large_chatbots.one_step(
+            wire.binary_cursor(connection), chatbot_parameters(chatbot), self._oid(connection, "halfvec")
+        )
+
+    def mend(self, connection: Connection, *, chatbot: ChatbotRef, repair: bool) -> int:
+        """Nothing is kept twice here."""
+        return 0
+
+    def describe(self) -> str:
+        return "PostgreSQL"
 
     # --- search ---
 
     async def search(self, request: SearchRequest) -> SearchOutcome:
         """Raises RetryableError when PostgreSQL is away, too busy or too slow."""
+        async with self._connection() as connection:
+            return await _search(connection, request, self._vocabularies)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         try:
             async with (await self._pool()).connection() as connection:
-                return await _search(connection, request, self._vocabularies)
+                yield connection
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise RetryableError(f"The search could not be done: {error}", retry_after=1.0) from error
 
@@ -211,8 +233,11 @@ class PgVectorStore:
 
 
 # A generic plan is made once a connection: planning this statement anew costs more than running it on a small chatbot.
-# Whatever one chatbot's share of a table, the way to its rows is an index.
-_SEARCH_OPTIONS: Final = "-c jit=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c work_mem=32MB"
+# Whatever one chatbot's share of a table, the way to its rows is an index. Starting a parallel worker takes longer than most searches.
+_SEARCH_OPTIONS: Final = (
+    "-c jit=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c work_mem=32MB"
+    " -c max_parallel_workers_per_gather=0"
+)
 
 
 def _new_pool(dsn: str, settings: PoolSettings) -> _Pool:
@@ -224,6 +249,7 @@ def _new_pool(dsn: str, settings: PoolSettings) -> _Pool:
         timeout=settings.wait,
         open=False,
         name="search",
+        configure=_configure,
         kwargs={"autocommit": True, "options": f"{_SEARCH_OPTIONS} {timeout}", "application_name": "chatsphere-search"},
     )
 
@@ -233,53 +259,70 @@ async def _search(
 ) -> SearchOutcome:
     """Two round trips. A question with a word that no chunk holds costs two more when the chatbot has a near word, and one for its
     vocabulary when that was not read lately."""
-    cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
-    cursor.format = Format.BINARY
-    wire.allow_encoded(cursor)
-    of: dict[str, Any] = {"workspace": request.workspace_id, "chatbot": request.chatbot_id}
-    await cursor.execute(query("knowledge"), of, prepare=True)
-    languages, *totals = await cursor.fetchone() or ({}, 0, 0.0)
-    stamp = (totals[0], totals[1])
+    of = {"workspace": request.workspace_id, "chatbot": request.chatbot_id}
+    known = await ask(connection, "knowledge", of)
+    languages, *totals = known[0] if known else ({}, 0, 0.0)
+
+    async def rows(question: Question) -> Rows:
+        return await ask(connection, "search", search_parameters(request, question))
+
+    async def vocabulary() -> Vocabulary:
+        return await read_vocabulary(connection, request, (totals[0], totals[1]), vocabularies)
+
+    return await search_with_near_words(request, languages, rows=rows, vocabulary=vocabulary)
+
+
+async def search_with_near_words(
+    request: SearchRequest,
+    languages: Mapping[str, int],
+    *,
+    rows: Callable[[Question], Awaitable[Rows]],
+    vocabulary: Callable[[], Awaitable[Vocabulary]],
+) -> SearchOutcome:
+    """``rows`` runs a searching statement. Where words are compounds near ones are looked for first, else when no chunk holds a word."""
     question = read_question(request, languages)
     looks_first = writes_compounds(most_used(languages))
     if looks_first:
-        vocabulary = await _vocabulary(cursor, request, stamp, vocabularies)
-        question = with_near_words(question, request, languages, vocabulary)
-    rows = await _rows(cursor, request, question)
-    if not looks_first and rows[0][_HAS_UNKNOWN]:
-        vocabulary = await _vocabulary(cursor, request, stamp, vocabularies)
-        wider = with_near_words(question, request, languages, vocabulary)
+        question = with_near_words(question, request, languages, await vocabulary())
+    found = await rows(question)
+    if not looks_first and found[0][_HAS_UNKNOWN]:
+        wider = with_near_words(question, request, languages, await vocabulary())
         if wider is not question:
-            question, rows = wider, await _rows(cursor, request, wider)
-    return _outcome(question, rows)
+            question, found = wider, await rows(wider)
+    return _outcome(question, found)
 
 
-async def _rows(
-    cursor: psycopg.AsyncCursor[tuple[Any, ...]], request: SearchRequest, question: Question
-) -> list[tuple[Any, ...]]:
-    of: dict[str, Any] = {"workspace": request.workspace_id, "chatbot": request.chatbot_id}
-    await cursor.execute(query("search"), of | _search_parameters(request, question), prepare=True)
-    return await cursor.fetchall()
-
-
-async def _vocabulary(
-    cursor: psycopg.AsyncCursor[tuple[Any, ...]], request: SearchRequest, stamp: Stamp, vocabularies: VocabularyCache
+async def read_vocabulary(
+    connection: psycopg.AsyncConnection[Any], request: SearchRequest, stamp: Stamp, vocabularies: VocabularyCache
 ) -> Vocabulary:
+    """The chatbot's terms, remembered for a while."""
     chatbot = ChatbotRef(request.workspace_id, request.chatbot_id)
     vocabulary = vocabularies.get(chatbot, stamp)
     if vocabulary is None:
-        await cursor.execute(query("read_vocabulary"), _of(chatbot), prepare=True)
-        read = [wire.read_sparse_vector(data) for (data,) in await cursor.fetchall()]
+        buckets = await ask(connection, "read_vocabulary", chatbot_parameters(chatbot))
+        read = [wire.read_sparse_vector(data) for (data,) in buckets]
         vocabulary = Vocabulary(TermCounts.sum(TermCounts(terms, counts.astype(np.int64)) for terms, counts in read))
         vocabularies.put(chatbot, stamp, vocabulary)
     return vocabulary
 
 
-def _search_parameters(request: SearchRequest, question: Question) -> dict[str, Any]:
-    filters = request.filters
-    narrowed = (filters.source_ids, filters.document_ids)
+async def ask(connection: psycopg.AsyncConnection[Any], name: str, parameters: Mapping[str, Any]) -> Rows:
+    """All rows of a statement, which is prepared; binary both ways."""
+    text, names = positional(name)
+    cursor = psycopg.AsyncRawCursor(connection, row_factory=tuple_row)
+    cursor.format = Format.BINARY
+    await cursor.execute(text, [parameters[each] for each in names], prepare=True)
+    return await cursor.fetchall()
+
+
+async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    wire.allow_encoded(connection)
+
+
+def search_parameters(request: SearchRequest, question: Question) -> dict[str, Any]:
+    """Of the searching statements."""
     vector = None if question.vector is None else wire.Encoded(wire.half_vectors(question.vector[np.newaxis])[0])
-    return {
+    return filter_parameters(request) | {
         "terms": list(question.counts),
         "counts": list(question.counts.values()),
         "vector": vector,
@@ -288,12 +331,6 @@ def _search_parameters(request: SearchRequest, question: Question) -> dict[str, 
         "dense_share": question.dense_share,
         "limit": request.limit,
         "candidates": max(request.candidates, request.limit),
-        "is_filtered": any(ids is not None for ids in narrowed),
-        "source_ids": None if filters.source_ids is None else list(filters.source_ids),
-        "document_ids": None if filters.document_ids is None else list(filters.document_ids),
-        "languages": None if filters.languages is None else list(filters.languages),
-        "access_tags": None if filters.access_tags is None else list(filters.access_tags),
-        "exact_chunks": _EXACT_CHUNKS,
         "lookup_rows": _LOOKUP_ROWS,
         "pair_rows": _PAIR_ROWS,
         "probes": _PROBES,
@@ -304,7 +341,23 @@ def _search_parameters(request: SearchRequest, question: Question) -> dict[str, 
     }
 
 
-def _outcome(question: Question, rows: Sequence[tuple[Any, ...]]) -> SearchOutcome:
+def filter_parameters(request: SearchRequest) -> dict[str, Any]:
+    """Where to look, and what of it the caller may see."""
+    filters = request.filters
+    narrowed = (filters.source_ids, filters.document_ids)
+    return {
+        "workspace": request.workspace_id,
+        "chatbot": request.chatbot_id,
+        "is_filtered": any(ids is not None for ids in narrowed),
+        "source_ids": None if filters.source_ids is None else list(filters.source_ids),
+        "document_ids": None if filters.document_ids is None else list(filters.document_ids),
+        "languages": None if filters.languages is None else list(filters.languages),
+        "access_tags": None if filters.access_tags is None else list(filters.access_tags),
+        "exact_chunks": _EXACT_CHUNKS,
+    }
+
+
+def _outcome(question: Question, rows: Rows) -> SearchOutcome:
     idf_total, coverage, chunks = rows[0][:3]
     statistics = QueryStatistics(len(question.counts), idf_total, coverage or 0.0, chunks, question.dense_share)
     return SearchOutcome(tuple(_hit(row[4:]) for row in rows if row[4] is not None), statistics)
@@ -315,7 +368,8 @@ def _hit(row: tuple[Any, ...]) -> SearchHit:
     return SearchHit(chunk_id, document_id, source_id, title, url, page, tuple(heading_path), *rest)
 
 
-def _of(chatbot: ChatbotRef) -> dict[str, Any]:
+def chatbot_parameters(chatbot: ChatbotRef) -> dict[str, Any]:
+    """Of every statement that writes."""
     return {"workspace": chatbot.workspace_id, "chatbot": chatbot.chatbot_id}
 
 
@@ -327,4 +381,4 @@ def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:
 
 def _note_change(cursor: psycopg.Cursor[Any], chatbot: ChatbotRef, change: ChunkTotals) -> None:
     if change.chunks:
-        cursor.execute(query("add_change"), _of(chatbot) | change.to_row())
+        cursor.execute(query("add_change"), chatbot_parameters(chatbot) | change.to_row())

@@ -1,4 +1,5 @@
--- The statements of the pgvector engine. Parameters are psycopg's; every statement names its workspace and chatbot.
+-- The statements of the engines. Parameters are psycopg's; every statement names its workspace and chatbot. What begins with "part_" is
+-- no statement: queries.py puts the searches together from such parts.
 
 -- name: knowledge
 -- What a question must know before it is analysed: the chatbot's languages, most used first; and by which totals a vocabulary is told from an older one.
@@ -6,10 +7,10 @@ SELECT languages, chunks, length_total
   FROM training_knowledgestatistics
  WHERE workspace_id = %(workspace)s AND chatbot_id = %(chatbot)s;
 
--- name: search
+-- name: part_terms
 -- Hybrid search in one round trip: BM25 and cosine over the chatbot's live chunks, the best of each list scored by both,
 -- z-scores mixed, each chunk at its best place in a current version, and the figures of the refusal decision.
-WITH knowledge AS MATERIALIZED (
+knowledge AS MATERIALIZED (
   SELECT coalesce(max(chunks), 0)::float8 AS chunks,
          coalesce(max(CASE WHEN chunks > 0 THEN greatest(1, length_total / chunks) END),
                   %(reference_length)s::float8) AS average_length,
@@ -28,6 +29,8 @@ terms AS MATERIALIZED (
                AND bucket.bucket = (asked.term & (knowledge.buckets - 1))
          CROSS JOIN LATERAL (SELECT coalesce(-(bucket.frequencies <#> asked.unit), 0) AS frequency) AS known
 ),
+-- name: part_question
+-- The question as one sparse vector, and what turns stored scores into true ones.
 question AS MATERIALIZED (
   SELECT ('{' || string_agg(term || ':' || (idf * count)::float4, ',') || '}/1000000000')::sparsevec AS weights,
          coalesce(sum(idf), 0) AS idf_total,
@@ -39,6 +42,7 @@ norms AS MATERIALIZED (
   SELECT 1 + k1 * (1 - b) AS base, k1 * b / %(reference_length)s::float8 AS stored, k1 * b / average_length AS "true"
     FROM knowledge, (SELECT %(k1)s::float8 AS k1, %(b)s::float8 AS b) AS constants
 ),
+-- name: part_narrowing
 -- Whether anything is hidden from this caller, and whether what is left is little enough to be looked through whole.
 -- When nothing is hidden, the set of allowed chunks is never built.
 narrowing AS MATERIALIZED (
@@ -55,6 +59,8 @@ narrowing AS MATERIALIZED (
                      AND (%(source_ids)s::uuid[] IS NOT NULL OR %(access_tags)s::varchar[] IS NOT NULL)) AS sources
          ) AS counted
 ),
+-- name: part_allowed
+-- The chunks that the caller may see, when they are few.
 allowed AS MATERIALIZED (
   SELECT DISTINCT placement.chunk_id
     FROM training_document AS document
@@ -66,6 +72,8 @@ allowed AS MATERIALIZED (
      AND (%(document_ids)s::uuid[] IS NULL OR document.id = ANY (%(document_ids)s::uuid[]))
      AND (%(access_tags)s::varchar[] IS NULL OR source.access_tags = '{}' OR source.access_tags && %(access_tags)s::varchar[])
 ),
+-- name: part_own_candidates
+-- The best by words and the best by meaning, found in PostgreSQL.
 -- How many of the best to look at: when much but not all is open, the closed ones are dropped from a longer list.
 reach AS MATERIALIZED (
   SELECT %(candidates)s::int4 * CASE WHEN needed AND NOT few THEN %(reach)s::int4 ELSE 1 END AS rows FROM narrowing
@@ -185,6 +193,53 @@ by_meaning AS MATERIALIZED (
                    OR source.access_tags && %(access_tags)s::varchar[]))
    LIMIT %(candidates)s::int4
 ),
+-- name: part_given_candidates
+-- The same two lists out of chunks that another index has named.
+looked_at AS MATERIALIZED (
+  SELECT chunk_id
+    FROM (SELECT unnest(%(given)s::uuid[]) AS chunk_id WHERE NOT (SELECT few FROM narrowing)
+           UNION
+          SELECT chunk_id FROM allowed) AS named
+   WHERE ((SELECT few OR NOT needed FROM narrowing) OR EXISTS (
+           SELECT 1
+             FROM training_placement AS placement
+                  JOIN training_document AS document ON document.current_version_id = placement.document_version_id
+                  JOIN training_trainingsource AS source ON source.id = document.source_id
+            WHERE placement.chunk_id = named.chunk_id
+              AND document.workspace_id = %(workspace)s::uuid AND document.chatbot_id = %(chatbot)s::uuid
+              AND (%(source_ids)s::uuid[] IS NULL OR document.source_id = ANY (%(source_ids)s::uuid[]))
+              AND (%(access_tags)s::varchar[] IS NULL OR source.access_tags = '{}'
+                   OR source.access_tags && %(access_tags)s::varchar[])))
+     AND (%(languages)s::text[] IS NULL OR EXISTS (
+           SELECT 1 FROM training_chunkterms AS chunk
+            WHERE chunk.chunk_id = named.chunk_id AND chunk.language = ANY (%(languages)s::text[])))
+),
+by_words AS MATERIALIZED (
+  SELECT chunk_id, score
+    FROM (SELECT chunk_id,
+                 -(weights <#> (SELECT weights FROM question))
+                 * ((SELECT base FROM norms) + (SELECT stored FROM norms) * length)
+                 / ((SELECT base FROM norms) + (SELECT "true" FROM norms) * length) AS score
+            FROM looked_at
+                 JOIN training_chunkterms AS chunk USING (chunk_id)
+           WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND is_live
+             AND (SELECT weights FROM question) IS NOT NULL
+           ORDER BY score DESC, chunk_id
+           LIMIT %(candidates)s::int4) AS best
+   WHERE score > 0
+),
+by_meaning AS MATERIALIZED (
+  SELECT chunk_id, 1 - (vector <=> %(vector)s::halfvec) AS score
+    FROM looked_at
+         JOIN training_embedding AS embedding USING (chunk_id)
+   WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND model = %(model)s::text AND is_live
+     AND %(vector)s::halfvec IS NOT NULL
+   ORDER BY score DESC, chunk_id
+   LIMIT %(candidates)s::int4
+),
+
+-- name: part_hits
+-- Every candidate by both scores, the scores mixed, the best at their places.
 scored AS MATERIALIZED (
   SELECT chunk_id,
          coalesce(by_words.score,
@@ -252,6 +307,97 @@ SELECT question.idf_total, coverage.best / nullif(question.idf_total, 0), knowle
        CROSS JOIN knowledge
        LEFT JOIN (hits JOIN training_chunktext AS chunktext ON chunktext.id = hits.chunk_id) ON true
  ORDER BY hits.fused DESC, hits.chunk_id;
+
+-- name: part_weights
+-- What each term of the question counts.
+SELECT term, idf * count FROM terms;
+
+-- name: part_before_points
+-- What must be known before a search in Qdrant: languages, chunks, what is hidden from the caller, and which chunks Qdrant may not
+-- have yet. When there are too many of these, all are looked for in PostgreSQL.
+SELECT (SELECT languages FROM training_knowledgestatistics
+         WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid),
+       coalesce((SELECT chunks FROM training_knowledgestatistics
+                  WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid), 0),
+       coalesce((SELECT length_total FROM training_knowledgestatistics
+                  WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid), 0),
+       needed, few,
+       ARRAY(SELECT DISTINCT chunk_id
+               FROM (SELECT chunk_id FROM training_pendingpoint
+                      WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND chunk_id IS NOT NULL
+                      LIMIT %(most_pending)s::int4 + 1) AS pending)
+  FROM narrowing;
+
+-- name: note_points
+-- Chunks of which Qdrant must be told; in the transaction that changed them.
+INSERT INTO training_pendingpoint (workspace_id, chatbot_id, chunk_id)
+SELECT %(workspace)s::uuid, %(chatbot)s::uuid, unnest(%(chunk_ids)s::uuid[]);
+
+-- name: note_all_points
+-- Every live chunk of a chatbot, for Qdrant to be told of.
+INSERT INTO training_pendingpoint (workspace_id, chatbot_id, chunk_id)
+SELECT workspace_id, chatbot_id, chunk_id
+  FROM training_chunkterms
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND is_live;
+
+-- name: note_chatbot
+-- A chatbot of which Qdrant must forget everything.
+INSERT INTO training_pendingpoint (workspace_id, chatbot_id) VALUES (%(workspace)s::uuid, %(chatbot)s::uuid);
+
+-- name: chatbots_with_pending_points
+-- Chatbots of which Qdrant must be told something, those that wait longest first.
+SELECT workspace_id, chatbot_id FROM training_pendingpoint GROUP BY 1, 2 ORDER BY min(id);
+
+-- name: pending_points
+-- The oldest changes of a chatbot. A row without a chunk: everything is to be forgotten.
+SELECT id, chunk_id
+  FROM training_pendingpoint
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
+ ORDER BY id
+ LIMIT %(most)s::int4;
+
+-- name: drop_pending_points
+-- Changes that Qdrant knows now.
+DELETE FROM training_pendingpoint
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND id = ANY (%(ids)s::int8[]);
+
+-- name: words_of_points
+-- The words of those of the chunks that searches shall find.
+SELECT chunk_id, language, weights
+  FROM training_chunkterms
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND chunk_id = ANY (%(chunk_ids)s::uuid[])
+   AND is_live;
+
+-- name: vectors_of_points
+-- The vectors of those of the chunks that searches shall find.
+SELECT embedding.chunk_id, embedding.model, chunk.language, embedding.vector
+  FROM training_embedding AS embedding
+       LEFT JOIN training_chunkterms AS chunk ON chunk.chunk_id = embedding.chunk_id
+ WHERE embedding.workspace_id = %(workspace)s::uuid AND embedding.chatbot_id = %(chatbot)s::uuid
+   AND embedding.chunk_id = ANY (%(chunk_ids)s::uuid[]) AND embedding.is_live;
+
+-- name: live_points
+-- How many words and, by model, vectors a chatbot's searches may find; whether changes still wait.
+SELECT (SELECT count(*) FROM training_chunkterms
+         WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND is_live)::int4,
+       (SELECT coalesce(jsonb_object_agg(model, vectors), '{}')
+          FROM (SELECT model, count(*) AS vectors FROM training_embedding
+                 WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND is_live
+                 GROUP BY model) AS counted),
+       EXISTS (SELECT 1 FROM training_pendingpoint
+                WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid);
+
+-- name: drop_vectors
+-- Remove some vectors of models that do not answer for a chatbot and are not about to; of which chunks.
+WITH doomed AS (
+  SELECT chunk_id, model FROM training_embedding
+   WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND model <> ALL (%(keep)s::text[])
+   ORDER BY chunk_id
+   LIMIT %(most)s::int4
+)
+DELETE FROM training_embedding AS embedding USING doomed
+ WHERE embedding.chunk_id = doomed.chunk_id AND embedding.model = doomed.model
+RETURNING embedding.chunk_id;
 
 -- name: add_texts
 -- Index chunks by their words; those already there are left alone. Returns the new ones.

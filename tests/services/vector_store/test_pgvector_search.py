@@ -98,3 +98,14 @@ async def test_a_server_that_is_away_may_be_tried_again() -> None:
     with pytest.raises(RetryableError):
         await store.search(REQUEST)
     await store.aclose()
+
+
+async def test_searches_start_no_parallel_workers(database: str) -> None:
+    """Starting one takes longer than a search in a chatbot of ten thousand chunks."""
+    store = PgVectorStore(database)
+    try:
+        async with store._connection() as connection:
+            shown = await (await connection.execute("SHOW max_parallel_workers_per_gather")).fetchone()
+        assert shown == ("0",)
+    finally:
+        await store.aclose()

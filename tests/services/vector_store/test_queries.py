@@ -17,11 +17,25 @@ def test_each_statement_says_what_it_is_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(queries.statements()) - {"lock_statistics", "hold_index", "outgrown_chatbots", "merge_words"})
+    "name",
+    sorted(
+        set(queries.statements())
+        - {"lock_statistics", "hold_index", "outgrown_chatbots", "merge_words", "chatbots_with_pending_points"}
+    ),
 )
 def test_each_statement_names_its_workspace_and_chatbot(name: str) -> None:
     assert "%(workspace)s" in queries.query(name)
     assert "%(chatbot)s" in queries.query(name)
+
+
+def test_parameters_are_numbered_in_the_order_of_their_names() -> None:
+    text, names = queries.positional("search")
+    assert names[:2] == ("reference_length", "workspace")
+    assert b"%(" not in text
+    assert text.count(b"$2::uuid") == queries.query("search").count("%(workspace)s::uuid")
+    assert re.sub(
+        rb"\$(\d+)", lambda found: f"%({names[int(found[1]) - 1]})s".encode(), text
+    ).decode() == queries.query("search")
 
 
 def test_comments_do_not_travel() -> None:

@@ -20,7 +20,7 @@ INDEXES = """
 """
 OURS = (
     "training_chunkterms", "training_embedding", "training_termchange", "training_termstatistics",
-    "training_knowledgestatistics", "training_vectorcell",
+    "training_knowledgestatistics", "training_vectorcell", "training_pendingpoint",
 )  # fmt: skip
 AROUND = (
     "training_trainingsource", "training_document", "training_documentversion", "training_chunktext", "training_placement",

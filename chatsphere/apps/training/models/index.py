@@ -11,7 +11,15 @@ from pgvector.django import HalfVectorField, SparseVectorField
 
 from chatsphere.core.tenancy import SameWorkspace, parent_key
 
-__all__ = ["ChunkTerms", "Embedding", "KnowledgeStatistics", "TermChange", "TermStatistics", "VectorCell"]
+__all__ = [
+    "ChunkTerms",
+    "Embedding",
+    "KnowledgeStatistics",
+    "PendingPoint",
+    "TermChange",
+    "TermStatistics",
+    "VectorCell",
+]
 
 
 class ChunkTerms(models.Model):
@@ -123,3 +131,17 @@ class KnowledgeStatistics(models.Model):
 
     class Meta:
         constraints = (SameWorkspace(field="chatbot", name="training_knowledgestatistics_same_workspace"),)
+
+
+class PendingPoint(models.Model):
+    """A chunk of which Qdrant must be told, whatever changed about it; without a chunk: a chatbot that is gone.
+
+    The rows outlive workspace and chatbot, so there are no keys to these: what is left of them in Qdrant must go too.
+    """
+
+    workspace_id = models.UUIDField()
+    chatbot_id = models.UUIDField()
+    chunk_id = models.UUIDField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["chatbot_id", "id"], name="training_pendingpoint_waiting"),)
