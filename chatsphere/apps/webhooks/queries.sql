@@ -69,3 +69,7 @@ SET state = %(state)s,
     response_status = %(status)s,
     duration_ms = %(duration_ms)s
 WHERE id = %(id)s AND fence = %(fence)s AND state = 'running'
+
+-- name: count_own_chatbots
+-- How many of these chatbots the workspace has.
+SELECT count(*) FROM chatbots_chatbot WHERE id = ANY(%(ids)s) AND workspace_id = %(workspace_id)s AND deleted_at IS NULL

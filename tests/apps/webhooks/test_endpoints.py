@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
+from chatsphere.apps.chatbots.actions import create_chatbot
+from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.users.actions import create_key
 from chatsphere.apps.webhooks.actions.endpoints import MOST_ENDPOINTS
 from chatsphere.apps.webhooks.models import Delivery, Endpoint
@@ -69,6 +73,21 @@ def test_it_says_what_is_wrong(alice: Any, client_of: Any, body: Any, field: str
 
     assert answer.status_code == 422
     assert field in answer.json()["error"]["fields"]
+
+
+def test_chatbots_of_others_cannot_be_named(alice: Any, charlie: Any, client_of: Any) -> None:
+    mine = create_chatbot(workspace_id=alice.default_workspace_id, name="Mine").pk
+    theirs = create_chatbot(workspace_id=charlie.default_workspace_id, name="Theirs").pk
+    client = client_of(alice)
+
+    for ids in ([theirs], [mine, theirs], [uuid4()]):
+        answer = client.post(URL, {**BODY, "chatbots": [str(one) for one in ids]})
+        assert (answer.status_code, list(answer.json()["error"]["fields"])) == (422, ["chatbots"])
+    made = _make(client, chatbots=[str(mine), str(mine)])
+    path = f"{URL}{made['id']}/"
+    assert client.patch(path, {"chatbots": [str(theirs)]}).status_code == 422
+    Chatbot.objects.filter(pk=mine).update(deleted_at=timezone.now())
+    assert client.patch(path, {"chatbots": [str(mine)], "description": "as it was"}).status_code == 200
 
 
 def test_there_is_an_end_to_endpoints(alice: Any, client_of: Any) -> None:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
+from chatsphere.apps.chatbots.actions import create_chatbot
 from chatsphere.apps.webhooks import fan_out as module
 from chatsphere.apps.webhooks.actions import announce
 from chatsphere.apps.webhooks.fan_out import fan_out
@@ -32,8 +33,8 @@ def test_an_endpoint_hears_of_what_it_named(subscribe: Any, happen: Any) -> None
     assert _told(everything) == ["source.ready", "chatbot.created", "chatbot.deleted"]
 
 
-def test_it_can_be_narrowed_to_chatbots(subscribe: Any, happen: Any) -> None:
-    mine = uuid4()
+def test_it_can_be_narrowed_to_chatbots(alice: Any, subscribe: Any, happen: Any) -> None:
+    mine = create_chatbot(workspace_id=alice.default_workspace_id, name="Mine").pk
     endpoint = subscribe(chatbot_ids=[mine])
     happen("source.ready", chatbot_id=mine)
     happen("source.failed", chatbot_id=uuid4())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -49,8 +50,10 @@ def refresh_session(*, refresh: str, actor: Actor = SYSTEM) -> SessionTokens:
     """
     claims = tokens.read(refresh, TokenType.REFRESH)
     now, successor = timezone.now(), new_id()
+    # No condition over a join: Django makes a subquery of it, which PostgreSQL does not look at again after waiting for the other update.
+    active = Exists(User.objects.filter(pk=OuterRef("user_id"), is_active=True))
     alive = Session.objects.filter(
-        pk=claims.session_id, user_id=claims.user_id, ended_at=None, expires_at__gt=now, user__is_active=True
+        active, pk=claims.session_id, user_id=claims.user_id, ended_at=None, expires_at__gt=now
     )
     rotated = alive.filter(current_jti=claims.jti).update(
         current_jti=successor, last_used_at=now, expires_at=tokens.expiry(TokenType.REFRESH, now)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from chatsphere.apps.webhooks.models import Endpoint
 from chatsphere.apps.webhooks.sending import new_secret
 from chatsphere.core.conditional import require_match
 from chatsphere.core.exceptions import Invalid, NotFound
+from chatsphere.services.sql import statements
 
 MOST_ENDPOINTS = 20
 OVERLAP = timedelta(hours=24)
@@ -36,7 +37,11 @@ def create_endpoint(
     is_active: bool = True,
     actor: Actor = SYSTEM,
 ) -> Endpoint:
-    """A new endpoint with a signing secret of its own; it hears of what happens from now on. Raises Invalid past MOST_ENDPOINTS."""
+    """A new endpoint with a signing secret of its own; it hears of what happens from now on.
+
+    Raises Invalid past MOST_ENDPOINTS, and for chatbots that the workspace does not have.
+    """
+    _require_own(workspace_id, chatbot_ids)
     Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
     if Endpoint.objects.in_workspace(workspace_id).count() >= MOST_ENDPOINTS:
         message = _("A workspace has at most %(most)s endpoints. Delete one first.") % {"most": MOST_ENDPOINTS}
@@ -65,10 +70,11 @@ def update_endpoint(
 ) -> Endpoint:
     """Change the named fields. Switching it off drops what waits for it; switching it on forgets why it was off.
 
-    Raises NotFound, PreconditionFailed.
+    Raises NotFound, PreconditionFailed, Invalid for chatbots that the workspace does not have.
     """
     endpoint = _lock(workspace_id, endpoint_id)
     require_match(endpoint, if_match)
+    _require_own(workspace_id, [one for one in changes.get("chatbot_ids", ()) if one not in endpoint.chatbot_ids])
     values = dict(changes)
     if values.pop("is_active", endpoint.is_active) != endpoint.is_active:
         if endpoint.is_active:
@@ -103,6 +109,17 @@ def delete_endpoint(*, workspace_id: UUID, endpoint_id: UUID, actor: Actor = SYS
     _note(actor, "webhook.deleted", endpoint)
     found = Endpoint.objects.filter(pk=endpoint.pk)
     found._raw_delete(found.db)  # the database's own cascade removes the log
+
+
+def _require_own(workspace_id: UUID, chatbot_ids: Sequence[UUID]) -> None:
+    if not chatbot_ids:
+        return
+    ids = list(set(chatbot_ids))
+    statement = statements("chatsphere.apps.webhooks")["count_own_chatbots"]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"ids": ids, "workspace_id": workspace_id})
+        if cursor.fetchone() != (len(ids),):
+            raise Invalid(fields={"chatbots": [_("One of these chatbots does not exist.")]})
 
 
 def _lock(workspace_id: UUID, endpoint_id: UUID) -> Endpoint:
