@@ -2,7 +2,8 @@
 
 Chatbots of many sizes are asked three kinds of questions: those that their documents answer, those of other people's documents
 (``cross``) and far-off ones (``far``). Questions are halved by a hash of their text: one half fits, the other is reported. Every
-scenario weighs the same however many questions it has, but for the lesser ones in SHARES. Near misses are reported and not fitted: what a
+scenario weighs the same however many questions it has, but for the lesser ones in SHARES. Languages that the model does not read have weights
+of their own. Near misses are reported and not fitted: what a
 search measures hardly tells them from answerable ones, and fitting them would decline good questions.
 """
 
@@ -13,7 +14,6 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,15 @@ from chatsphere.services.ai.refusal import Features, estimate, measure
 
 Floats = npt.NDArray[np.float64]
 
+UNREAD_FEATURES = ("sparse", "coverage", "terms")
 TEXT_FEATURES = ("sparse", "coverage", "terms", "size", "coverage_size")
 ALL_FEATURES = (*TEXT_FEATURES, "dense", "gap", "agree", "dense_size")
 WRONGLY_DECLINED = 0.04  # of the fitted half, mean of the scenarios in CUT_BY
 CUT_BY = ("squad", "clapnq", "policyqa", "article", "10 chunks", "1 chunk")
 SHARES = {"squad": 2.0, "1 chunk": 0.5, "3 chunks": 0.5, "10 chunks": 0.5, "mtrag follow-ups": 0.3}
 OTHER_LANGUAGES = ("de", "es", "ru", "zh", "ar")
-LANGUAGE_SHARE = 0.3
 CROSS_SHARE = 0.5
+MOST_QUESTIONS = 400  # of a kind in a scenario
 
 Asked = tuple[bool, tuple[Features, Features]]  # held out?, figures with vectors and by text alone
 SMOOTHING = 1e-3
@@ -42,19 +43,27 @@ def is_held_out(text: str) -> bool:
     return hashlib.sha256(text.encode()).digest()[0] % 2 == 1
 
 
+def evenly(questions: Sequence[tuple[Question, str]]) -> Sequence[tuple[Question, str]]:
+    """At most MOST_QUESTIONS, spread over all of them."""
+    return questions[:: max(1, -(-len(questions) // MOST_QUESTIONS))]
+
+
 @dataclass(slots=True)
 class Scenario:
     """A chatbot and what it was asked, by kind."""
 
     name: str
-    knowledge: Knowledge
+    knowledge: Knowledge | None = None  # that ``ask`` searches
     rows: dict[str, list[Asked]] = field(default_factory=dict)
 
     async def ask(self, kind: str, questions: Iterable[tuple[Question, str]]) -> None:
-        for question, scope in questions:
+        if self.knowledge is None:
+            return
+        for question, scope in evenly(list(questions)):
             found = await self.knowledge.search(question.text, scope)
             by_text = await self.knowledge.search(question.text, scope, text_only=True)
-            self.rows.setdefault(kind, []).append((is_held_out(question.text), (measure(found), measure(by_text))))
+            figures = measure(found), measure(by_text)
+            self.rows.setdefault(kind, []).append((is_held_out(question.text), figures))
 
 
 async def ask_all(embedder: CachedModel) -> list[Scenario]:
@@ -135,8 +144,10 @@ async def _language(embedder: CachedModel, language: str) -> Scenario:
     return scenario
 
 
-def fit(scenarios: Sequence[Scenario], names: Sequence[str], *, column: int) -> dict[str, float]:
-    """Weights by name, cut so that 0.5 declines 4 % of the answerable questions of the fitted half."""
+def fit(
+    scenarios: Sequence[Scenario], names: Sequence[str], *, column: int, cut_by: Sequence[str] = CUT_BY
+) -> dict[str, float]:
+    """Weights by name, cut so that 0.5 declines 4 % of the answerable questions of the fitted half in the scenarios of ``cut_by``."""
     rows: list[list[float]] = []
     labels: list[float] = []
     shares: list[float] = []
@@ -148,7 +159,7 @@ def fit(scenarios: Sequence[Scenario], names: Sequence[str], *, column: int) -> 
             shares += [_share(scenario.name, kind) / len(fitted)] * len(fitted)
     solution = logistic_regression(np.array(rows), np.array(labels), _balanced(np.array(labels), np.array(shares)))
     weights = dict(zip([*names, "intercept"], solution.tolist(), strict=True))
-    weights["intercept"] -= _cut(scenarios, weights, column)
+    weights["intercept"] -= _cut(scenarios, weights, column, cut_by)
     return {name: round(value, 3) for name, value in weights.items()}
 
 
@@ -169,8 +180,7 @@ def logistic_regression(rows: Floats, labels: Floats, shares: Floats) -> Floats:
 
 
 def _share(name: str, kind: str) -> float:
-    share = LANGUAGE_SHARE if name in OTHER_LANGUAGES else SHARES.get(name, 1.0)
-    return share * (CROSS_SHARE if kind == "cross" else 1.0)
+    return SHARES.get(name, 1.0) * (CROSS_SHARE if kind == "cross" else 1.0)
 
 
 def _balanced(labels: Floats, shares: Floats) -> Floats:
@@ -180,14 +190,14 @@ def _balanced(labels: Floats, shares: Floats) -> Floats:
     return balanced
 
 
-def _cut(scenarios: Sequence[Scenario], weights: Features, column: int) -> float:
+def _cut(scenarios: Sequence[Scenario], weights: Features, column: int, cut_by: Sequence[str]) -> float:
     """The log-odds below which 4 % of the answerable ones lie, each scenario counting alike."""
     chances, shares = [], []
     for scenario in scenarios:
-        if scenario.name in CUT_BY:
+        if scenario.name in cut_by:
             fitted = [row[1][column] for row in scenario.rows["answerable"] if not row[0]]
             chances += [estimate(features, weights) for features in fitted]
-            shares += [1 / len(fitted) / len(CUT_BY)] * len(fitted)
+            shares += [1 / len(fitted) / len(cut_by)] * len(fitted)
     order = np.argsort(chances)
     place = int(np.searchsorted(np.cumsum(np.array(shares)[order]), WRONGLY_DECLINED))
     chance = chances[order[place]]
@@ -226,8 +236,12 @@ def table(scenarios: Sequence[Scenario], weights: Features, column: int) -> list
 
 def report(scenarios: Sequence[Scenario]) -> list[str]:
     lines: list[str] = []
+    others = [scenario for scenario in scenarios if scenario.name in OTHER_LANGUAGES]
+    weights: dict[str, Any] = fit(others, UNREAD_FEATURES, column=0, cut_by=OTHER_LANGUAGES)
+    lines += ["languages that the model does not read", f"  {weights}", *table(others, weights, 0), ""]
+    scenarios = [scenario for scenario in scenarios if scenario not in others]
     for title, names, column in (("with vectors", ALL_FEATURES, 0), ("text only", TEXT_FEATURES, 1)):
-        weights: dict[str, Any] = fit(scenarios, names, column=column)
+        weights = fit(scenarios, names, column=column)
         lines += [title, f"  {weights}", *table(scenarios, weights, column), ""]
         if column == 0:
             mtrag = [scenario for scenario in scenarios if scenario.name.startswith("mtrag")]
@@ -237,11 +251,8 @@ def report(scenarios: Sequence[Scenario]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fit the weights of the refusal.")
-    parser.add_argument("--cache", type=Path, help="file that keeps the vectors for the next run (.npz)")
-    embedder = CachedModel(parser.parse_args().cache)
-    scenarios = asyncio.run(ask_all(embedder))
-    embedder.save()
-    print("\n".join(report(scenarios)))
+    parser.parse_args()
+    print("\n".join(report(asyncio.run(ask_all(CachedModel())))))
 
 
 if __name__ == "__main__":

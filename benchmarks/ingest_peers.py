@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chatsphere.services.ai.local_files import MINILM, locate
+from chatsphere.services.ai.local_files import MINILM, MINILM_TOKENIZER, locate
 
 PACKAGES = (
     "langchain-core==1.7.2",
@@ -29,7 +29,7 @@ def run_langchain(folder: Path) -> dict[str, Any] | str:
     python = _python()
     if isinstance(python, str):
         return python
-    command = [python, "-m", "benchmarks.ingest_langchain", locate(MINILM.weights), locate(MINILM.tokenizer), folder]
+    command = [python, "-m", "benchmarks.ingest_langchain", locate(MINILM.weights), locate(MINILM_TOKENIZER), folder]
     done = subprocess.run([str(each) for each in command], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         return f"the script failed: {done.stderr.strip()[-300:]}"

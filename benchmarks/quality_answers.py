@@ -17,6 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pygal
+from pygal.style import Style
+
 from benchmarks.answer_data import MODEL_ID, CachedModel, Knowledge, Question, load_documents, load_questions
 from benchmarks.calibrate_refusal import is_held_out
 from chatsphere.services.ai.calibration import auroc, risk_coverage
@@ -72,7 +75,7 @@ async def measure_answers(knowledge: Knowledge, embedder: CachedModel, questions
     """Searches and answers each question."""
     model, figures = ExtractiveChatModel(embedder), AnswerFigures()
     for question in questions:
-        passages = (await knowledge.search(question.text)).hits
+        passages = (await knowledge.served(question.text)).hits
         events = [event async for event in model.stream(ChatPrompt(question.text, passages, language="en"))]
         answer = "".join(event.text for event in events if isinstance(event, TextDelta))
         done = events[-1]
@@ -91,23 +94,46 @@ async def declined_share(knowledge: Knowledge, questions: Sequence[Question], *,
     return declined / len(questions)
 
 
-async def curve_lines(
+Curve = list[tuple[float, float]]  # coverage and risk
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """How well the decision tells answerable questions from another kind, on the half that was not fitted."""
+
+    kind: str
+    auroc: float
+    curve: Curve
+
+    def line(self) -> str:
+        return f"  {self.kind:14}{self.auroc:8.3f}  " + " ".join(f"{risk * 100:5.1f}" for _, risk in self.curve)
+
+
+async def separations(
     knowledge: Knowledge, answerable: Sequence[Question], others: Mapping[str, Sequence[Question]]
-) -> list[str]:
-    """AUROC against each kind, and the risk at each coverage over both kinds as many as they are, on the half that was not fitted."""
+) -> list[Separation]:
+    """Answerable questions against as many of each other kind."""
     good = await _chances(knowledge, answerable)
-    lines = [
-        "answerable against others, held-out half",
-        f"  {'':14}{'AUROC':>8}  wrong among the surest 10 %, 20 %, … 100 %",
-    ]
+    found = []
     for name, group in others.items():
         bad = await _chances(knowledge, group)
         count = min(len(good), len(bad))
         labels = [True] * count + [False] * count
         chances = [*good[:count], *bad[:count]]
-        risks = " ".join(f"{risk * 100:5.1f}" for _, risk in risk_coverage(chances, labels))
-        lines.append(f"  {name:14}{auroc(chances, labels):8.3f}  {risks}")
-    return lines
+        found.append(Separation(name, auroc(chances, labels), risk_coverage(chances, labels)))
+    return found
+
+
+def draw(found: Sequence[Separation], path: Path) -> None:
+    """The risk at each coverage as an SVG without scripts or fonts from elsewhere."""
+    style = Style(font_family="sans-serif", background="white", plot_background="white")
+    chart = pygal.XY(
+        js=(), style=style, height=360, width=640, x_title="answered, %", y_title="of them without an answer, %",
+        title="squad2_a: the surest questions answered first", legend_at_bottom=True, dots_size=2, range=(0, 50),
+    )  # fmt: skip
+    for each in found:
+        chart.add(each.kind, [(100 * coverage, 100 * risk) for coverage, risk in each.curve])
+    path.write_bytes(chart.render(is_unicode=False))
 
 
 async def _chances(knowledge: Knowledge, questions: Sequence[Question]) -> list[float]:
@@ -116,15 +142,24 @@ async def _chances(knowledge: Knowledge, questions: Sequence[Question]) -> list[
     return [decide(question.text, outcome, model_id=MODEL_ID).probability for question, outcome in outcomes]
 
 
-async def report(embedder: CachedModel, limit: int) -> list[str]:
+async def report(embedder: CachedModel, limit: int, picture: Path | None) -> list[str]:
     """The figures as lines of text."""
     knowledge = Knowledge(embedder, load_documents("squad2_a"))
     questions = load_questions("squad2_a")
-    answerable = [question for question in questions if question.answerable][:limit]
-    near = [question for question in questions if question.answerable is False][:limit]
-    far = load_questions("clinc_oos_a")[:limit]
+    answerable = [question for question in questions if question.answerable]
+    near = [question for question in questions if question.answerable is False]
+    answerable, near = (group[:: max(1, len(group) // limit)] for group in (answerable, near))
+    far = load_questions("clinc_oos_a")
+    far = far[:: max(1, len(far) // limit)]
     lines = (await measure_answers(knowledge, embedder, answerable)).lines()
-    lines += await curve_lines(knowledge, answerable, {"far-off": far, "near misses": near})
+    found = await separations(knowledge, answerable, {"far-off": far, "near misses": near})
+    lines += [
+        "answerable against others, held-out half",
+        f"  {'':14}{'AUROC':>8}  wrong among the surest 10 %, 20 %, … 100 %",
+    ]
+    lines += [each.line() for each in found]
+    if picture:
+        draw(found, picture)
     for text_only in (False, True):
         lines.append(f"declined, held-out half{', by text alone' if text_only else ''}")
         for name, group in (("far-off", far), ("near misses", near), ("answerable (wrongly)", answerable)):
@@ -137,11 +172,9 @@ async def report(embedder: CachedModel, limit: int) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Quality of extractive answers and of refusals on squad2_a.")
     parser.add_argument("--limit", type=int, default=100_000, help="questions a group")
-    parser.add_argument("--cache", type=Path, help="file that keeps the vectors for the next run (.npz)")
+    parser.add_argument("--picture", type=Path, help="where to draw the risk at each coverage (.svg)")
     options = parser.parse_args()
-    embedder = CachedModel(options.cache)
-    print("\n".join(asyncio.run(report(embedder, options.limit))))
-    embedder.save()
+    print("\n".join(asyncio.run(report(CachedModel(), options.limit, options.picture))))
 
 
 if __name__ == "__main__":

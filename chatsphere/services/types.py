@@ -190,6 +190,7 @@ class ChatPrompt:
     temperature: float = 0.2
     max_output_tokens: int = 800
     memory: str = ""  # what was said before ``history``, in short
+    about: str = ""  # the question with the subject of earlier ones, for models that do not read the history
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def start_embedder(path: Path) -> subprocess.Popen[str]:
+def start_embedder(path: Path, model: str = "") -> subprocess.Popen[str]:
     """Returns when the server is ready to be asked."""
     command = [sys.executable, "-m", "chatsphere.services.ai.embedder_server", "--socket", str(path), "--threads", "2"]
+    command += ["--model", model] if model else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -28,11 +29,11 @@ def stop_embedder(process: subprocess.Popen[str]) -> int:
 
 
 @contextmanager
-def running_embedder() -> Iterator[Path]:
+def running_embedder(model: str = "") -> Iterator[Path]:
     """A server for the length of the block; gives its socket."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "embedder.sock"
-        process = start_embedder(path)
+        process = start_embedder(path, model)
         try:
             yield path
         finally:

@@ -14,7 +14,7 @@ from chatsphere.services.types import SearchHit, Vector
 
 logger = logging.getLogger("chatsphere.conversations")
 MOST_RERANKED: Final = 20  # reading question and passage together is what costs
-IN_THIS_HOUSE: Final = "local:"  # models whose every text is no request that somebody pays
+QUICK: Final = frozenset({"local:all-minilm-l6-v2-int8"})  # in this house, and some milliseconds a sentence
 LEAST_DENSE_SHARE: Final = 0.4  # below, the model hardly reads the language of the documents
 
 
@@ -22,7 +22,7 @@ def hits_needed(wanted: int, model: str) -> int:
     """How many to search for, so that the last order has something to choose from."""
     if engines.reranker():
         return max(wanted, MOST_RERANKED)
-    return max(wanted, READ) if model.startswith(IN_THIS_HOUSE) else wanted
+    return max(wanted, READ) if model in QUICK else wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,8 @@ class Asked:
 
     @property
     def can_be_read_closely(self) -> bool:
-        """A model whose every text is a request that somebody pays is asked once a question, for the question."""
-        return (
-            self.vector is not None and self.model.startswith(IN_THIS_HOUSE) and self.dense_share >= LEAST_DENSE_SHARE
-        )
+        """A model whose every text is a request that somebody pays, or takes long, is asked once a question, for the question."""
+        return self.vector is not None and self.model in QUICK and self.dense_share >= LEAST_DENSE_SHARE
 
 
 async def last_order(asked: Asked, hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:

@@ -34,6 +34,7 @@ from chatsphere.apps.conversations.question import (
     with_overrides,
 )
 from chatsphere.apps.conversations.retrieval import Lookup, find_passages
+from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.apps.conversations.sayings import blocked_notice, handoff_notice, refusal, unconfirmed_note
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.speaking import Manner, Voice, speak
@@ -243,6 +244,7 @@ def _prompt(turn: PreparedTurn, passages: Sequence[SearchHit], voice: Voice) -> 
         voice.draft.trace["redacted"] = {kind.value: count for kind, count in hidden.items()}
     return ChatPrompt(
         question=text,
+        about=search_text(text, history),
         passages=passages,
         history=history,
         language=configuration.language,

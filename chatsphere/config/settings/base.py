@@ -156,7 +156,7 @@ CHAT_MODEL = env.text(
 EMBEDDING_MODEL = env.text(
     "EMBEDDING_MODEL",
     "local:all-minilm-l6-v2-int8",
-    help="`local:all-minilm-l6-v2-int8`, `openai:<model>` or `hashing:256`.",
+    help="`local:all-minilm-l6-v2-int8`, `local:multilingual-e5-small-q4` (with the extra `multilingual`), `openai:<model>` or `hashing:256`.",
 )
 EMBEDDING_DIMENSIONS = env.integer(
     "EMBEDDING_DIMENSIONS",

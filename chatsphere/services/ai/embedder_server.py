@@ -20,6 +20,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,9 @@ from chatsphere.services.ai.embedder_protocol import (
     read_header,
     unpack_texts,
 )
-from chatsphere.services.ai.local_model import Encoded, LocalModel, micro_batches
+from chatsphere.services.ai.local_files import MINILM, local_model_files
+from chatsphere.services.ai.local_model import AnyLocalModel, Encoded, LocalModel, micro_batches
+from chatsphere.services.ai.multilingual_model import MultilingualModel
 from chatsphere.services.errors import EngineError, EngineMisconfigured, UpstreamInvalid
 from chatsphere.services.types import Vectors
 
@@ -87,9 +90,10 @@ class _Request:
 class _Lane:
     """A bounded queue of micro-batches and the threads that work it off."""
 
-    def __init__(self, model: LocalModel, *, limit: int, threads: int, niceness: int) -> None:
+    def __init__(self, model: AnyLocalModel, kind: Kind, *, threads: int, niceness: int) -> None:
         self._model = model
-        self._limit = limit
+        self._is_question = kind is Kind.QUESTION
+        self._limit = MAX_WAITING[kind]
         self._niceness = niceness
         self._waiting: deque[tuple[_Request, list[int]]] = deque()
         self._texts = 0
@@ -105,8 +109,8 @@ class _Lane:
         """Queue the texts and wait; raises _Busy instead of queueing more than the limit."""
         if self._texts + len(texts) > self._limit:
             raise _Busy
-        encoded = await asyncio.to_thread(self._model.encode, texts) if len(texts) > 1 else self._model.encode(texts)
-        return await self._submit(encoded)
+        encode = partial(self._model.encode, texts, is_question=self._is_question)
+        return await self._submit(await asyncio.to_thread(encode) if len(texts) > 1 else encode())
 
     def _submit(self, encoded: list[Encoded]) -> asyncio.Future[Vectors]:
         loop = asyncio.get_running_loop()
@@ -144,11 +148,11 @@ class _Lane:
 class EmbedderServer:
     """Serves one model on one Unix socket until ``stop`` is set."""
 
-    def __init__(self, model: LocalModel, *, threads: int) -> None:
+    def __init__(self, model: AnyLocalModel, *, threads: int) -> None:
         self._model = model
         self._lanes = {
-            Kind.QUESTION: _Lane(model, limit=MAX_WAITING[Kind.QUESTION], threads=threads, niceness=0),
-            Kind.PASSAGES: _Lane(model, limit=MAX_WAITING[Kind.PASSAGES], threads=threads, niceness=PASSAGE_NICENESS),
+            Kind.QUESTION: _Lane(model, Kind.QUESTION, threads=threads, niceness=0),
+            Kind.PASSAGES: _Lane(model, Kind.PASSAGES, threads=threads, niceness=PASSAGE_NICENESS),
         }
         self._clients: set[asyncio.StreamWriter] = set()
         self._used = asyncio.Event()
@@ -254,11 +258,17 @@ def keep_one_heap() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
+def load_model(model_id: str) -> AnyLocalModel:
+    """The model in this process. Raises EngineMisconfigured when it is unknown or its package is missing."""
+    files = local_model_files(model_id)
+    return LocalModel(model_id) if files.tokenizer else MultilingualModel(files)
+
+
 async def run(path: Path, model_id: str, threads: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    model = LocalModel(model_id)
+    model = load_model(model_id)
     model.embed(["warm up"])
     trim_memory()
     await EmbedderServer(model, threads=threads).serve(path, stop)
@@ -270,7 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="embedder_server", description="Serve a local embedding model on a Unix socket."
     )
     parser.add_argument("--socket", type=Path, required=True, help="path of the Unix socket to listen on")
-    parser.add_argument("--model", default="local:all-minilm-l6-v2-int8", help="id of the local model")
+    parser.add_argument("--model", default=MINILM.model.id, help="id of the local model")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="texts embedded at a time")
     options = parser.parse_args(arguments)
     keep_one_heap()

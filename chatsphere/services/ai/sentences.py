@@ -21,6 +21,9 @@ _ITEM = re.compile(r"\s*(?:[-*+•‣·–]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+|\s*>
 _END = re.compile(r"""[.!?…]+["'”’»)\]*_]*(?=\s|$)|[。！？｡]+["'”’»)」』】]*|[।॥؟۔]+(?=\s|$)""")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘«]+$")
 _SPLIT_LONG = re.compile(r"\n|;\s|,\s")
+_AFTER_ORDINAL = re.compile(
+    r"\s+(?:Jan|Feb|Mär|Mar|Apr|Mai|Maj|Jun|Jul|Aug|Sep|Okt|Nov|Dez|Dec|Des|Jahrhundert|Stock|Etage)"
+)
 _ABBREVIATIONS = frozenset(
     [
         "mr",
@@ -283,6 +286,8 @@ def _is_boundary(text: str, start: int, match: re.Match[str], end: int) -> bool:
     if match.group() != "." or not following:
         return True
     word = _LAST_WORD.search(text, start, match.start())
+    if word and word.group().isdigit() and _AFTER_ORDINAL.match(text, match.end(), end):
+        return False  # "am 31. März"
     return not (word and _is_abbreviation(word.group(), is_first=word.start() == _skip_space(text, start)))
 
 

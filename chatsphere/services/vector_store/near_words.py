@@ -1,8 +1,8 @@
 """Words of a question that a chatbot's chunks do not hold, matched with words that they do: misspelt ones, and compounds.
 
 A chatbot's vocabulary is kept as numbers only, so words cannot be compared. The words near to a question's word are made instead, analysed
-as chunks were, and looked up: nothing more is stored, and whatever was trained before is reached as well. An unknown word keeps its place
-among the terms (a chunk that came a moment ago may hold it, though it is not counted yet); what is near is added beside it.
+as chunks were, and looked up: nothing more is stored, and whatever was trained before is reached as well. What is near takes the place of the
+unknown word.
 
 - **Misspelt**: all words one step away (a letter left out, put in, exchanged, or two swapped; Damerau, 1964: four of five mistakes), the
   first letter kept. The one that most chunks hold is taken.
@@ -67,19 +67,26 @@ class Vocabulary:
         return len(self._terms.terms)
 
 
-def near_terms(text: str, languages: Iterable[str], vocabulary: Vocabulary) -> dict[int, int]:
-    """Terms that a question has not, but nearly: each with how often it counts. Some milliseconds for an unknown word."""
-    added: dict[int, int] = {}
+class Near(NamedTuple):
+    """Terms to search for beside those of the question, and the question's unknown ones that they stand for."""
+
+    added: set[int]
+    replaced: set[int]
+
+
+def near_terms(text: str, languages: Iterable[str], vocabulary: Vocabulary) -> Near:
+    """What a question does not say, but nearly. Some milliseconds for an unknown word."""
+    near = Near(set(), set())
     for language in languages:
         primary = language.partition("-")[0].lower()
         words = [word for word in dict.fromkeys(plain_words(text)) if word.isalpha() and len(word) <= LONGEST_LOOKED_AT]
         numbered = [(word, number) for word, number in zip(words, number_words(words, primary), strict=True) if number]
-        for number in _near(numbered, primary, vocabulary):
-            added.setdefault(number, 1)
+        for number, found in _near(numbered, primary, vocabulary):
+            near.added.update(found)
+            near.replaced.add(number)
         if primary in COMPOUNDING:
-            for number in _joined([word for word, _ in numbered][:MOST_JOINED], primary, vocabulary):
-                added.setdefault(number, 1)
-    return added
+            near.added.update(_joined([word for word, _ in numbered][:MOST_JOINED], primary, vocabulary))
+    return near
 
 
 def writes_compounds(languages: Iterable[str]) -> bool:
@@ -87,14 +94,17 @@ def writes_compounds(languages: Iterable[str]) -> bool:
     return any(language.partition("-")[0].lower() in COMPOUNDING for language in languages)
 
 
-def _near(words: Sequence[tuple[str, int]], language: str, vocabulary: Vocabulary) -> Iterator[int]:
+def _near(
+    words: Sequence[tuple[str, int]], language: str, vocabulary: Vocabulary
+) -> Iterator[tuple[int, Sequence[int]]]:
+    """Unknown terms, each with the known ones it stands for."""
     frequencies = vocabulary.frequencies([number for _, number in words])
-    unknown = [word for (word, _), frequency in zip(words, frequencies, strict=True) if not frequency]
-    for word in unknown[:MOST_UNKNOWN]:
+    unknown = [pair for pair, frequency in zip(words, frequencies, strict=True) if not frequency]
+    for word, number in unknown[:MOST_UNKNOWN]:
         if right := _spelt_right(word, language, vocabulary):
-            yield right
+            yield number, [right]
         elif parts := _parts(word, language, vocabulary):
-            yield from parts[:2]
+            yield number, parts[:2]
 
 
 def _spelt_right(word: str, language: str, vocabulary: Vocabulary) -> int:

@@ -9,10 +9,12 @@ from typing import Final
 
 import numpy as np
 
+from chatsphere.services.content.language import detect_language
 from chatsphere.services.errors import PermanentError
 from chatsphere.services.types import EmbeddingModel, SearchRequest, Vector
 from chatsphere.services.vector_store.analysis import count_terms
 from chatsphere.services.vector_store.near_words import Vocabulary, near_terms
+from chatsphere.services.vector_store.stop_words import STOP_WORDS
 
 MOST_LANGUAGES: Final = 3  # a question is analysed in the chatbot's most used languages
 MOST_TERMS: Final = 200  # of a question; a pasted page needs no more to be found
@@ -20,6 +22,15 @@ DENSE_SHARE: Final = 0.5
 DENSE_SHARE_ELSEWHERE: Final = 0.2  # in languages that the embedding model does not read
 # The languages of models that read few; "" is a text whose language is not known.
 LANGUAGES_READ: Final[Mapping[str, frozenset[str]]] = {"local:all-minilm-l6-v2-int8": frozenset({"en", ""})}
+# Models that place a question beside passages in another language.
+READS_MANY: Final = frozenset({"local:multilingual-e5-small-q4"})
+LEAST_SHOWN: Final = 2  # function words of one language, more than of any other
+_PUNCTUATION: Final = ".,;:!?¿¡\"'()«»„“”…"
+_ASKING: Final = {
+    "en": ("tell", "please", "explain", "describe"),
+    "de": ("bitte", "sag", "sage", "erzähl", "erzähle", "erkläre", "erklär", "beschreibe"),
+}
+_EMPTY: Final = {language: words | {*_ASKING.get(language, ())} for language, words in STOP_WORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +45,13 @@ class Question:
 
 def read_question(request: SearchRequest, languages: Mapping[str, int]) -> Question:
     """``languages`` are those of the chatbot's chunks: a short question does not show its own."""
-    counts = _question_counts(request.text, most_used(languages))
+    counts = _question_counts(request.text, _read_in(request.text, most_used(languages)))
     vector = None if request.vector is None or request.model_id is None else unit(request.vector)
     if vector is None:
         return Question(counts, None, sparse_share=1.0, dense_share=0.0)
     dense_share = dense_share_of(request.model_id or "", languages) if counts else 1.0
+    if request.model_id in READS_MANY and is_foreign(request.text, languages):
+        dense_share = 1.0
     return Question(counts, vector, 1 - dense_share, dense_share)
 
 
@@ -46,9 +59,11 @@ def with_near_words(
     question: Question, request: SearchRequest, languages: Mapping[str, int], vocabulary: Vocabulary
 ) -> Question:
     """The question with the chatbot's own words for what it misspells or writes in one word; itself where there are none."""
-    near = near_terms(request.text, most_used(languages), vocabulary)
-    added = {term: count for term, count in near.items() if term not in question.counts}
-    return replace(question, counts={**question.counts, **added}) if added else question
+    used = _read_in(request.text, most_used(languages))
+    near = near_terms(_without_function_words(request.text, used), used, vocabulary)
+    added = {term: 1 for term in sorted(near.added) if term not in question.counts}
+    kept = {term: count for term, count in question.counts.items() if term not in near.replaced}
+    return replace(question, counts={**kept, **added}) if added or near.replaced else question
 
 
 def dense_share_of(model_id: str, languages: Mapping[str, int]) -> float:
@@ -58,6 +73,15 @@ def dense_share_of(model_id: str, languages: Mapping[str, int]) -> float:
         return DENSE_SHARE
     known = sum(count for language, count in languages.items() if language.partition("-")[0] in read)
     return DENSE_SHARE_ELSEWHERE + (DENSE_SHARE - DENSE_SHARE_ELSEWHERE) * min(1.0, max(0.0, known / chunks))
+
+
+def is_foreign(text: str, languages: Mapping[str, int]) -> bool:
+    """Whether a question is surely in none of the chatbot's languages: its words then only mislead. False while either side is unknown."""
+    known = {language.partition("-")[0] for language, chunks in languages.items() if chunks > 0}
+    if not known or "" in known:
+        return False
+    language = detect_language(text)
+    return bool(language) and language not in known
 
 
 def unit(vector: Vector) -> Vector:
@@ -89,5 +113,31 @@ def _question_counts(text: str, languages: Sequence[str]) -> Counter[int]:
     """Each term as often as the language says that reads it most often."""
     counts: Counter[int] = Counter()
     for language in languages:
-        counts |= count_terms(text, language)
+        counts |= count_terms(_without_function_words(text, languages), language)
     return Counter(dict(counts.most_common(MOST_TERMS)))
+
+
+def _read_in(text: str, languages: Sequence[str]) -> Sequence[str]:
+    """The one language that a question shows to be in by its function words; all of them when it does not. Read in another one, its words
+    would count as rare ones that no chunk holds."""
+    words = _folded(text)
+    shown = sorted((sum(word in _empty_words(language) for word in words), language) for language in languages)
+    if len(shown) > 1 and shown[-1][0] >= LEAST_SHOWN and shown[-1][0] > shown[-2][0]:
+        return [shown[-1][1]]
+    return languages
+
+
+def _without_function_words(text: str, languages: Sequence[str]) -> str:
+    """Also without what merely asks, in the language that the question is in. The whole text when nothing else is in it."""
+    empty = _empty_words(languages[0])
+    return (
+        " ".join(word for word, folded in zip(text.split(), _folded(text), strict=True) if folded not in empty) or text
+    )
+
+
+def _folded(text: str) -> list[str]:
+    return [word.casefold().strip(_PUNCTUATION) for word in text.split()]
+
+
+def _empty_words(language: str) -> frozenset[str]:
+    return _EMPTY.get(language.partition("-")[0].lower(), frozenset())

@@ -82,6 +82,21 @@ async def test_a_table_row_is_quoted_under_its_header(passage: Passage) -> None:
     assert text.startswith("| Plan | Price |\n|---|---|\n| Pro | 9 euros |\n\n[1]")
 
 
+async def test_rows_that_hold_fewer_words_of_the_question_are_left_out(passage: Passage) -> None:
+    table = "| Plan | Users | Price |\n|---|---|---|\n| Basic | 3 | 5 euros |\n| Pro | 20 | 9 euros |\n| Pro plus | 50 | 12 euros |"
+    text, _ = await answer(Nearest("euros"), "How many users has the Basic plan?", [passage(table)])
+    assert "| Basic | 3 | 5 euros |" in text
+    assert "Pro" not in text
+
+
+async def test_a_follow_up_is_answered_about_its_subject(passage: Passage) -> None:
+    hours = [passage("The office opens at 7."), passage("The canteen opens at noon.", number=2)]
+    prompt = ChatPrompt("When does it open?", hours, about="When does it open? canteen", language="en")
+    events = [event async for event in ExtractiveChatModel(None).stream(prompt)]
+    assert isinstance(events[0], TextDelta)
+    assert events[0].text == "The canteen opens at noon. [2]"
+
+
 async def test_embeds_at_most_ten_sentences(passage: Passage) -> None:
     embedder = Nearest("refund")
     await answer(embedder, "When are refunds paid?", [passage("A refund sentence here. " * 3 + REFUNDS * 20)] * 4)

@@ -52,6 +52,16 @@ def test_an_unmeasured_model_is_judged_by_words(outcome: Outcome) -> None:
     assert "dense" in measure(outcome())
 
 
+def test_where_the_model_does_not_read_the_documents_words_decide(outcome: Outcome) -> None:
+    def unread(**figures: float) -> SearchOutcome:
+        found = outcome(**figures)
+        return SearchOutcome(found.hits, replace(found.statistics, dense_share=0.2))
+
+    assert decide("Frage", unread(dense=0.1), model_id=MINILM).answer
+    assert not decide("Frage", unread(dense=0.9, sparse=2.0, coverage=0.2), model_id=MINILM).answer
+    assert probability(unread(dense=0.1)) == probability(unread(dense=0.9))
+
+
 def test_nothing_found_is_declined() -> None:
     empty = SearchOutcome((), QueryStatistics(3, 9.0, 0.0, 0))
     assert not decide("question", empty, model_id=MINILM).answer

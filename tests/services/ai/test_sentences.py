@@ -23,6 +23,8 @@ def quotes(text: str) -> list[str]:
         ("यह एक वाक्य है। यह दूसरा है।", ["यह एक वाक्य है।", "यह दूसरा है।"]),
         ("هل هذا سؤال؟ نعم.", ["هل هذا سؤال؟", "نعم."]),
         ("Das kostet z.B. 3 Euro. Mehr nicht.", ["Das kostet z.B. 3 Euro.", "Mehr nicht."]),
+        ("Er verfällt am 31. März. Danach nicht.", ["Er verfällt am 31. März.", "Danach nicht."]),
+        ("There were 31. Nobody left.", ["There were 31.", "Nobody left."]),
         ("wrapped\nline. Next\none.", ["wrapped\nline.", "Next\none."]),
         ("no end", ["no end"]),
         ("- first item\n- second item. More.", ["first item", "second item.", "More."]),

@@ -23,7 +23,7 @@ def vocabulary(language: str, *chunks: str) -> Vocabulary:
 
 
 def near(question: str, language: str, *chunks: str) -> set[int]:
-    return set(near_terms(question, [language], vocabulary(language, *chunks)))
+    return near_terms(question, [language], vocabulary(language, *chunks)).added
 
 
 def terms(words: str, language: str) -> set[int]:
@@ -33,6 +33,11 @@ def terms(words: str, language: str) -> set[int]:
 @pytest.mark.parametrize("word", ["warrnty", "warranyt", "warramty", "warrannty", "Warrnty?"])
 def test_a_misspelt_word_finds_its_neighbour(word: str) -> None:
     assert near(f"How long is the {word}", "en", "The warranty lasts long") == terms("warranty", "en")
+
+
+def test_the_neighbour_takes_the_place_of_what_was_written() -> None:
+    near_ones = near_terms("warrnty of a car", ["en"], vocabulary("en", "The warranty lasts long"))
+    assert near_ones.replaced == terms("warrnty", "en")
 
 
 def test_the_neighbour_that_more_chunks_hold_is_taken() -> None:
@@ -71,7 +76,7 @@ def test_a_pasted_page_of_strange_words_costs_little() -> None:
 
 
 def test_nothing_is_near_while_nothing_is_known() -> None:
-    assert near_terms("warrnty", ["en"], Vocabulary(TermCounts.of([]))) == {}
+    assert near_terms("warrnty", ["en"], Vocabulary(TermCounts.of([]))).added == set()
 
 
 def _chatbot(number: int) -> ChatbotRef:
