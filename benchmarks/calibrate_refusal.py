@@ -33,9 +33,9 @@ SHARES = {"squad": 2.0, "1 chunk": 0.5, "3 chunks": 0.5, "10 chunks": 0.5, "mtra
 OTHER_LANGUAGES = ("de", "es", "ru", "zh", "ar")
 CROSS_SHARE = 0.5
 MOST_QUESTIONS = 400  # of a kind in a scenario
+SMOOTHING = 1e-3
 
 Asked = tuple[bool, tuple[Features, Features]]  # held out?, figures with vectors and by text alone
-SMOOTHING = 1e-3
 
 
 def is_held_out(text: str) -> bool:
@@ -145,7 +145,12 @@ async def _language(embedder: CachedModel, language: str) -> Scenario:
 
 
 def fit(
-    scenarios: Sequence[Scenario], names: Sequence[str], *, column: int, cut_by: Sequence[str] = CUT_BY
+    scenarios: Sequence[Scenario],
+    names: Sequence[str],
+    *,
+    column: int,
+    cut_by: Sequence[str] = CUT_BY,
+    smoothing: float = SMOOTHING,
 ) -> dict[str, float]:
     """Weights by name, cut so that 0.5 declines 4 % of the answerable questions of the fitted half in the scenarios of ``cut_by``."""
     rows: list[list[float]] = []
@@ -157,16 +162,18 @@ def fit(
             rows += [[*(features[name] for name in names), 1.0] for features in fitted]
             labels += [float(kind == "answerable")] * len(fitted)
             shares += [_share(scenario.name, kind) / len(fitted)] * len(fitted)
-    solution = logistic_regression(np.array(rows), np.array(labels), _balanced(np.array(labels), np.array(shares)))
+    solution = logistic_regression(
+        np.array(rows), np.array(labels), _balanced(np.array(labels), np.array(shares)), smoothing
+    )
     weights = dict(zip([*names, "intercept"], solution.tolist(), strict=True))
     weights["intercept"] -= _cut(scenarios, weights, column, cut_by)
     return {name: round(value, 3) for name, value in weights.items()}
 
 
-def logistic_regression(rows: Floats, labels: Floats, shares: Floats) -> Floats:
+def logistic_regression(rows: Floats, labels: Floats, shares: Floats, smoothing: float = SMOOTHING) -> Floats:
     """Newton's method with a little ridge; the last column is the intercept."""
     weights = np.zeros(rows.shape[1])
-    ridge = np.full(rows.shape[1], SMOOTHING)
+    ridge = np.full(rows.shape[1], smoothing)
     ridge[-1] = 0.0
     for _ in range(100):
         chances = 1 / (1 + np.exp(-rows @ weights))

@@ -32,6 +32,7 @@ from chatsphere.services.vector_store.memory import MemoryVectorStore, PlacedChu
 MODEL = MULTILINGUAL_E5.model
 STEP = 3
 FAR_OFF = 150
+SMOOTHING = 1e-6  # its cosines lie within a tenth, so their weight has to be large
 FEATURES = (
     "sparse",
     "coverage",
@@ -169,7 +170,7 @@ async def main() -> None:
                 flush=True,
             )
             scenarios.append(await asked(shelf, asked_in[other], f"{other} → {language}"))
-    weights = fit(scenarios, FEATURES, column=0, cut_by=tuple(each.name for each in scenarios))
+    weights = fit(scenarios, FEATURES, column=0, cut_by=tuple(each.name for each in scenarios), smoothing=SMOOTHING)
     print(weights)
     for scenario in scenarios:
         shares = {kind: declined(rows, weights, 0) for kind, rows in scenario.rows.items()}

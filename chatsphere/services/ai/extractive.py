@@ -8,8 +8,9 @@ two others that come near it. docs/algorithms/extractive_answers.md has the figu
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +34,7 @@ MAX_SENTENCES = 3
 RANK_COST = 0.1
 FALLBACK_LANGUAGE = "en"  # of a chatbot without one; both sides are stemmed alike, so others lose little
 NEAR_BEST = 0.25  # a further sentence may score this much less than the best
+_IS_QUESTION = re.compile(r"[?？؟][\"'”’»)\]*_]*$")
 LEAST_SCORE = 0.25  # below, nothing in the passages supports an answer
 
 
@@ -55,6 +57,7 @@ class Candidate:
     header: str
     coverage: float  # share of the question's words in it, weighted by IDF
     is_code: bool = False
+    asked: str = ""  # the question that stands before it
 
     @property
     def lexical(self) -> float:
@@ -79,17 +82,34 @@ def preselect(
 ) -> list[Candidate]:
     """The sentences worth embedding, best first by words and passage rank."""
     sentences = [
-        (index, sentence) for index, passage in enumerate(passages) for sentence in split_sentences(passage.text)
+        (index, sentence, asked)
+        for index, passage in enumerate(passages)
+        for sentence, asked in _answering(passage.text)
     ]
     language = language or FALLBACK_LANGUAGE
-    terms = [set(count_terms(_words_of(passages[index], sentence), language)) for index, sentence in sentences]
+    terms = [
+        set(count_terms(f"{asked}\n{_words_of(passages[index], sentence)}", language))
+        for index, sentence, asked in sentences
+    ]
     weights = idf_among(set(count_terms(question, language)), terms)
     found = [
-        _candidate(index, passages[index], sentence, coverage_of(weights, own))
-        for (index, sentence), own in zip(sentences, terms, strict=True)
+        _candidate(index, passages[index], sentence, asked, coverage_of(weights, own))
+        for (index, sentence, asked), own in zip(sentences, terms, strict=True)
     ]
     unique = {candidate.text: candidate for candidate in reversed(found)}
     return sorted(unique.values(), key=lambda candidate: -candidate.lexical)[:limit]
+
+
+def _answering(text: str) -> Iterator[tuple[Sentence, str]]:
+    """Each sentence that may answer, with the question before it: a question answers nothing, what follows it does."""
+    asked = ""
+    for sentence in split_sentences(text):
+        quote = text[sentence.start : sentence.end]
+        if sentence.kind is Kind.SENTENCE and _IS_QUESTION.search(quote):
+            asked = quote
+        else:
+            yield sentence, asked
+            asked = ""
 
 
 def pick_sentences(candidates: Sequence[Candidate], similarity: Sequence[float]) -> list[PickedSentence]:
@@ -150,7 +170,7 @@ class ExtractiveChatModel:
         return cosines
 
 
-def _candidate(index: int, passage: SearchHit, sentence: Sentence, coverage: float) -> Candidate:
+def _candidate(index: int, passage: SearchHit, sentence: Sentence, asked: str, coverage: float) -> Candidate:
     return Candidate(
         passage_index=index,
         start=sentence.start,
@@ -159,6 +179,7 @@ def _candidate(index: int, passage: SearchHit, sentence: Sentence, coverage: flo
         header=_header(passage, sentence),
         coverage=coverage,
         is_code=sentence.kind is Kind.CODE,
+        asked=asked,
     )
 
 
@@ -184,7 +205,7 @@ def _words_of(passage: SearchHit, sentence: Sentence) -> str:
 
 
 def _shown(candidate: Candidate) -> str:
-    return f"{candidate.header}\n{candidate.text}" if candidate.header else candidate.text
+    return "\n".join(part for part in (candidate.header, candidate.asked, candidate.text) if part)
 
 
 def idf_among(question: set[int], sentences: Iterable[set[int]]) -> dict[int, float]:

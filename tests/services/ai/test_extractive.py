@@ -89,6 +89,12 @@ async def test_rows_that_hold_fewer_words_of_the_question_are_left_out(passage: 
     assert "Pro" not in text
 
 
+async def test_what_follows_a_question_answers_it(passage: Passage) -> None:
+    faq = "**Q: How do I reset my password?**\nA: Click on the sign-in page. Wait.\n\n**Q: Is there an app?**\nA: Yes."
+    text, _ = await answer(None, "How do I reset my password?", [passage(faq)])
+    assert text.startswith("A: Click on the sign-in page. [1]")
+
+
 async def test_a_follow_up_is_answered_about_its_subject(passage: Passage) -> None:
     hours = [passage("The office opens at 7."), passage("The canteen opens at noon.", number=2)]
     prompt = ChatPrompt("When does it open?", hours, about="When does it open? canteen", language="en")
