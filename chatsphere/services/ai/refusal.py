@@ -45,6 +45,15 @@ WEIGHTS: Mapping[str, Features] = MappingProxyType({
         "terms": 0.95,
         "size": -1.469,
     },
+    "local:multilingual-e5-small-q4": {
+        "intercept": -9.433,
+        "dense": 6.135,
+        "gap": 4.078,
+        "agree": 1.325,
+        "sparse": 1.924,
+        "coverage": 1.002,
+        "terms": 2.12,
+    },
 })  # fmt: skip
 
 # For documents in languages that the embedding model does not read: its cosines say nothing there.
