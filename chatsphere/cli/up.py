@@ -24,13 +24,21 @@ from chatsphere.embedded.merged_log import MergedLog
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the database, uploads and secrets; made when missing.",
 )
-def up(host: str, port: int, data_dir: Path) -> None:
+@click.option(
+    "--local-model", is_flag=True, help="Answer with a small chat model on this machine (extra `local-model`)."
+)
+@click.option(
+    "--model-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="GGUF file of the local model; without it the installed one.",
+)
+def up(host: str, port: int, data_dir: Path, *, local_model: bool, model_file: Path | None) -> None:
     """Start PostgreSQL, Redis, web, workers and beat, and run them until Ctrl-C.
 
     With DATABASE_URL or REDIS_URL set, those servers are used instead of embedded ones.
     Exit code 0: stopped as asked; 1: it could not start or go on.
     """
-    options = Options(host, port, data_dir)
+    options = Options(host, port, data_dir, local_model=local_model or model_file is not None, model_file=model_file)
     log = MergedLog(sys.stdout, services.NAMES, colour=sys.stdout.isatty())
     try:
         run(options, log, lambda: click.echo(_welcome(options)))

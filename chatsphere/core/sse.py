@@ -66,13 +66,13 @@ class EventStreamResponse(StreamingHttpResponse):
 class EventLog:
     """The frames of one run, in order. Appending and reading belong to one event loop."""
 
-    __slots__ = ("_changed", "_last_word", "frames", "is_closed", "touched_at")
+    __slots__ = ("_last_word", "_waiting", "frames", "is_closed", "touched_at")
 
     def __init__(self, frames: Iterable[bytes] = ()) -> None:
         self.frames: list[bytes] = list(frames)
         self.is_closed = False
         self.touched_at = time.monotonic()
-        self._changed: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []  # one a reader: who goes away cancels only their own
         self._last_word: bytes | None = None
 
     def add(self, event: str, data: Any) -> None:
@@ -102,15 +102,16 @@ class EventLog:
 
     def wake(self) -> None:
         """Let readers look again; one that finds nothing new sends a ping."""
-        if self._changed is not None and not self._changed.done():
-            self._changed.set_result(None)
-        self._changed = None
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
 
     async def change(self) -> None:
         """Wait for the next ``wake``."""
-        if self._changed is None:
-            self._changed = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._changed)
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        await mine
 
     async def read(self, after: int = 0) -> AsyncGenerator[bytes, None]:
         """Frames behind number ``after`` as they come, those that are there joined into one piece. Ends with the log.

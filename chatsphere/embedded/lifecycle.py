@@ -16,6 +16,7 @@ from chatsphere.embedded.children_environment import WILDCARDS, is_set, local_ur
 from chatsphere.embedded.data_folder import DataFolder
 from chatsphere.embedded.errors import StackError
 from chatsphere.embedded.leftovers import ChildRecord
+from chatsphere.embedded.local_chat_model import LocalChatModel, local_chat_model
 from chatsphere.embedded.merged_log import MergedLog
 from chatsphere.embedded.postgres import PostgresServer
 from chatsphere.embedded.redis import RedisServer
@@ -33,6 +34,8 @@ class Options:
     host: str
     port: int
     data_dir: Path
+    local_model: bool = False  # a chat model on this machine: ``model_file``, or the one that is installed
+    model_file: Path | None = None
 
     @property
     def url(self) -> str:
@@ -45,6 +48,7 @@ def run(options: Options, log: MergedLog, on_ready: Callable[[], None]) -> None:
     Raises StackError when it cannot start or go on. In each case all children have ended when it returns.
     """
     _check_port(options)
+    model = local_chat_model(options.model_file) if options.local_model else None
     folder = DataFolder(options.data_dir)
     folder.open(options.url)
     runtime = RuntimeFolder(folder.runtime_record)
@@ -59,7 +63,8 @@ def run(options: Options, log: MergedLog, on_ready: Callable[[], None]) -> None:
             if ended:
                 supervisor.say(f"An earlier run was killed; ended what it left behind: {', '.join(ended)}.")
             try:
-                _Startup(options, folder, runtime, supervisor, os.environ).bring_up()
+                environ = model.environment(os.environ) if model else os.environ
+                _Startup(options, folder, runtime, supervisor, environ, model).bring_up()
                 on_ready()
                 supervisor.run()
             except StopRequested:
@@ -80,6 +85,7 @@ class _Startup:
         runtime: RuntimeFolder,
         supervisor: Supervisor,
         environ: Mapping[str, str],
+        chat_model: LocalChatModel | None = None,
     ) -> None:
         self._options = options
         self._supervisor = supervisor
@@ -98,10 +104,12 @@ class _Startup:
         self._has_own_embedder = is_set("EMBEDDER_SOCKET", environ)
         self._embedder_socket = runtime.socket_folder(folder.path, EMBEDDER_SOCKET_NAME) / EMBEDDER_SOCKET_NAME
         self._folder = folder
+        self._chat_model = chat_model
 
     def bring_up(self) -> None:
         """Returns when ``/readyz`` answers 200."""
         provided = self._start_redis() | self._start_embedder() | self._make_cluster()
+        self._start_chat_model(provided)
         environment = self._environment(provided)
         application.load(environment)
         self._start_postgres()
@@ -111,6 +119,7 @@ class _Startup:
         self._supervisor.start(services.worker())
         self._supervisor.start(services.worker_default())
         self._supervisor.start(services.beat())
+        self._wait_for_chat_model()
         self._wait_ready(environment)
 
     def _start_redis(self) -> dict[str, str]:
@@ -136,6 +145,14 @@ class _Startup:
 
     def _run_embedder(self, environment: Mapping[str, str], model: str) -> None:
         self._supervisor.start(services.embedder(environment, model, self._embedder_socket))
+
+    def _start_chat_model(self, provided: Mapping[str, str]) -> None:
+        if self._chat_model is not None:
+            self._supervisor.start(services.chat_model(self._environment(provided), self._chat_model))
+
+    def _wait_for_chat_model(self) -> None:
+        if self._chat_model is not None:
+            self._supervisor.wait_until(self._chat_model.is_ready, 300, "The local chat model did not become ready")
 
     def _make_cluster(self) -> dict[str, str]:
         """Begin to make the database's files, if there are none; this runs beside the loading of Django."""

@@ -10,12 +10,26 @@ from pathlib import Path
 
 from chatsphere.embedded import application
 from chatsphere.embedded.errors import StackError
+from chatsphere.embedded.local_chat_model import LocalChatModel
 from chatsphere.embedded.postgres import PostgresServer
 from chatsphere.embedded.processes import Command
 from chatsphere.embedded.redis import RedisServer
 from chatsphere.embedded.supervisor import SELF, Service
+from chatsphere.services.ai import local_chat_server
 
-NAMES = (SELF, "postgres", "redis", "embedder", "initdb", "migrate", "web", "worker", "worker-default", "beat")
+NAMES = (
+    SELF,
+    "postgres",
+    "redis",
+    "embedder",
+    "chat-model",
+    "initdb",
+    "migrate",
+    "web",
+    "worker",
+    "worker-default",
+    "beat",
+)
 
 
 def postgres(server: PostgresServer) -> Service:
@@ -29,6 +43,12 @@ def redis(server: RedisServer) -> Service:
 def embedder(environment: Mapping[str, str], model: str, socket: Path) -> Service:
     command = _python(environment, "chatsphere.services.ai.embedder_server", "--socket", str(socket), "--model", model)
     return Service("embedder", command, stop_rank=2, patience=3)
+
+
+def chat_model(environment: Mapping[str, str], model: LocalChatModel) -> Service:
+    arguments = ("--port", str(model.port), "--model", str(model.file))
+    own = {**environment, local_chat_server.KEY: model.key}
+    return Service("chat-model", _python(own, local_chat_server.__name__, *arguments), stop_rank=2, patience=3)
 
 
 def make_cluster(server: PostgresServer) -> Service:

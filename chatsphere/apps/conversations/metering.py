@@ -14,10 +14,11 @@ from chatsphere.apps.conversations.answer import Draft
 from chatsphere.apps.conversations.prepared import PreparedTurn
 from chatsphere.apps.conversations.prices import cost_micros, estimated_cost
 from chatsphere.apps.users import quota
-from chatsphere.apps.users.ledger import Kind, Usage, record_usage, record_usage_async
+from chatsphere.apps.users.ledger import Kind, Usage, record_usage, record_usage_async, usage_part
 from chatsphere.apps.users.quota import Amount, Metric, budget_amounts, chat_amounts
 from chatsphere.core.async_database import AsyncRows
 from chatsphere.core.principal import Principal
+from chatsphere.core.together import Part
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.sql import statements
 from chatsphere.services.types import TokenUsage
@@ -57,15 +58,15 @@ def rehearsal_amounts(configuration: Configuration, chatbot_id: UUID, *, count: 
     return (messages, tokens, *budget_amounts(chatbot_id, cost_micros=cost))
 
 
-async def record(connection: AsyncRows, turn: PreparedTurn, draft: Draft, columns: dict[str, Any]) -> None:
-    """Settle the reservation and book the line. An answer that failed without a word costs nothing."""
+def ending_parts(turn: PreparedTurn, draft: Draft, columns: dict[str, Any]) -> list[Part]:
+    """What settles the reservation and books the line. An answer that failed without a word costs nothing."""
     held: dict[str, Any] = {"workspace_id": turn.workspace_id, "request_key": str(turn.answer_id)}
     total = draft.usage.prompt_tokens + draft.usage.completion_tokens
     if draft.error is not None and not draft.parts:
-        await quota.release_async(connection, **held)
+        settled = quota.release_part(**held)
     else:
-        await quota.settle_async(connection, **held, actual={Metric.TOKENS: total}, cost_micros=columns["cost_micros"])
-    await record_usage_async(connection, _usage(turn, draft, columns))
+        settled = quota.settlement_part(**held, actual={Metric.TOKENS: total}, cost_micros=columns["cost_micros"])
+    return [settled, usage_part(_usage(turn, draft, columns))]
 
 
 def _usage(turn: PreparedTurn, draft: Draft, columns: dict[str, Any]) -> Usage:

@@ -40,12 +40,13 @@ from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.speaking import Manner, Voice, speak
 from chatsphere.apps.conversations.traces import prompt_settings
 from chatsphere.apps.conversations.visitors import check_visitor
-from chatsphere.apps.webhooks.actions import announce_async
+from chatsphere.apps.webhooks.actions import event_part, hint_soon
 from chatsphere.core import engines
-from chatsphere.core.async_database import AsyncRows, pool
+from chatsphere.core.async_database import AsyncRows, autocommit, pool
 from chatsphere.core.exceptions import Conflict, NotFound
 from chatsphere.core.identifiers import new_id
 from chatsphere.core.sse import EventLog
+from chatsphere.core.together import Part, execute_together
 from chatsphere.services.ai.curated import find_curated
 from chatsphere.services.sql import statements
 from chatsphere.services.types import ChatPrompt, FinishReason, SearchHit, Turn
@@ -257,18 +258,18 @@ def _prompt(turn: PreparedTurn, passages: Sequence[SearchHit], voice: Voice) -> 
 
 
 async def record_turn(turn: PreparedTurn, draft: Draft, *, last_event: int) -> tuple[str, dict[str, Any]]:
-    """Write the end of an answer, what it used and what is announced; one transaction of three round trips. Returns the last event and its data.
+    """Write the end of an answer, what it used and what is announced; one statement. Returns the last event and its data.
 
     When somebody else ended the row (the sweep, after this process had been away), nothing is written and the row's own end is told.
     """
     columns = _ending(turn, draft, last_event)
-    async with (await pool()).connection() as connection, connection.pipeline():
-        written = await connection.execute(SQL["finish_turn"], columns)
-        if await written.fetchone() is None:
+    ending = Part(SQL["finish_turn"], columns)
+    events = _events(turn, draft)
+    async with autocommit() as connection:
+        if not await execute_together(connection, ending, *events, *metering.ending_parts(turn, draft, columns)):
             return await _ended_elsewhere(connection, turn)
-        await _announce(connection, turn, draft)
-        await metering.record(connection, turn, draft, columns)
-        await connection.commit()
+    if events:
+        hint_soon()
     if draft.error is not None:
         return "error", error_object(draft.error)
     remember_later(turn)
@@ -330,16 +331,16 @@ async def _ended_elsewhere(connection: AsyncRows, turn: PreparedTurn) -> tuple[s
     return "message.completed", answer_object(row)
 
 
-async def _announce(connection: AsyncRows, turn: PreparedTurn, draft: Draft) -> None:
+def _events(turn: PreparedTurn, draft: Draft) -> list[Part]:
     ids = {"conversation_id": str(turn.conversation_id), "chatbot_id": str(turn.chatbot_id)}
     shared: dict[str, Any] = {"workspace_id": turn.workspace_id, "chatbot_id": turn.chatbot_id}
+    found = []
     if turn.is_new:
         payload = {**ids, "channel": turn.question.channel}
-        await announce_async(
-            connection, type="conversation.started", payload=payload, object_id=turn.conversation_id, **shared
-        )
+        found.append(event_part(type="conversation.started", payload=payload, object_id=turn.conversation_id, **shared))
     if draft.error is None and draft.finish_reason is not FinishReason.CANCELLED:
         is_refused = draft.finish_reason is FinishReason.REFUSED_NO_CONTEXT
         kind = "message.refused" if is_refused else "message.completed"
         payload = {**ids, "message_id": str(turn.answer_id), "finish_reason": draft.finish_reason.value}
-        await announce_async(connection, type=kind, payload=payload, object_id=turn.answer_id, **shared)
+        found.append(event_part(type=kind, payload=payload, object_id=turn.answer_id, **shared))
+    return found

@@ -12,6 +12,7 @@ from chatsphere.apps.users.models import UsageRecord
 from chatsphere.apps.users.named_sql import SQL, execute_many, fetch_one
 from chatsphere.core.async_database import AsyncRows
 from chatsphere.core.identifiers import new_id
+from chatsphere.core.together import Part
 
 ABSURD = 10**9
 Kind = UsageRecord.Kind
@@ -57,6 +58,11 @@ async def record_usage_async(connection: AsyncRows, usage: Usage) -> bool:
     """The same on an async connection, in its transaction."""
     result = await connection.execute(SQL["record_usage"], _parameters(usage))
     return await result.fetchone() is not None
+
+
+def usage_part(usage: Usage) -> Part:
+    """The same, to be executed together with others."""
+    return Part(SQL["record_usage"], _parameters(usage))
 
 
 def _parameters(usage: Usage) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from chatsphere.apps.users.notices import QuotaNotice
 from chatsphere.core.async_database import AsyncRows
 from chatsphere.core.exceptions import QuotaExceeded
 from chatsphere.core.identifiers import new_id
+from chatsphere.core.together import Part
 
 WARN_AT = (100, 80)
 ABSURD = 10**9
@@ -203,6 +204,18 @@ async def release_async(connection: AsyncRows, *, workspace_id: UUID, request_ke
     """Like ``release``."""
     parameters = _settlement(workspace_id, request_key, None, None, is_released=True)
     await connection.execute(SQL["settle_quota"], parameters)
+
+
+def settlement_part(
+    *, workspace_id: UUID, request_key: str, actual: Mapping[Metric, int] | None, cost_micros: int | None
+) -> Part:
+    """Like ``settle``, to be executed together with others."""
+    return Part(SQL["settle_quota"], _settlement(workspace_id, request_key, actual, cost_micros, is_released=False))
+
+
+def release_part(*, workspace_id: UUID, request_key: str) -> Part:
+    """Like ``release``, to be executed together with others."""
+    return Part(SQL["settle_quota"], _settlement(workspace_id, request_key, None, None, is_released=True))
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------

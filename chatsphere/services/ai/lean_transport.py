@@ -28,6 +28,7 @@ IDLE_SECONDS = 15.0  # a connection unused for longer is not used again
 MAX_IDLE = 256
 LONGEST_CHUNK_LINE = 4_096
 DEFAULT_SECONDS = 60.0
+PIECES = "lean_pieces"  # under which a response carries its body, for who reads it without the client's layers
 
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
@@ -55,7 +56,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
             connection.close()
             raise
         body = _Body(self, connection, request, read_seconds, _framing(status, headers))
-        return httpx2.Response(status, headers=headers, stream=body)
+        return httpx2.Response(status, headers=headers, stream=body, extensions={PIECES: body})
 
     async def aclose(self) -> None:
         for connections in self._idle.values():
@@ -108,20 +109,26 @@ class _Body(httpx2.AsyncByteStream):
         self._request = request
         self._seconds = seconds
         self._framing = framing
+        self._decoder = ChunkDecoder() if framing.is_chunked else _LengthDecoder(framing.length)
+        self._reads = 0
         self._is_complete = False
         self._is_closed = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        decoder = ChunkDecoder() if self._framing.is_chunked else _LengthDecoder(self._framing.length)
-        reads = 0
-        while not decoder.is_complete:
-            data = await self._read(is_paced=reads > UNPACED_READS)
-            reads += 1
-            with _as_client_errors(self._request, httpx2.ReadTimeout):
-                piece = decoder.feed(data)
-            if piece:
-                yield piece
-        self._is_complete = not decoder.has_rest
+        while (piece := await self.next_piece(time.monotonic() + self._seconds)) is not None:
+            yield piece
+
+    async def next_piece(self, limit: float) -> bytes | None:
+        """The content that arrived, waiting for some until ``limit`` (of ``time.monotonic``); None at the end."""
+        try:
+            while not self._decoder.is_complete:
+                piece = self._decoder.feed(await self._read(limit))
+                if piece:
+                    return piece
+        except _TROUBLE as error:
+            raise _client_error(error, self._request, httpx2.ReadTimeout) from error
+        self._is_complete = not self._decoder.has_rest
+        return None
 
     async def aclose(self) -> None:
         if self._is_closed:
@@ -132,15 +139,15 @@ class _Body(httpx2.AsyncByteStream):
         else:
             self._connection.close()
 
-    async def _read(self, *, is_paced: bool) -> bytes:
-        with _as_client_errors(self._request, httpx2.ReadTimeout):
-            if is_paced:
-                await asyncio.sleep(PAUSE_SECONDS)
-                ready = self._connection.read_ready()
-                if ready is not None:
-                    return ready
-            async with asyncio.timeout(self._seconds):
-                return await self._connection.read()
+    async def _read(self, limit: float) -> bytes:
+        self._reads += 1
+        if self._reads > UNPACED_READS + 1:
+            await asyncio.sleep(PAUSE_SECONDS)
+            ready = self._connection.read_ready()
+            if ready is not None:
+                return ready
+        async with asyncio.timeout(limit - time.monotonic()):
+            return await self._connection.read()
 
 
 class ChunkDecoder:
@@ -251,15 +258,24 @@ def _framing(status: int, headers: Headers) -> _Framing:
     return _Framing(is_chunked, length, keeps_alive)
 
 
+_TROUBLE = (TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError, OSError)
+
+
 @contextlib.contextmanager
 def _as_client_errors(request: httpx2.Request, timeout: type[httpx2.TimeoutException]) -> Iterator[None]:
     """The errors that the client knows, for those of sockets and parsers."""
     try:
         yield
-    except TimeoutError as error:
-        raise timeout("timed out", request=request) from error
-    except (EOFError, ValueError, asyncio.LimitOverrunError) as error:
-        raise httpx2.RemoteProtocolError(str(error), request=request) from error
-    except OSError as error:
+    except _TROUBLE as error:
+        raise _client_error(error, request, timeout) from error
+
+
+def _client_error(
+    error: Exception, request: httpx2.Request, timeout: type[httpx2.TimeoutException]
+) -> httpx2.TransportError:
+    if isinstance(error, TimeoutError):
+        return timeout("timed out", request=request)
+    if isinstance(error, OSError):
         kind = httpx2.ConnectError if timeout is httpx2.ConnectTimeout else httpx2.ReadError
-        raise kind(str(error), request=request) from error
+        return kind(str(error), request=request)
+    return httpx2.RemoteProtocolError(str(error), request=request)

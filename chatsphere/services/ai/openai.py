@@ -1,4 +1,4 @@
-"""Chat and embedding models behind OpenAI's API, wherever it is served, through the official client."""
+"""Chat and embedding models behind OpenAI's API, wherever it is served, with what the official client sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
@@ -30,6 +30,7 @@ from chatsphere.services.ai.openai_wire import (
     read_embeddings,
 )
 from chatsphere.services.ai.prompts import Message, build_messages, new_nonce
+from chatsphere.services.ai.provider_posts import Answer, Pieces, ProviderPosts
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.errors import EngineError, EngineMisconfigured, UpstreamRejected, UpstreamTimeout
 from chatsphere.services.types import ChatEvent, ChatPrompt, EmbeddingModel, TextDelta, Vector, Vectors
@@ -75,19 +76,18 @@ class _Clients:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._async: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = WeakKeyDictionary()
+        self._posts: WeakKeyDictionary[asyncio.AbstractEventLoop, ProviderPosts] = WeakKeyDictionary()
         self._blocking: dict[int, openai.OpenAI] = {}
         self._lock = threading.Lock()
 
-    def for_loop(self) -> openai.AsyncOpenAI:
+    def for_loop(self) -> ProviderPosts:
         loop = asyncio.get_running_loop()
-        client = self._async.get(loop)
-        if client is None:
+        posts = self._posts.get(loop)
+        if posts is None:
             transport = None if _PROXIES & set(getproxies()) else LeanTransport()
             http = httpx2.AsyncClient(transport=transport, timeout=self._timeout(), follow_redirects=False)
-            client = openai.AsyncOpenAI(http_client=http, **self._options())
-            self._async[loop] = client
-        return client
+            posts = self._posts[loop] = ProviderPosts(openai.AsyncOpenAI(http_client=http, **self._options()), http)
+        return posts
 
     def blocking(self) -> openai.OpenAI:
         with self._lock:
@@ -96,9 +96,9 @@ class _Clients:
             return self._blocking[os.getpid()]
 
     async def aclose(self) -> None:
-        client = self._async.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.close()
+        posts = self._posts.pop(asyncio.get_running_loop(), None)
+        if posts is not None:
+            await posts.aclose()
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -173,10 +173,9 @@ class OpenAIChatModel:
         first_token = time.monotonic() + self._connection.timeouts.first_token
         response = await self._open(orjson.dumps(self._body(messages, prompt)), min(first_token, deadline))
         try:
-            chunks = response.aiter_bytes()
             while True:
                 limit = self._next_limit(deadline) if answer else min(first_token, deadline)
-                data = await _next_chunk(chunks, limit)
+                data = await _next_piece(response.pieces, limit)
                 text = reader.feed(data) if data is not None else reader.end()
                 if text:
                     answer.append(text)
@@ -191,31 +190,21 @@ class OpenAIChatModel:
     def _next_limit(self, deadline: float) -> float:
         return min(time.monotonic() + self._connection.timeouts.between_tokens, deadline)
 
-    async def _open(self, body: bytes, limit: float) -> httpx2.Response:
-        client = self._clients.for_loop()
+    async def _open(self, body: bytes, limit: float) -> Answer:
+        posts = self._clients.for_loop()
         try:
             async with asyncio.timeout(limit - time.monotonic()):
-                # with this cast the client gives the open response itself, whatever its signature says
-                response: Any = await client.post(
-                    "/chat/completions",
-                    cast_to=httpx2.Response,
-                    content=body,
-                    options={"headers": _JSON},
-                    stream=True,
-                    stream_cls=openai.AsyncStream[Any],
-                )
+                return await posts.post("/chat/completions", body, limit=limit)
         except TimeoutError:
             raise UpstreamTimeout("The model provider did not begin to answer in time.") from None
         except CLIENT_ERRORS as error:
             raise engine_error(error) from error
-        return cast("httpx2.Response", response)
 
 
-async def _next_chunk(chunks: AsyncIterator[bytes], limit: float) -> bytes | None:
+async def _next_piece(pieces: Pieces, limit: float) -> bytes | None:
     try:
-        async with asyncio.timeout(limit - time.monotonic()):
-            return await anext(chunks, None)
-    except TimeoutError:
+        return await pieces.next_piece(limit)
+    except (TimeoutError, httpx2.TimeoutException):
         raise UpstreamTimeout("The model provider fell silent.") from None
     except CLIENT_ERRORS as error:
         raise engine_error(error) from error
@@ -320,10 +309,14 @@ class OpenAIEmbedder:
             raise engine_error(error) from error
 
     async def _post_async(self, body: bytes) -> bytes:
-        client = self._clients.for_loop()
-        options: Any = {"headers": _JSON, "timeout": self._connection.timeouts.first_token}
+        limit = time.monotonic() + self._connection.timeouts.first_token
         try:
-            response = await client.post("/embeddings", cast_to=httpx2.Response, content=body, options=options)
-            return await response.aread()
+            answer = await self._clients.for_loop().post("/embeddings", body, limit=limit)
+            try:
+                return await answer.read(limit)
+            finally:
+                await answer.aclose()
+        except TimeoutError:
+            raise UpstreamTimeout("The model provider did not answer in time.") from None
         except CLIENT_ERRORS as error:
             raise engine_error(error) from error

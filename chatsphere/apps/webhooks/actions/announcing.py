@@ -13,6 +13,7 @@ from chatsphere.apps.webhooks.hints import hint, hint_soon
 from chatsphere.apps.webhooks.models import Event
 from chatsphere.core.async_database import AsyncRows
 from chatsphere.core.identifiers import new_id
+from chatsphere.core.together import Part
 from chatsphere.services.sql import statements
 
 
@@ -70,8 +71,22 @@ async def announce_async(
     object_id: UUID | None = None,
 ) -> None:
     """The same inside an async connection's transaction."""
+    part = event_part(workspace_id=workspace_id, type=type, payload=payload, chatbot_id=chatbot_id, object_id=object_id)
+    await connection.execute(statements("chatsphere.apps.webhooks")["write_event"], part.parameters)
+    hint_soon()
+
+
+def event_part(
+    *,
+    workspace_id: UUID,
+    type: str,  # noqa: A002 - the word of the contract
+    payload: Mapping[str, Any],
+    chatbot_id: UUID | None = None,
+    object_id: UUID | None = None,
+) -> Part:
+    """The event, to be written together with its cause; call ``hint_soon`` when that is done."""
     _check(type)
-    await connection.execute(
+    return Part(
         statements("chatsphere.apps.webhooks")["write_event"],
         {
             "id": new_id(),
@@ -83,7 +98,6 @@ async def announce_async(
             "object_id": object_id,
         },
     )
-    hint_soon()
 
 
 def _check(type: str) -> None:  # noqa: A002
