@@ -28,7 +28,7 @@ from urllib.request import urlopen
 import psutil
 
 from benchmarks import chat_load
-from benchmarks.chat_account import texts
+from benchmarks.chat_account import BIRDS, CHUNKS, COLORS, texts
 from benchmarks.chat_load import Load, Target
 from benchmarks.chat_peers import python_of_peers
 from chatsphere.embedded.postgres import PostgresServer
@@ -223,7 +223,17 @@ def _stub_target() -> Target:
 
 def _post_target(name: str, path: str, first: bytes, last: bytes, *, key: str = "none", body: Any = None) -> Target:
     text = json.dumps(body or {"message": QUESTION, "stream": True})
-    return Target(PORTS[name], _post(PORTS[name], path, text, key), first, last)
+
+    def make(number: int) -> bytes:
+        return _post(PORTS[name], path, text.replace(QUESTION, _question(number)), key)
+
+    return Target(PORTS[name], make, first, last)
+
+
+def _question(number: int) -> str:
+    """Each asks something else, as people do: an answer found in a memory of questions would say nothing about the others."""
+    bird, color = BIRDS[number % len(BIRDS)], COLORS[number // len(BIRDS) % len(COLORS)]
+    return QUESTION.replace("red", color).replace("heron", bird).replace("17", str(number * 7 % CHUNKS))
 
 
 def _post(port: int, path: str, body: str, key: str) -> bytes:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked. ``first`` and ``last`` are bytes whose arrival is the first token and the end of an answer."""
+    """What is asked: ``make`` gives the request of that number, so that no two need be the same. ``first`` and ``last`` are bytes whose
+    arrival is the first token and the end of an answer."""
 
     port: int
-    request: bytes
+    make: Callable[[int], bytes]
     first: bytes
     last: bytes
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def request(self) -> bytes:
+        """The next request."""
+        return self.make(next(self._numbers))
 
 
 @dataclass(slots=True)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import pytest
 
 from chatsphere.core import lifespan
 from chatsphere.core.exceptions import Malformed
-from chatsphere.core.sse import PING, EventLog, frame, last_event_id, read_frame, split_frames, with_pings
+from chatsphere.core.sse import (
+    PING,
+    EventLog,
+    EventStreamResponse,
+    frame,
+    last_event_id,
+    read_frame,
+    split_frames,
+    with_pings,
+)
 
 
 def test_a_frame_reads_back_and_keeps_newlines_inside() -> None:
@@ -103,3 +113,40 @@ async def test_a_stream_without_an_end_ends_when_the_server_is_asked_to_stop() -
     await asyncio.sleep(0.01)
     await lifespan._finish()
     assert await asyncio.wait_for(waiting, 1) is None
+
+
+def test_proxies_are_told_neither_to_hold_nor_to_rewrite_a_stream() -> None:
+    response = EventStreamResponse(EventLog().read())
+    assert response["X-Accel-Buffering"] == "no"
+    assert response["Cache-Control"] == "no-cache, no-transform"
+    assert response["Content-Type"].startswith("text/event-stream")
+    assert not response.has_header("Content-Length")
+
+
+async def test_readers_that_do_not_read_cost_nothing_but_their_place() -> None:
+    log = EventLog()
+    readers = [log.read() for _ in range(200)]
+    log.add("message.delta", {"text": "first"})
+    for reader in readers:
+        await anext(reader)
+    tracemalloc.start()
+    for _ in range(2_000):
+        log.add("message.delta", {"text": "x" * 400})
+    grown, _peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 2 * 2_000 * 500  # the answer once, not once for each of two hundred
+    log.close()
+    assert (await anext(readers[7])).count(b"event:") == 2_000
+    for reader in readers:
+        await reader.aclose()
+
+
+async def test_a_reader_that_goes_away_takes_no_other_along() -> None:
+    log = EventLog()
+    waiting = [asyncio.ensure_future(anext(log.read())) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    await asyncio.sleep(0)
+    log.add("message.delta", {"text": "on"})
+    assert (await waiting[0]) == (await waiting[2]) == log.frames[0]
+    assert waiting[1].cancelled()
