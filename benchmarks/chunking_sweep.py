@@ -6,7 +6,7 @@
 All documents of a set are read, cut and searched together, by BM25 and MiniLM with their z-scores mixed half and half, as the product
 does. Over `../shared/data/chunking_a`, whose questions name the exact characters that answer them: the share of these within the best
 1,000 words of context; the last chunk is cut where the words are full. Over `awsdocs_a` (400 documents) and `sec10q_a` (its 12 PDFs),
-whose questions name documents: nDCG@10 and recall@1 of the documents by their best chunk. A length takes one to four minutes; fewer
+whose questions name documents: nDCG@10 and recall@1 of the documents by their best chunk. A length takes one to six minutes, once (vectors are kept); fewer
 `--documents` (and the questions that they answer) take less.
 `docs/algorithms/chunking.md` has the figures that the defaults come from.
 """
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.pieces import count_tokens
+from benchmarks.vector_cache import VectorCache
 from chatsphere.services.ai.local_model import LocalModel
 from chatsphere.services.content.chunking import ChunkSettings, chunk_document
 from chatsphere.services.content.extract import extract
@@ -61,15 +62,15 @@ class Result:
 class Index:
     """BM25 and dense scores of every chunk for a question."""
 
-    def __init__(self, texts: Sequence[str], model: LocalModel) -> None:
+    def __init__(self, texts: Sequence[str], model: VectorCache) -> None:
         self._terms = [count_terms(text, "en") for text in texts]
         self._lengths = np.array([sum(terms.values()) for terms in self._terms], dtype=np.float64)
         self._document_counts = Counter(term for terms in self._terms for term in terms)
         self._model = model
-        self._vectors: Vectors = model.embed(texts)
+        self._vectors: Vectors = model.vectors(texts)
 
     def ranking(self, question: str) -> np.ndarray[Any, Any]:
-        dense = self._vectors @ self._model.embed([question])[0]
+        dense = self._vectors @ self._model.vectors([question])[0]
         sparse = self._bm25(question)
         return np.argsort(-(_z(dense) + _z(sparse)))
 
@@ -102,7 +103,7 @@ def place(rows: Sequence[dict[str, Any]], settings: ChunkSettings) -> list[Place
 def measure(rows: Sequence[dict[str, Any]], questions: Sequence[dict[str, Any]], settings: ChunkSettings) -> Result:
     begin = time.perf_counter()
     placed = place(rows, settings)
-    index = Index([search_text(item.chunk.context, item.chunk.text) for item in placed], LocalModel(MODEL))
+    index = Index([search_text(item.chunk.context, item.chunk.text) for item in placed], _model())
     shares, precisions = [], []
     for question in questions:
         context = list(_context(placed, index.ranking(question["text"])))
@@ -139,7 +140,7 @@ def measure_documents(
         for doc_id, title, document in read
         for chunk in chunk_document(document, title=title, count_tokens=count_tokens, settings=settings)
     ]
-    index = Index([search_text(item.chunk.context, item.chunk.text) for item in placed], LocalModel(MODEL))
+    index = Index([search_text(item.chunk.context, item.chunk.text) for item in placed], _model())
     gains, firsts = [], []
     for question in questions:
         order = list(dict.fromkeys(placed[number].doc_id for number in index.ranking(question["text"])))
@@ -195,6 +196,10 @@ def _overlap(context: Sequence[tuple[str, int, int]], question: dict[str, Any]) 
 
 
 MODEL = "local:all-minilm-l6-v2-int8"
+
+
+def _model() -> VectorCache:
+    return VectorCache(MODEL, LocalModel(MODEL).embed)
 
 
 def main() -> None:

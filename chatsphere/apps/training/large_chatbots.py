@@ -8,6 +8,7 @@ import time
 from django.db import transaction
 
 from chatsphere.apps.training.database import engine_connection
+from chatsphere.apps.training.database import run as sql
 from chatsphere.core import engines
 from chatsphere.services.errors import RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -18,14 +19,16 @@ logger = logging.getLogger("chatsphere.training")
 def index_until(deadline: float) -> bool:
     """Do steps until there are none or ``time.monotonic()`` passes ``deadline``; whether some may be left.
 
-    What is to be done is read from the rows themselves, so a killed worker loses one step at most, and nothing has to be noted.
+    A chatbot whose documents have been coming in for less than a minute is left for later: its indexes would be made for a part of what
+    it is about to know, with the cores that its documents wait for. What is to be done is read from the rows themselves, so a killed worker loses one step at most, and nothing has to be noted.
     """
     store = engines.vector_store()
     with transaction.atomic():
         outgrown = store.outgrown(engine_connection())
+        busy = {row["chatbot_id"] for row in sql("just_begun", {})} if outgrown else set()
     try:
         for chatbot in outgrown:
-            while _step(chatbot):
+            while chatbot.chatbot_id not in busy and _step(chatbot):
                 if time.monotonic() > deadline:
                     return True
     except RetryableError as error:

@@ -88,6 +88,14 @@ SELECT run.id, run.workspace_id, run.chatbot_id, run.source_id, run.kind, run.is
 -- A row when documents are due of which not even the text is known yet.
 SELECT 1 AS one FROM training_run WHERE state = 'queued' AND available_at <= now() AND priority < %(patience)s LIMIT 1;
 
+-- name: just_begun
+-- Chatbots in whose training the first document came in less than a minute ago.
+SELECT chatbot_id
+  FROM training_run
+ WHERE state IN ('queued', 'running')
+ GROUP BY chatbot_id
+HAVING min(created_at) > now() - interval '1 minute';
+
 -- name: versions_of
 -- Documents of sources with their versions, newest first; one row without a version when a document has none.
 SELECT document.source_id, document.id AS document_id, document.current_version_id, version.id, version.number, version.content_hash,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from chatsphere.services.content.extract.markdown import heading_text
 from chatsphere.services.content.markup import plain_words, search_text, without_targets
@@ -22,6 +23,7 @@ from chatsphere.services.content.sentences import sentence_spans
 from chatsphere.services.types import Block, BlockKind, Chunk, ExtractedDocument
 
 CountTokens = Callable[[str], int]
+_Measured = tuple[int, int, tuple[float, int]]  # a span with its words and tokens
 
 _RESERVED_TOKENS = 3  # special tokens, and the separator of context and text
 _WINDOW = 64  # atoms that one chunk may hold; bounds the work for one atom
@@ -56,12 +58,11 @@ class ChunkSettings:
             raise ValueError("max_tokens must be at least 32, context_share between 0 and 0.8.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Atom:
+class _Atom(NamedTuple):
     start: int
     end: int
     block: Block
-    index: int  # of the block
+    block_number: int
     words: float
     tokens: int
     section: int
@@ -112,7 +113,7 @@ class _Chunker:
 
     def _room_after(self, first: _Atom) -> int:
         """Tokens that remain for a chunk's text when it begins with this atom."""
-        key = (first.section, first.index if _continues_table(first) else -1)
+        key = (first.section, first.block_number if _continues_table(first) else -1)
         room = self._rooms.get(key)
         if room is None:
             context = self._context(self._sections[first.section].path, first)
@@ -144,8 +145,7 @@ class _Chunker:
         for index, block in enumerate(self._document.blocks):
             if block.kind is BlockKind.HEADING:
                 section = self._open_section(block)
-            for start, end in self._spans(block):
-                words, tokens = self._measure(start, end)
+            for start, end, (words, tokens) in self._spans(block):
                 yield _Atom(start, end, block, index, words, tokens, section)
 
     def _open_section(self, heading: Block) -> int:
@@ -157,7 +157,7 @@ class _Chunker:
         self._sections.append(self._open[-1])
         return len(self._sections) - 1
 
-    def _spans(self, block: Block) -> Iterable[tuple[int, int]]:
+    def _spans(self, block: Block) -> Iterator[_Measured]:
         start, end = block.char_start, block.char_end
         match block.kind:
             case BlockKind.HEADING:
@@ -173,15 +173,17 @@ class _Chunker:
         for span in spans:
             yield from self._small_enough(*span)
 
-    def _small_enough(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+    def _small_enough(self, start: int, end: int) -> Iterator[_Measured]:
         """An atom that no chunk could hold is cut: into sentences, lines, clauses, words, and last anywhere."""
         budget = self._settings.text_tokens
-        if end - start <= budget // 2 or self._measure(start, end)[1] <= budget:
-            yield start, end
+        lengths = self._measure(start, end)
+        if end - start <= budget // 2 or lengths[1] <= budget:
+            yield start, end, lengths
             return
         sentences = list(sentence_spans(self._text, start, end))
         pieces = sentences if len(sentences) > 1 else _pieces(self._text, start, end)
-        yield from self._pack(pieces, budget)
+        for begin, finish in self._pack(pieces, budget):
+            yield begin, finish, self._measure(begin, finish)
 
     def _pack(self, pieces: Sequence[tuple[int, int]], budget: int) -> Iterator[tuple[int, int]]:
         """Join neighbouring pieces up to the budget; a piece above it is cut further."""
@@ -232,7 +234,7 @@ class _Chunker:
     def _cut_atom(self, atom: _Atom) -> list[_Atom]:
         left, right = _middle_cut(self._text, atom.start, atom.end)
         return [
-            _Atom(start, end, atom.block, atom.index, *self._measure(start, end), atom.section)
+            _Atom(start, end, atom.block, atom.block_number, *self._measure(start, end), atom.section)
             for start, end in ((atom.start, left), (right, atom.end))
         ]
 
@@ -296,14 +298,14 @@ class _Measure:
     def __init__(self, count_tokens: CountTokens) -> None:
         self.count_tokens = count_tokens
         self._special = count_tokens("")
-        self._lengths: dict[str, int] = {}
-        self._sums = _Sums(self._sum)
+        self._length = _Remembered(self._ask_length).__getitem__
+        self._sum_of = _Remembered(self._sum).__getitem__
 
     def __call__(self, source: str) -> tuple[float, int]:
         """Words and tokens."""
         if "](" in source or "<" in source:
             source = without_targets(source)
-        tokens, half_words = divmod(sum(map(self._sums.__getitem__, source.split())), _TOKEN)
+        tokens, half_words = divmod(sum(map(self._sum_of, source.split())), _TOKEN)
         return half_words / 2, tokens
 
     def _sum(self, text: str) -> int:
@@ -315,18 +317,11 @@ class _Measure:
         half_words = 2 * sum(map(str.isalnum, pieces)) - ideographs
         return _TOKEN * sum(map(self._length, pieces)) + half_words
 
-    def _length(self, piece: str) -> int:
-        length = self._lengths.get(piece)
-        if length is None:
-            if len(piece) > _LONGEST_REMEMBERED:
-                return len(piece) // 3
-            if len(self._lengths) >= _REMEMBERED_PIECES:
-                self._lengths.clear()
-            length = self._lengths[piece] = self.count_tokens(piece) - self._special
-        return length
+    def _ask_length(self, piece: str) -> int:
+        return self.count_tokens(piece) - self._special if len(piece) <= _LONGEST_REMEMBERED else len(piece) // 3
 
 
-class _Sums(dict[str, int]):
+class _Remembered(dict[str, int]):
     """Remembers what it has asked for, unless it is long; emptied when it has grown too large."""
 
     def __init__(self, ask: Callable[[str], int]) -> None:
@@ -415,7 +410,7 @@ def _cut_cost(before: _Atom, after: _Atom) -> float:
     """What it costs to cut between two neighbours."""
     if before.block.kind is BlockKind.HEADING:
         return 4.0  # a heading belongs to what follows
-    if before.index == after.index:
+    if before.block_number == after.block_number:
         return _CUT_INSIDE[before.block.kind]
     if after.block.kind is BlockKind.HEADING:
         return -0.1

