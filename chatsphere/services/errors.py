@@ -118,6 +118,13 @@ class BrokenDocument(ContentError):
     type: ClassVar[str] = "broken"
 
 
+def damaged(what: str) -> BrokenDocument:
+    """A file that its reader cannot make sense of; ``what`` is wrong with it, without a full stop. Says what its owner can do."""
+    return BrokenDocument(
+        f"This file is damaged: {what}. Open it in the program that made it, save it again and upload that copy."
+    )
+
+
 class EmptyDocument(ContentError):
     """No text was found in this document."""
 

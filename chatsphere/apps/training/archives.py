@@ -45,11 +45,16 @@ class ArchiveTraining(Training):
 
     def _work(self, archive: Material, files: Listing) -> None:
         if not files.members:
-            raise EmptyDocument("This archive holds no documents. Archives within archives are not opened.")
+            raise EmptyDocument(
+                "This archive holds no documents. Archives within archives are not opened: unpack them and upload what is inside."
+            )
         for member in files.members[self._done() :]:
             self._take(_document_in(archive, member))
             self._make_room()
-        left = [f"{name}: Archives within archives are not opened." for name in files.archives[:MOST_WARNINGS]]
+        left = [
+            f"{name}: Archives within archives are not opened: unpack them and upload what is inside."
+            for name in files.archives[:MOST_WARNINGS]
+        ]
         self._end(archive, ZIP, left)
 
     def _make_room(self) -> None:

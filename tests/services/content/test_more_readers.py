@@ -55,6 +55,43 @@ def test_a_filtered_table_of_a_workbook_stays_one_table() -> None:
     assert parts(workbook(f"<sheetData>{rows}</sheetData>"), "a.xlsx") == ["## Prices", shown]
 
 
+def cells(*rows: str) -> str:
+    """Rows of a sheet as ``A1=x B1=y``."""
+    shown = []
+    for row in rows:
+        pairs = [each.split("=") for each in row.split()]
+        number = pairs[0][0].lstrip("ABCDEFG")
+        inside = "".join(f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>' for place, text in pairs)
+        shown.append(f'<row r="{number}">{inside}</row>')
+    return f"<sheetData>{''.join(shown)}</sheetData>"
+
+
+def test_a_cell_of_a_workbook_that_covers_several_rows_stands_in_each_of_them() -> None:
+    sheet = cells("A1=Region B1=Month", "A2=North B2=May", "A3= B3=June", "A4=South B4=July")
+    shown = "| Region | Month |\n| --- | --- |\n| North | May |\n| North | June |\n| South | July |"
+    merges = '<mergeCells><mergeCell ref="A2:A3"/><mergeCell ref="A4:B4"/><mergeCell ref="nonsense"/></mergeCells>'
+    assert parts(workbook(sheet + merges), "a.xlsx") == ["## Prices", shown]
+
+
+def test_tables_that_stand_beside_each_other_in_a_workbook_are_told_apart() -> None:
+    sheet = cells("A1=Item B1=Price", "A2=Bolt B2=1 D2=Town E2=Shop", "A3=Nut B3=2 D3=Bonn E3=open")
+    assert parts(workbook(sheet), "a.xlsx")[1:] == [
+        "| Item | Price |\n| --- | --- |\n| Bolt | 1 |\n| Nut | 2 |",
+        "| Town | Shop |\n| --- | --- |\n| Bonn | open |",
+    ]
+
+
+def test_a_table_of_a_workbook_with_an_empty_column_stays_one() -> None:
+    sheet = cells("A1=Item B1=Kind D1=Price E1=Unit", "A2=Bolt B2=steel D2=1 E2=kg")
+    shown = "| Item | Kind | Price | Unit |\n| --- | --- | --- | --- |\n| Bolt | steel | 1 | kg |"
+    assert parts(workbook(sheet), "a.xlsx") == ["## Prices", shown]
+
+
+def test_whoever_uploads_a_damaged_file_is_told_what_to_do() -> None:
+    with pytest.raises(BrokenDocument, match="save it again and upload that copy"):
+        extract(workbook(cells("A1=x"))[:-30], name="a.xlsx")
+
+
 def test_xlsx() -> None:
     sheet = (
         '<cols><col min="3" max="3" hidden="1"/></cols><sheetData>'

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chatsphere.services.content.limits import MEGABYTE, Limits
-from chatsphere.services.errors import BrokenDocument, EncryptedDocument, LimitExceeded
+from chatsphere.services.errors import EncryptedDocument, LimitExceeded, damaged
 
 _PIECE = 256 * 1024
 _FREE_EXPANSION = 10 * MEGABYTE  # unpacked size below which any ratio is fine
-_BOMB = "This file unpacks to far more than its size and was refused."
+_BOMB = "This file unpacks to far more than its size and was refused. Upload what you need of it without compression or in smaller files."
 
 
 class Archive:
@@ -26,7 +26,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError, struct.error) as error:
-            raise BrokenDocument("This file is damaged: its container cannot be opened.") from error
+            raise damaged("its container cannot be opened") from error
         self._entries = {info.filename: info for info in self._zip.infolist()}
         if len(self._entries) > limits.max_entries:
             raise LimitExceeded(f"This file holds more than {limits.max_entries:,} parts.")
@@ -50,7 +50,7 @@ class Archive:
     def _pieces(self, name: str) -> Iterator[bytes]:
         info = self._entries.get(name)
         if info is None:
-            raise BrokenDocument(f"This file is damaged: its part {name!r} is missing.")
+            raise damaged(f"its part {name!r} is missing")
         if info.flag_bits & 0x1:
             raise EncryptedDocument("This file is protected by a password. Upload it without one.")
         size = 0
@@ -61,7 +61,7 @@ class Archive:
                     self._count(len(piece), size, info.compress_size)
                     yield piece
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
-            raise BrokenDocument(f"This file is damaged: its part {name!r} cannot be unpacked.") from error
+            raise damaged(f"its part {name!r} cannot be unpacked") from error
 
     def _count(self, piece: int, size: int, packed: int) -> None:
         self._unpacked += piece

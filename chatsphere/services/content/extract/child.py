@@ -21,7 +21,7 @@ import orjson
 from chatsphere.services.content.extract import read_document
 from chatsphere.services.content.extract.wire import HEADER, document_to_json
 from chatsphere.services.content.limits import Limits
-from chatsphere.services.errors import ContentError
+from chatsphere.services.errors import ContentError, damaged
 
 _IDLE_SECONDS = 60.0
 _MAX_ANSWER = 512 * 1024 * 1024
@@ -29,7 +29,7 @@ _PRELOADED = ("lxml.etree", "lxml.html", "pypdfium2", "chatsphere.services.conte
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _MEMORY_MESSAGE = "Reading this file needed more memory than is allowed."
-_BROKEN_MESSAGE = "This file is damaged: the program that reads it stopped."
+_BROKEN_MESSAGE = damaged("the program that reads it stopped").message
 
 
 def serve() -> None:
@@ -158,7 +158,7 @@ def _answer(request: Mapping[str, Any], limits: Limits) -> bytes:
         return _error("LimitExceeded", "This document is too deeply nested to be read.")
     except Exception as error:  # noqa: BLE001  a parser may raise anything on a hostile file: its owner gets a sentence
         sys.stderr.write(f"reading {request['name']!r} failed: {error!r}\n")
-        return _error("BrokenDocument", "This file is damaged and cannot be read.")
+        return _error("BrokenDocument", damaged("it cannot be read").message)
 
 
 def _write(sender: int, answer: bytes) -> None:

@@ -16,7 +16,7 @@ from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.numbering import Numbering
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
-from chatsphere.services.errors import BrokenDocument
+from chatsphere.services.errors import damaged
 from chatsphere.services.types import ExtractedDocument
 
 _MAIN = "word/document.xml"
@@ -77,7 +77,7 @@ def read(source: Source) -> ExtractedDocument:
     root = parse_xml(archive.read(main))
     body = next((child for child in root.iter() if local_name(child) == "body"), None)
     if body is None:
-        raise BrokenDocument("This file is damaged: it is no Word document inside.")
+        raise damaged("it is no Word document inside")
     builder = DocumentBuilder(source.limits)
     builder.title = _core_title(archive)
     _Reader(archive, builder, main.rpartition("/")[0]).read(body)
@@ -89,7 +89,7 @@ def _main_part(archive: Archive) -> str:
         return _MAIN
     candidates = [name for name in archive.names() if re.fullmatch(r"word/document\d*\.xml", name)]
     if not candidates:
-        raise BrokenDocument("This file is damaged: its main text is missing.")
+        raise damaged("its main text is missing")
     return candidates[0]
 
 

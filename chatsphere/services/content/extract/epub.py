@@ -11,7 +11,7 @@ from chatsphere.services.content.extract.encoding import decode
 from chatsphere.services.content.extract.html import add_html, parse_html
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
-from chatsphere.services.errors import BrokenDocument, EmptyDocument, EncryptedDocument
+from chatsphere.services.errors import EmptyDocument, EncryptedDocument, damaged
 from chatsphere.services.types import ExtractedDocument
 
 
@@ -41,7 +41,7 @@ def _package(archive: Archive) -> str:
     for node in parse_xml(archive.read("META-INF/container.xml")).iter():
         if local_name(node) == "rootfile" and attribute(node, "full-path"):
             return attribute(node, "full-path")
-    raise BrokenDocument("This file is damaged: the book has no table of its parts.")
+    raise damaged("the book has no table of its parts")
 
 
 def _meta(package: Element, name: str) -> str:

@@ -8,7 +8,7 @@ from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.html import add_html, parse_html
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
-from chatsphere.services.errors import BrokenDocument
+from chatsphere.services.errors import damaged
 from chatsphere.services.types import ExtractedDocument
 
 _TITLES = frozenset(["title", "article-title", "head", "heading", "subject", "headline", "h1", "h2", "h3", "h4"])
@@ -38,7 +38,7 @@ def read(source: Source) -> ExtractedDocument:
     """Entities are not expanded. Cost: some 3 MB a second."""
     root = parse_xml(source.data, max_depth=source.limits.max_nesting)
     if not any(isinstance(node.tag, str) for node in root.iter()):
-        raise BrokenDocument("This file is damaged: its XML cannot be read.")
+        raise damaged("its XML cannot be read")
     builder = DocumentBuilder(source.limits)
     _flow(root, builder, 0)
     return builder.build(media_type=source.media_type)

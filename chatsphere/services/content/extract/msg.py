@@ -14,7 +14,7 @@ from chatsphere.services.content.extract.encoding import decode
 from chatsphere.services.content.extract.html import add_html, parse_html
 from chatsphere.services.content.extract.mail import add_plain_text
 from chatsphere.services.content.extract.source import Source
-from chatsphere.services.errors import BrokenDocument, EmptyDocument, LimitExceeded
+from chatsphere.services.errors import EmptyDocument, LimitExceeded, damaged
 from chatsphere.services.types import ExtractedDocument
 
 MEDIA_TYPE: Final = "application/vnd.ms-outlook"
@@ -34,7 +34,7 @@ def read(source: Source) -> ExtractedDocument:
         with olefile.OleFileIO(io.BytesIO(source.data)) as container:
             return _Message(container, source).read()
     except (OSError, struct.error, IndexError, ValueError, TypeError) as error:
-        raise BrokenDocument("This Outlook message is damaged and cannot be read.") from error
+        raise damaged("it cannot be read as an Outlook message") from error
 
 
 class _Message:

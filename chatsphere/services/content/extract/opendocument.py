@@ -8,7 +8,7 @@ from chatsphere.services.content.extract.archive import Archive
 from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
-from chatsphere.services.errors import BrokenDocument, EncryptedDocument
+from chatsphere.services.errors import EncryptedDocument, damaged
 from chatsphere.services.types import ExtractedDocument
 
 _SKIPPED = ("tracked-changes", "annotation", "annotation-end", "forms", "sequence-decls", "settings", "note-citation")
@@ -23,7 +23,7 @@ def read(source: Source) -> ExtractedDocument:
     root = parse_xml(archive.read("content.xml"))
     body = next((node for node in root.iter() if local_name(node) == "body"), None)
     if body is None:
-        raise BrokenDocument("This file is damaged: it has no text.")
+        raise damaged("it has no text")
     builder = DocumentBuilder(source.limits)
     builder.title = _meta_title(archive)
     _flow(body, builder)

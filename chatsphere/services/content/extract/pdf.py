@@ -25,7 +25,7 @@ from chatsphere.services.content.extract.ocr import PictureReader
 from chatsphere.services.content.extract.page_layout import Row, Word, zones
 from chatsphere.services.content.extract.page_links import page_links
 from chatsphere.services.content.extract.source import Source
-from chatsphere.services.errors import BrokenDocument, EncryptedDocument, LimitExceeded
+from chatsphere.services.errors import EncryptedDocument, LimitExceeded, damaged
 from chatsphere.services.types import ExtractedDocument
 
 _LINE_END_HYPHENS = "\x02\ufffe"
@@ -98,7 +98,7 @@ def _open(source: Source) -> pdfium.PdfDocument:
     except pdfium.PdfiumError as error:
         if getattr(error, "err_code", None) in (pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY):
             raise EncryptedDocument from error
-        raise BrokenDocument("This PDF is damaged and cannot be opened.") from error
+        raise damaged("it cannot be opened as a PDF") from error
 
 
 def _title(pdf: pdfium.PdfDocument) -> str:
@@ -488,7 +488,8 @@ def _report(builder: DocumentBuilder, pages: Sequence[_Page]) -> None:
         builder.note({"ocr_pages": read[:1000]})
     if scans:
         what = f"Page {scans[0]} is a picture" if len(scans) == 1 else f"Pages {_ranges(scans)} are pictures"
-        builder.warn(f"{what} without text and could not be read.", is_partial=True)
+        advice = "Upload a version with text, or ask the operator to install text recognition (the extra `ocr`)."
+        builder.warn(f"{what} without text and could not be read. {advice}", is_partial=True)
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ from chatsphere.services.content.extract.ooxml import Relation, relations
 from chatsphere.services.content.extract.ooxml_chart import add_chart
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
-from chatsphere.services.errors import BrokenDocument
+from chatsphere.services.errors import damaged
 from chatsphere.services.types import ExtractedDocument
 
 _PRESENTATION = "ppt/presentation.xml"
@@ -23,7 +23,7 @@ def read(source: Source) -> ExtractedDocument:
     """Hidden slides, footers and slide numbers are left out. Cost: some 300 slides a second."""
     archive = Archive(source.data, source.limits)
     if _PRESENTATION not in archive:
-        raise BrokenDocument("This file is damaged: it is no presentation inside.")
+        raise damaged("it is no presentation inside")
     builder = DocumentBuilder(source.limits)
     targets = relations(archive, _PRESENTATION)
     root = parse_xml(archive.read(_PRESENTATION))

@@ -12,13 +12,13 @@ import xlrd
 
 from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.source import Source
-from chatsphere.services.errors import BrokenDocument, EncryptedDocument, LimitExceeded
+from chatsphere.services.errors import EncryptedDocument, LimitExceeded, damaged
 from chatsphere.services.types import ExtractedDocument
 
 MEDIA_TYPE: Final = "application/vnd.ms-excel"
 _MAX_CELLS: Final = 3_000_000
 _MAX_COLUMNS: Final = 500
-_BROKEN: Final = "This Excel workbook is damaged and cannot be read."
+_BROKEN: Final = "it cannot be read as an Excel workbook"
 
 
 def read(source: Source) -> ExtractedDocument:
@@ -41,9 +41,9 @@ def _open(data: bytes) -> Any:
     except xlrd.XLRDError as error:
         if "encrypt" in str(error).lower():
             raise EncryptedDocument from error
-        raise BrokenDocument(_BROKEN) from error
+        raise damaged(_BROKEN) from error
     except (AssertionError, IndexError, KeyError, ValueError, TypeError, UnicodeError, struct.error) as error:
-        raise BrokenDocument(_BROKEN) from error
+        raise damaged(_BROKEN) from error
 
 
 def _add_sheet(sheet: Any, datemode: int, builder: DocumentBuilder) -> None:

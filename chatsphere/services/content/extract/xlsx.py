@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from chatsphere.services.content.extract.archive import Archive
 from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.ooxml import relations
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
-from chatsphere.services.errors import BrokenDocument, LimitExceeded
+from chatsphere.services.errors import LimitExceeded, damaged
 from chatsphere.services.types import ExtractedDocument
 
 _WORKBOOK = "xl/workbook.xml"
 _MAX_CELLS = 3_000_000
+_LONGEST_MERGE = 1_000  # rows
+_MOST_MERGED = 200_000  # places
 _MAX_COLUMNS = 500  # those beyond are cut off, with a warning
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})\Z")
 _DATE_FORMAT = re.compile(r"(?:yy|dd|d\W|\Wd\b|mmm|hh|h:|:ss|m/)", re.IGNORECASE)
@@ -40,7 +44,7 @@ class _Workbook:
 
     def read(self) -> ExtractedDocument:
         if _WORKBOOK not in self._archive:
-            raise BrokenDocument("This file is damaged: it is no Excel workbook inside.")
+            raise damaged("it is no Excel workbook inside")
         root = parse_xml(self._archive.read(_WORKBOOK))
         targets = relations(self._archive, _WORKBOOK)
         if any(local_name(node) == "workbookPr" and attribute(node, "date1904") in ("1", "true") for node in root):
@@ -66,11 +70,14 @@ class _Workbook:
         if areas:
             self._builder.heading(name, 2)
         for rows in areas:
-            self._builder.table(rows)
+            for table in _side_by_side(rows):
+                self._builder.table(table)
 
     def _rows(self, root: Element) -> Iterator[tuple[int, list[str]]]:
         """Number among the shown ones and cells of each row that is shown; a hidden one, as of a filter, does not end a table."""
         hidden = _hidden_columns(root)
+        merged = _merged_below(root)
+        labels: dict[int, str] = {}  # of merged cells, by their first row
         number = left_out = 0
         for row in (node for node in root.iter() if local_name(node) == "row"):
             given = attribute(row, "r")
@@ -78,7 +85,9 @@ class _Workbook:
             if attribute(row, "hidden") in ("1", "true"):
                 left_out += 1
             else:
-                yield number - left_out, self._cells_of(row, hidden)
+                cells = self._cells_of(row, hidden)
+                _repeat(cells, number, merged, labels)
+                yield number - left_out, cells
 
     def _cells_of(self, row: Element, hidden: set[int]) -> list[str]:
         cells: list[str] = []
@@ -135,11 +144,62 @@ def _areas(rows: Iterator[tuple[int, list[str]]]) -> Iterator[list[list[str]]]:
         yield area
 
 
+def _side_by_side(rows: list[list[str]]) -> list[list[list[str]]]:
+    """Tables that a column without cells parts, each of two rows and columns at least, when they begin in different rows.
+
+    What begins in one row is taken for one table with a gap, so that labels stay with their values.
+    """
+    width = max(map(len, rows))
+    full = [any(len(row) > column and row[column].strip() for row in rows) for column in range(width)]
+    parts = [[column for column, _ in run] for is_full, run in groupby(enumerate(full), itemgetter(1)) if is_full]
+    tables = []
+    for part in parts:
+        lines = [[(*row, *[""] * width)[column] for column in part] for row in rows]
+        shown = [number for number, line in enumerate(lines) if any(cell.strip() for cell in line)]
+        if len(part) < 2 or len(shown) < 2:
+            return [rows]
+        tables.append((shown[0], lines[shown[0] : shown[-1] + 1]))
+    begins = {begin for begin, _ in tables}
+    return [table for _, table in tables] if len(begins) == len(tables) > 1 else [rows]
+
+
 def _column_number(letters: str) -> int:
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - 64
     return number - 1
+
+
+def _merged_below(root: Element) -> dict[tuple[int, int], int]:
+    """For each place (row, column) that a merged cell covers below its first row: the number of the merge; -1 - number for where it begins."""
+    places: dict[tuple[int, int], int] = {}
+    for number, node in enumerate(node for node in root.iter() if local_name(node) == "mergeCell"):
+        first, _, last = attribute(node, "ref").partition(":")
+        begin, end = _REFERENCE.match(first), _REFERENCE.match(last)
+        if (
+            begin is None
+            or end is None
+            or not 0 < int(end[2]) - int(begin[2]) <= _LONGEST_MERGE
+            or len(places) > _MOST_MERGED
+        ):
+            continue
+        column = _column_number(begin[1])
+        places[int(begin[2]), column] = -1 - number
+        for row in range(int(begin[2]) + 1, int(end[2]) + 1):
+            places[row, column] = number
+    return places
+
+
+def _repeat(cells: list[str], row: int, merged: Mapping[tuple[int, int], int], labels: dict[int, str]) -> None:
+    """A cell that covers several rows stands in each of them: a row is read, found and cited without those above it."""
+    for column, cell in enumerate(cells):
+        number = merged.get((row, column))
+        if number is None:
+            continue
+        if number < 0:
+            labels[-1 - number] = cell
+        elif not cell:
+            cells[column] = labels.get(number, "")
 
 
 def _hidden_columns(root: Element) -> set[int]:

@@ -6,7 +6,7 @@ from typing import cast
 
 from lxml import etree
 
-from chatsphere.services.errors import BrokenDocument, LimitExceeded
+from chatsphere.services.errors import LimitExceeded, damaged
 
 Element = etree._Element
 
@@ -31,9 +31,9 @@ def parse_xml(data: bytes, *, max_depth: int = 0) -> Element:
     try:
         root = cast("Element | None", etree.fromstring(data, parser))
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise BrokenDocument("This file is damaged: its XML cannot be read.") from error
+        raise damaged("its XML cannot be read") from error
     if root is None:
-        raise BrokenDocument("This file is damaged: its XML cannot be read.")
+        raise damaged("its XML cannot be read")
     if max_depth and _is_deeper(root, max_depth):
         raise LimitExceeded(f"This document is nested more than {max_depth} levels deep.")
     return root

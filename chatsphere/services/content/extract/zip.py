@@ -12,5 +12,7 @@ def read(source: Source) -> ExtractedDocument:
     """Never succeeds: says what the archive holds."""
     members = readable_members(source.data, source.limits)
     if not members:
-        raise EmptyDocument("This archive holds no documents. Archives within archives are not opened.")
+        raise EmptyDocument(
+            "This archive holds no documents. Archives within archives are not opened: unpack them and upload what is inside."
+        )
     raise UnsupportedFormat(f"This archive holds {len(members)} files, which are to be read one by one.")
