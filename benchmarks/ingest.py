@@ -310,7 +310,7 @@ def platform(folder: Path, embedder: str) -> Iterator[tuple[str, list[psutil.Pro
     port, stub_port = free_port(), free_port()
     server = PostgresServer(folder / "postgres")
     server.start()
-    environment = {"RATE_LIMITS_ENABLED": "false", "DATABASE_URL": server.url}
+    environment = {"RATE_LIMITS_ENABLED": "false", "DATABASE_URL": server.url, "ACCESS_TOKEN_SECONDS": "900"}
     if embedder == "stub":
         environment |= {
             "EMBEDDING_MODEL": "openai:text-embedding-3-small",
