@@ -20,7 +20,8 @@ def index_until(deadline: float) -> bool:
     """Do steps until there are none or ``time.monotonic()`` passes ``deadline``; whether some may be left.
 
     A chatbot whose documents have been coming in for less than a minute is left for later: its indexes would be made for a part of what
-    it is about to know, with the cores that its documents wait for. What is to be done is read from the rows themselves, so a killed worker loses one step at most, and nothing has to be noted.
+    it is about to know, with the cores that its documents wait for. What is to be done is read from the rows themselves, so a killed
+    worker loses one step at most, and nothing has to be noted.
     """
     store = engines.vector_store()
     with transaction.atomic():

@@ -152,11 +152,14 @@ def _side_by_side(rows: list[list[str]]) -> list[list[list[str]]]:
     width = max(map(len, rows))
     full = [any(len(row) > column and row[column].strip() for row in rows) for column in range(width)]
     parts = [[column for column, _ in run] for is_full, run in groupby(enumerate(full), itemgetter(1)) if is_full]
+    if len(parts) < 2 or min(map(len, parts)) < 2:
+        return [rows]
     tables = []
     for part in parts:
-        lines = [[(*row, *[""] * width)[column] for column in part] for row in rows]
+        begin, end = part[0], part[-1] + 1
+        lines = [row[begin:end] + [""] * (end - max(begin, len(row))) for row in rows]
         shown = [number for number, line in enumerate(lines) if any(cell.strip() for cell in line)]
-        if len(part) < 2 or len(shown) < 2:
+        if len(shown) < 2:
             return [rows]
         tables.append((shown[0], lines[shown[0] : shown[-1] + 1]))
     begins = {begin for begin, _ in tables}
