@@ -47,12 +47,13 @@ async def test_the_passage_with_the_sentence_that_answers_comes_first(passage: P
 async def test_one_sentence_a_passage_is_embedded_behind_its_title_and_headings(passage: Passage) -> None:
     hit = replace(passage(ANSWERS), title="Staff", heading_path=("Contracts", "Ends"))
     embedder = Pointing()
-    await read([hit], embedder)
-    assert embedder.asked == ["Staff › Contracts › Ends\nThe notice period for apprentices is four weeks."]
+    await read([hit, passage(ABOUT, number=2)], embedder)
+    assert embedder.asked[0] == "Staff › Contracts › Ends\nThe notice period for apprentices is four weeks."
+    assert len(embedder.asked) == 2
 
 
 async def test_hits_further_down_are_not_read_and_stay_behind(passage: Passage) -> None:
-    hits = [replace(passage(f"Text {n}.", number=n), fused=-float(n)) for n in range(1, READ + 4)]
+    hits = [replace(passage(f"Text {n}.", number=n), fused=-n / 10) for n in range(1, READ + 4)]
     embedder = Pointing("Text 6.")
     found = await read(hits, embedder)
     assert len(embedder.asked) == READ
@@ -60,6 +61,13 @@ async def test_hits_further_down_are_not_read_and_stay_behind(passage: Passage) 
     assert found[READ:] == tuple(hits[READ:])
     shown = [hit.fused if hit.rerank is None else hit.rerank for hit in found]
     assert shown == sorted(shown, reverse=True)
+
+
+async def test_where_the_first_is_far_ahead_nobody_is_asked(passage: Passage) -> None:
+    embedder = Pointing()
+    hits = scored([passage(ABOUT), passage(ANSWERS, number=2), passage(ANSWERS, number=3)], 3.0, 1.4, 1.3)
+    assert await read(hits, embedder) == tuple(hits)
+    assert embedder.asked == []
 
 
 async def test_without_hits_or_words_nobody_is_asked(passage: Passage) -> None:
