@@ -45,6 +45,7 @@ PORTS = {
     "quiet": 9317,
 }
 QUESTION = "Where does the red heron of shelf 17 keep its spare chargers?"
+LOCAL_MODEL = "local:all-minilm-l6-v2-int8"
 HERE = Path(__file__).resolve().parents[1]
 IDLE_RUNS = 50  # answers in the making that the idle readers follow
 Options = argparse.Namespace
@@ -77,7 +78,7 @@ def _beside(options: Options, environment: Mapping[str, str]) -> None:
         with _llamaindex(python, options.processes, environment) as pid:
             _bench("llamaindex", _post_target("llamaindex", "/chat", b'"delta": "The"', b"[DONE]"), few, options, pid)
     with _embedder(environment) as socket:
-        local = {**environment, "EMBEDDING_MODEL": "local:all-minilm-l6-v2-int8", "EMBEDDER_SOCKET": socket}
+        local = {**environment, "EMBEDDING_MODEL": LOCAL_MODEL, "EMBEDDER_SOCKET": socket}
         second = _prepare(local)
         with _web("local", "chatsphere.config.asgi", options.processes, local) as pid:
             _bench("local model", _chatsphere("local", second), few, options, pid)
@@ -185,11 +186,14 @@ def _llamaindex(python: Path, processes: int, environment: Mapping[str, str]) ->
 def _embedder(environment: Mapping[str, str]) -> Iterator[str]:
     socket = environment["BENCH_SOCKET"]
     module = "chatsphere.services.ai.embedder_server"
-    command = [sys.executable, "-m", module, "--socket", socket, "--model", "all-minilm-l6-v2-int8"]
+    command = [sys.executable, "-m", module, "--socket", socket, "--model", LOCAL_MODEL]
     with _process(command, environment):
-        while not Path(socket).exists():
+        for _ in range(600):
+            if Path(socket).exists():
+                yield socket
+                return
             time.sleep(0.1)
-        yield socket
+        raise SystemExit("the embedder did not come up")
 
 
 def _wait_for(port: int) -> None:
