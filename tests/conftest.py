@@ -92,9 +92,10 @@ def _clean_cache(request: pytest.FixtureRequest) -> None:
         return
     from django.core.cache import cache
 
-    from chatsphere.apps.users import audit
+    from chatsphere.apps.users import audit, flags
 
     cache.clear()
+    flags.forget()
     audit._current.set(
         audit.SYSTEM
     )  # requests of a server have contexts of their own, those of the test client share one

@@ -185,12 +185,13 @@ def retry_later(row: DurableWork, *, error_type: str, message: str, after: float
     return True
 
 
-def release(row: DurableWork) -> None:
-    """Give the row back, due at once and without a mark against it, not even an attempt: for work that makes room for others.
+def release(row: DurableWork, *, after: float = 0.0) -> None:
+    """Give the row back, due in ``after`` seconds and without a mark against it, not even an attempt: for work that makes room for others.
 
     Raises LostLease.
     """
-    changes = {"state": DurableState.QUEUED, "lease_until": None, "available_at": timezone.now()}
+    due_at = timezone.now() + timedelta(seconds=after)
+    changes = {"state": DurableState.QUEUED, "lease_until": None, "available_at": due_at}
     if not _ours(row).update(attempt=models.F("attempt") - 1, **changes):
         raise LostLease
 

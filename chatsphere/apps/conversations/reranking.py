@@ -6,7 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
+from uuid import UUID
 
+from chatsphere.apps.users.flags import CLOSE_READING, RERANKING
 from chatsphere.core import engines
 from chatsphere.services.ai.closest_sentences import READ, TextEmbedder, read_closely
 from chatsphere.services.errors import EngineError
@@ -34,6 +36,7 @@ class Asked:
     model: str
     dense_share: float
     language: str = ""
+    workspace_id: UUID | None = None
 
     @property
     def can_be_read_closely(self) -> bool:
@@ -42,10 +45,11 @@ class Asked:
 
 
 async def last_order(asked: Asked, hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
-    """The first hits ordered anew, the rest behind them. While reranker or embedder is away or answers nonsense, everything stays as it is."""
-    if engines.reranker() is not None:
+    """The first hits ordered anew, the rest behind them. While reranker or embedder is switched off for the workspace,
+    away or answers nonsense, everything stays as it is."""
+    if engines.reranker() is not None and await RERANKING.is_on_async(asked.workspace_id):
         return await reranked(asked.text, hits)
-    if asked.vector is None or not asked.can_be_read_closely:
+    if asked.vector is None or not asked.can_be_read_closely or not await CLOSE_READING.is_on_async(asked.workspace_id):
         return tuple(hits)
     try:
         embedder = cast(TextEmbedder, engines.embedder(asked.model))

@@ -87,6 +87,7 @@ def _asked(lookup: Lookup, text: str, searched: _Search) -> Asked:
         lookup.embedding_model,
         searched.outcome.statistics.dense_share,
         lookup.configuration.language,
+        lookup.workspace_id,
     )
 
 

@@ -24,11 +24,12 @@ from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.apps.training.refresh import next_refresh
 from chatsphere.apps.users import audit
+from chatsphere.apps.users.flags import CRAWLING
 from chatsphere.apps.users.quota import Metric, require_room
 from chatsphere.apps.webhooks.actions import announce_many
 from chatsphere.core.conditional import require_match
 from chatsphere.core.durable import OPEN_STATES, DurableState
-from chatsphere.core.exceptions import Conflict, Invalid, NotFound
+from chatsphere.core.exceptions import Conflict, Forbidden, Invalid, NotFound
 from chatsphere.core.hints import hint_after_commit
 from chatsphere.services.vector_store.base import ChatbotRef
 
@@ -73,8 +74,9 @@ def add_sources(
 ) -> list[TrainingSource]:
     """Store the files, write the sources, queue a run for each. Files of a failed call are removed again.
 
-    Raises QuotaExceeded when the storage has no room for all of them; then none is kept. Costs two inserts however many sources there are, and one hint for each worker that they may keep busy.
+    Raises QuotaExceeded when the storage has no room for all of them; then none is kept; Forbidden for web sources while crawling is switched off. Costs two inserts however many sources there are, and one hint for each worker that they may keep busy.
     """
+    _require_crawling(workspace_id, (each.source_type for each in new))
     sources = [_source(workspace_id, chatbot_id, each, created_by) for each in new]
     try:
         for source, given in zip(sources, new, strict=True):
@@ -128,13 +130,20 @@ def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_matc
 def sync_source(
     *, source: TrainingSource, is_forced: bool = True, priority: int = ONE_SOURCE, kind: str = Run.Kind.SYNC
 ) -> Run:
-    """Queue a run that reads the source again. Raises Conflict while one is queued or running."""
+    """Queue a run that reads the source again. Raises Conflict while one is queued or running, Forbidden while crawling is
+    switched off for a web source."""
+    _require_crawling(source.workspace_id, [source.source_type])
     with transaction.atomic():
         row = _locked(source)
         if Run.objects.filter(source=row, state__in=OPEN_STATES).exists():
             raise Conflict(_("This source is being trained already."), type="already_running")
         TrainingSource.objects.filter(pk=row.pk).update(status=TrainingSource.Status.QUEUED, updated_at=timezone.now())
         return _queue([row], priority=priority, kind=kind, is_forced=is_forced)[0]
+
+
+def _require_crawling(workspace_id: UUID, source_types: Iterable[str]) -> None:
+    if any(each in WEB_TYPES for each in source_types) and not CRAWLING.is_on(workspace_id):
+        raise Forbidden(_("Reading web sites is switched off at the moment."), type="crawling_off")
 
 
 def cancel_source(*, source: TrainingSource) -> TrainingSource:

@@ -95,10 +95,10 @@ def retried(run: Run, *, error_type: str, message: str, after: float | None) -> 
             _announce("source.failed", run, run.source, {"error": {"type": error_type, "message": message}})
 
 
-def made_room(run: Run, *, patience: int = 0) -> None:
-    """The run goes back to the queue, ``patience`` steps behind, and goes on from where it is. Raises LostLease."""
+def made_room(run: Run, *, patience: int = 0, seconds: float = 0.0) -> None:
+    """The run goes back to the queue, ``patience`` steps behind, and goes on from where it is, after ``seconds``. Raises LostLease."""
     with transaction.atomic():
-        durable.release(run)
+        durable.release(run, after=seconds)
         if patience:
             Run.objects.filter(pk=run.pk).update(priority=run.priority + patience)
 

@@ -55,11 +55,13 @@ Searchable = TrainingSource.Searchable
 
 
 class MakeRoom(Exception):
-    """The run goes back to the queue: it has had its slice of time, or others have no text yet. ``patience`` lets it wait behind them."""
+    """The run goes back to the queue: it has had its slice of time, or others have no text yet. ``patience`` lets it wait behind them,
+    ``seconds`` lets nobody take it before."""
 
-    def __init__(self, *, patience: int = 0) -> None:
+    def __init__(self, *, patience: int = 0, seconds: float = 0.0) -> None:
         super().__init__()
         self.patience = patience
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)

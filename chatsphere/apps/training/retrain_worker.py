@@ -33,7 +33,7 @@ from chatsphere.apps.training.prices import embedding_cost
 from chatsphere.apps.training.steps import Steps
 from chatsphere.core import durable, engines
 from chatsphere.core.durable import DurableState
-from chatsphere.core.exceptions import Conflict, NotFound
+from chatsphere.core.exceptions import Conflict, Forbidden, NotFound
 from chatsphere.core.hints import send_hint
 from chatsphere.services.content.markup import search_text
 from chatsphere.services.errors import PermanentError, RetryableError
@@ -176,7 +176,7 @@ class _Retrain:
             if source is not None:
                 priority = actions.BY_THE_CLOCK
                 actions.sync_source(source=source, is_forced=False, priority=priority, kind=Run.Kind.RETRAIN)
-        except (Conflict, NotFound):
+        except (Conflict, Forbidden, NotFound):
             return  # somebody trains or deletes it at this moment; it is looked at again
 
     # --- embed ---

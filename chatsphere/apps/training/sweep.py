@@ -18,7 +18,7 @@ from chatsphere.apps.training.models import Run, TermChange, TrainingSource
 from chatsphere.apps.training.refresh import next_refresh
 from chatsphere.core import durable
 from chatsphere.core.durable import DurableState
-from chatsphere.core.exceptions import Conflict, NotFound
+from chatsphere.core.exceptions import Conflict, Forbidden, NotFound
 from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
 
@@ -75,7 +75,7 @@ def _queue_refreshes() -> None:
         try:
             with transaction.atomic():
                 sync_source(source=source, is_forced=False, priority=BY_THE_CLOCK)
-        except (Conflict, NotFound):
+        except (Conflict, Forbidden, NotFound):
             continue
 
 

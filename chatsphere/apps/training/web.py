@@ -27,6 +27,7 @@ from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run
 from chatsphere.apps.training.pages import MISSES_UNTIL_REMOVED, Found
 from chatsphere.apps.training.pipeline import RECIPE, MakeRoom, Target, Training, embedder_of
 from chatsphere.apps.training.recipe import Cutting, cutting_of
+from chatsphere.apps.users.flags import CRAWLING
 from chatsphere.apps.users.quota import Metric, require_room
 from chatsphere.core import durable
 from chatsphere.core.exceptions import QuotaExceeded
@@ -41,6 +42,7 @@ from chatsphere.services.types import ExtractedDocument, Vector
 Type = TrainingSource.Type
 Outcome = Page.Outcome
 SLICE_SECONDS: Final = 10.0  # visits are slow: others are let in soon
+SWITCHED_OFF_SECONDS: Final = 30.0  # between two looks whether crawling is on again
 FAILURES_IN_A_ROW: Final = 5  # then the server is taken to be down
 ERRORS_OF_A_PAGE: Final = 2  # attempts of the run that one page may spoil
 _BATCH: Final = 500
@@ -99,6 +101,8 @@ class WebTraining(Training):
         if "list" not in self.run.steps:
             self._list()
         while (page := pages.next_page(self.run)) is not None:
+            if not CRAWLING.is_on(self.run.workspace_id):
+                raise MakeRoom(seconds=SWITCHED_OFF_SECONDS)
             self._visit(page)
             if self.lost.is_set():
                 raise durable.LostLease

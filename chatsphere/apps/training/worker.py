@@ -122,7 +122,7 @@ def _attempt(run: Run, lost: Event) -> None:
     except durable.LostLease:
         raise
     except pipeline.MakeRoom as room:
-        outcomes.made_room(run, patience=room.patience)
+        outcomes.made_room(run, patience=room.patience, seconds=room.seconds)
     except RetryableError as error:
         outcomes.retried(run, error_type=error.type, message=error.message, after=error.retry_after)
     except PermanentError as error:

@@ -17,9 +17,11 @@ from chatsphere.apps.users import attempts, audit
 from chatsphere.apps.users.actions import end_sessions
 from chatsphere.apps.users.actions.second_factor import require_code
 from chatsphere.apps.users.audit import Actor
+from chatsphere.apps.users.flags import FEATURES, forget
 from chatsphere.apps.users.models import (
     APIKey,
     AuditEvent,
+    Flag,
     Membership,
     Plan,
     QuotaCounter,
@@ -171,3 +173,47 @@ class UsageRecordAdmin(ReadOnly):
     list_display = ("occurred_at", "workspace", "kind", "model", "prompt_tokens", "completion_tokens", "cost_micros")
     list_select_related = ("workspace",)
     list_filter = ("kind",)
+
+
+class FlagForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
+    """Only features that exist can be switched."""
+
+    name = forms.ChoiceField(choices=[(each.name, f"{each.name}: {each.help}") for each in FEATURES.values()])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        feature = FEATURES.get(cleaned.get("name", ""))
+        if feature and not feature.by_workspace and cleaned.get("everyone") is None:
+            raise ValidationError(_("This feature is the same for every workspace: say yes or no for everyone."))
+        return cleaned
+
+
+@admin.register(Flag)
+class FlagAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
+    """Without a row a feature is as the documentation says; a change holds in every process within two seconds."""
+
+    form = FlagForm
+    fields = ("name", "everyone", "not_workspaces", "workspaces", "percent", "note")
+    list_display = ("name", "everyone", "percent", "modified", "note")
+    autocomplete_fields = ("workspaces", "not_workspaces")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """After the workspaces are written, too."""
+        super().save_related(request, form, formsets, change)
+        self._tell(request, form.instance, "flag.changed")
+
+    def delete_model(self, request: HttpRequest, obj: Flag) -> None:
+        self._tell(request, obj, "flag.removed")
+        super().delete_model(request, obj)
+
+    def _tell(self, request: HttpRequest, flag: Flag, action: str) -> None:
+        said = {"everyone": flag.everyone, "percent": None if flag.percent is None else float(flag.percent)}
+        by_workspace = {
+            name: [str(each) for each in getattr(flag, name).values_list("pk", flat=True)]
+            for name in ("workspaces", "not_workspaces")
+        }
+        operator = _operator(request, request.user)
+        audit.record(
+            operator, action, workspace_id=None, object_type="flag", object_id=flag.name, details=said | by_workspace
+        )
+        transaction.on_commit(forget)

@@ -201,3 +201,10 @@ CROSS JOIN LATERAL (VALUES
 LEFT JOIN users_quotacounter c ON c.workspace_id = w.id AND c.metric = m.metric AND c.period = m.period
 WHERE w.id = %(workspace_id)s AND (m.place < 5 OR m.most IS NOT NULL)
 ORDER BY m.place
+
+-- name: flags
+-- What operators said about features, with the workspaces they named.
+SELECT f.name, f.everyone, f.percent,
+       ARRAY(SELECT w.workspace_id FROM users_flag_workspaces w WHERE w.flag_id = f.id) AS on_for,
+       ARRAY(SELECT w.workspace_id FROM users_flag_not_workspaces w WHERE w.flag_id = f.id) AS off_for
+FROM users_flag f

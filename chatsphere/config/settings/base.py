@@ -260,6 +260,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "chatsphere.config.apps.FlagsConfig",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -305,6 +306,10 @@ TEMPLATES = [
         },
     }
 ]
+
+# What operators switch while it runs: users/flags.py
+WAFFLE_FLAG_MODEL = "users.Flag"
+WAFFLE_ENABLE_ADMIN_PAGES = False  # ours stands with the other operators' pages
 
 # People
 AUTH_USER_MODEL = "users.User"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from chatsphere.apps.conversations.reranking import Asked, last_order
+from chatsphere.apps.users.models import Flag
 from chatsphere.core import engines
 from chatsphere.services.errors import UpstreamTimeout
 from chatsphere.services.types import SearchHit, Vector, Vectors
@@ -131,3 +132,16 @@ async def test_while_the_sentences_cannot_be_read_the_order_stays(
 
     monkeypatch.setattr(sentences, "embed_texts", away)
     assert await last_order(asked("local:all-minilm-l6-v2-int8"), hits()) == tuple(hits())
+
+
+async def test_an_operator_switches_it_off_for_one_workspace(caller: Caller, chatbot: Any, reranker: Longest) -> None:
+    flag = await Flag.objects.acreate(name="reranking")
+    await flag.not_workspaces.aadd(chatbot.workspace_id)
+    results = await found(caller, chatbot, "spare chargers")
+    assert {result["scores"]["rerank"] for result in results} == {None}
+
+
+async def test_an_operator_switches_close_reading_off(sentences: Sentences, caller: Caller) -> None:
+    await Flag.objects.acreate(name="close-reading", everyone=False)
+    await last_order(asked("local:all-minilm-l6-v2-int8"), hits())
+    assert sentences.asked == 0

@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from chatsphere.apps.training.models import Run, TrainingSource
+from chatsphere.apps.users.models import Flag
 from tests.apps.training.world import unknown_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -182,3 +183,11 @@ def test_a_request_succeeds_when_redis_is_away(client: Any, chatbot: Any, monkey
     answer = client.post(url(chatbot), {"source_type": "text", "content": "Text."})
     assert answer.status_code == 202
     assert Run.objects.get().state == "queued"
+
+
+def test_web_sources_are_refused_while_crawling_is_off_and_texts_are_not(client: Any, chatbot: Any) -> None:
+    Flag.objects.create(name="crawling", everyone=False)
+    refused = client.post(url(chatbot), {"source_type": "url", "url": "https://example.com/"})
+    assert (refused.status_code, refused.json()["error"]["type"]) == (403, "crawling_off")
+    text = {"source_type": "text", "name": "Fees", "content": "Four euros."}
+    assert client.post(url(chatbot), text).status_code == 202

@@ -13,6 +13,8 @@ from django.utils import timezone
 from chatsphere.apps.training import actions, site, sweep, web, worker
 from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run, TrainingSource
 from chatsphere.apps.training.reconcile import reconcile
+from chatsphere.apps.users import flags
+from chatsphere.apps.users.models import Flag
 from tests.apps.training.world import NOTHING, make_source, says, stored, work
 from tests.stubs.website import Answer, Website, serving
 
@@ -541,3 +543,27 @@ def test_bad_edits_are_422(client: Any, chatbot: Any, library: Website, body: di
 def test_a_text_has_no_address(client: Any, chatbot: Any) -> None:
     answer = change(client, make_source(chatbot), url="https://shop.example/")
     assert (answer.status_code, "url" in answer.json()["error"]["fields"]) == (422, True)
+
+
+def test_a_visit_pauses_while_crawling_is_off_and_goes_on_at_the_next_page(
+    chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = crawl(chatbot, library)
+    visit, flag = web.WebTraining._visit, Flag.objects.create(name="crawling", everyone=True)
+
+    def visit_and_switch_off(self: Any, page: Page) -> None:
+        visit(self, page)
+        Flag.objects.filter(pk=flag.pk).update(everyone=False)
+        flags.forget()
+
+    monkeypatch.setattr(web.WebTraining, "_visit", visit_and_switch_off)
+    work()
+    run = Run.objects.get()
+    assert (run.state, run.errors, Document.objects.count()) == ("queued", 0, 1)
+    assert run.available_at > timezone.now() + timedelta(seconds=10)
+
+    monkeypatch.setattr(web.WebTraining, "_visit", visit)
+    flag.delete()
+    flags.forget()
+    Run.objects.update(available_at=timezone.now())
+    assert ready(source).documents_count == 4

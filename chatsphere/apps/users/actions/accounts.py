@@ -11,15 +11,17 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.users import attempts, audit, mail
 from chatsphere.apps.users.actions.second_factor import require_code
 from chatsphere.apps.users.actions.sessions import SessionTokens, open_session
 from chatsphere.apps.users.audit import SYSTEM, Actor
-from chatsphere.apps.users.models import User, Workspace
+from chatsphere.apps.users.flags import REGISTRATION
+from chatsphere.apps.users.models import Invitation, User, Workspace
 from chatsphere.core.addresses import limited_as
-from chatsphere.core.exceptions import Invalid, Unauthenticated
+from chatsphere.core.exceptions import Forbidden, Invalid, Unauthenticated
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,10 @@ def register(
     user_agent: str = "",
     actor: Actor = SYSTEM,
 ) -> Registration:
-    """A person with a workspace, signed in. Raises Invalid for a taken address or a weak password, Throttled for too many."""
+    """A person with a workspace, signed in. Raises Invalid for a taken address or a weak password, Throttled for too many,
+    Forbidden for a stranger while registration is switched off."""
     attempts.admit("registration", limited_as(actor.ip_address))
+    _require_open_door(email)
     check_password_strength(password, User(email=email, name=name))
     if person_with(email) is not None:
         raise _taken()
@@ -61,9 +65,10 @@ def register_quietly(
 ) -> User | None:
     """Where addresses must be proven: a person without a session, or None for a taken address (its owner is told by mail).
 
-    Raises Invalid for a weak password, Throttled for too many.
+    Raises Invalid for a weak password, Throttled for too many, Forbidden for a stranger while registration is switched off.
     """
     attempts.admit("registration", limited_as(actor.ip_address))
+    _require_open_door(email)
     check_password_strength(password, User(email=email, name=name))
     user = person_with(email)
     if user is not None:
@@ -130,6 +135,15 @@ def check_password_strength(password: str, user: User, *, field: str = "password
         validate_password(password, user=user)
     except ValidationError as error:
         raise Invalid(fields={field: list(error.messages)}) from error
+
+
+def _require_open_door(email: str) -> None:
+    """Who is invited may always come in."""
+    if REGISTRATION.is_on():
+        return
+    invited = Invitation.objects.filter(email__iexact=email, accepted_at=None, expires_at__gt=timezone.now())
+    if not invited.filter(workspace__deleted_at=None).exists():
+        raise Forbidden(_("Nobody can register here at the moment. Ask for an invitation."), type="registration_closed")
 
 
 def _audit_registration(user: User, actor: Actor) -> None:

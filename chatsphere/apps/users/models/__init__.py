@@ -3,6 +3,7 @@
 from chatsphere.apps.users.models.api_key import APIKey, APIKeyChatbot
 from chatsphere.apps.users.models.audit import AuditEvent
 from chatsphere.apps.users.models.file_key import FileKey
+from chatsphere.apps.users.models.flag import Flag
 from chatsphere.apps.users.models.invitation import Invitation
 from chatsphere.apps.users.models.mail import OutgoingMail
 from chatsphere.apps.users.models.second_factor import RecoveryCode, SecondFactor
@@ -17,6 +18,7 @@ __all__ = [
     "AttemptLimit",
     "AuditEvent",
     "FileKey",
+    "Flag",
     "Invitation",
     "Membership",
     "OutgoingMail",
