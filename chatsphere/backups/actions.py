@@ -40,10 +40,10 @@ def back_up(out: IO[bytes], *, key: str = "") -> Manifest:
     Nothing is locked and nobody waits; memory stays constant. With ``key`` (as ``chatsphere createkey`` prints it) everything is sealed. Raises BackupError.
     """
     writer = ArchiveWriter(out, read_key(key) if key else None)
-    with database.snapshot(settings.DATABASE_URL) as (connection, moment):
+    with database.snapshot(_address()) as (connection, moment):
         manifest = _describe(connection)
         with writer.part(DUMP) as part:
-            database.dump(settings.DATABASE_URL, moment, part)  # type: ignore[arg-type]  # only write() is used
+            database.dump(_address(), moment, part)  # type: ignore[arg-type]  # only write() is used
         manifest.dump_sha256 = part.sha256
         save_files(writer, manifest, connection)
     writer.finish(manifest)
@@ -72,7 +72,7 @@ def verify(path: Path, *, key: str = "") -> Proof:
     """
     with _opened(path, key) as archive:
         manifest = archive.manifest
-        with database.scratch(settings.DATABASE_URL, f"chatsphere_verify_{uuid4().hex[:12]}") as url:
+        with database.scratch(_address(), f"chatsphere_verify_{uuid4().hex[:12]}") as url:
             _load_database(archive, url)
         return Proof(len(manifest.rows), sum(manifest.rows.values()), check_files(archive), manifest.made_at)
 
@@ -90,12 +90,17 @@ def restore(path: Path, *, key: str = "") -> Proof:
                 f"None of ENCRYPTION_KEYS is a key of this backup ({', '.join(manifest.key_ids)}); its stored secrets could never be read. "
                 "Set the keys that belonged to it."
             )
-        with database.connect(settings.DATABASE_URL) as connection:
+        with database.connect(_address()) as connection:
             if not database.is_empty(connection):
                 raise BackupError("The database has tables already; restore into an empty one.")
-        _load_database(archive, settings.DATABASE_URL)
+        _load_database(archive, _address())
         files = load_files(archive)
         return Proof(len(manifest.rows), sum(manifest.rows.values()), files, manifest.made_at)
+
+
+def _address() -> str:
+    """Of the database itself: a pooler knows no snapshots and makes no databases."""
+    return str(settings.DATABASE_DIRECT_URL or settings.DATABASE_URL)
 
 
 def _describe(connection: database.Connection) -> Manifest:

@@ -10,10 +10,9 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
 from redis import Redis, RedisError
 
-from chatsphere.core import engines
+from chatsphere.core import engines, schema
 from chatsphere.services.errors import EngineError
 
 OLDEST_POSTGRES = 150_000
@@ -45,10 +44,11 @@ def postgres() -> str:
 
 def migrations() -> str:
     try:
-        executor = MigrationExecutor(connection)
-        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        waiting, problems = schema.waiting(connection), schema.problems(connection)
     except Error as error:
         raise Finding(f"the database does not answer: {str(error).strip()}") from error
+    if problems:
+        raise Finding(f"the schema is half applied: {'; '.join(problems)}")
     if waiting:
         raise Finding(f"{len(waiting)} migrations are not applied; run `chatsphere migrate`")
     return "all applied"

@@ -48,10 +48,19 @@ def beat() -> None:
 
 
 @click.command()
-def migrate() -> None:
-    """Bring the database to this version's schema. Several at once take turns."""
+@click.option(
+    "--phase",
+    default="all",
+    type=click.Choice(["before", "all"]),
+    help="`before` leaves out what must wait until the old version runs nowhere any more.",
+)
+def migrate(phase: str) -> None:
+    """Bring the database to this version's schema. Several at once take turns.
+
+    While the version before still serves: `--phase before`, then restart everything, then once more without it.
+    """
     _load()
-    raise SystemExit(application.migrate())
+    raise SystemExit(application.migrate(phase))
 
 
 @click.command()

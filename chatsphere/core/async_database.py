@@ -16,7 +16,7 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from chatsphere.core.connections import conninfo
+from chatsphere.core.connections import conninfo, prepared
 
 AsyncRows = AsyncConnection[dict[str, Any]]
 WAIT_SECONDS = 30.0  # first come, first served: a burst waits its turn
@@ -38,7 +38,7 @@ async def pool(lane: str = "") -> AsyncConnectionPool[AsyncRows]:
         existing = pools[lane] = AsyncConnectionPool(
             conninfo(settings.DATABASES["default"], statement_timeout_ms=settings.SEARCH_TIMEOUT_MS),
             connection_class=AsyncConnection[dict[str, Any]],
-            kwargs={"row_factory": dict_row},
+            kwargs={"row_factory": dict_row, **prepared(settings.DATABASES["default"])},
             min_size=0,
             max_size=1 if lane else settings.SEARCH_POOL_SIZE,
             timeout=WAIT_SECONDS,

@@ -9,23 +9,38 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 
-def database(url: str, *, pool_size: int, statement_timeout_ms: int) -> dict[str, Any]:
+def database(
+    url: str,
+    *,
+    pool_size: int,
+    statement_timeout_ms: int,
+    lock_timeout_ms: int,
+    is_pooled: bool = False,
+    role: str = "",
+) -> dict[str, Any]:
     """Django's DATABASES entry for a libpq URL; a Unix socket is written ``postgresql://user@/name?host=/folder``.
 
-    Raises ValueError when libpq cannot read the URL.
+    With ``is_pooled`` the URL is that of a pooler in transaction mode: nothing is asked of a session that the next transaction may not have.
+    Time limits are then the role's own (``chatsphere migrate`` writes them there). Raises ValueError when libpq cannot read the URL.
     """
     try:
         parts: dict[str, Any] = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError as error:
         raise ValueError(str(error).strip()) from error
     options = {name: value for name, value in parts.items() if name not in _DJANGO_NAMES}
-    options["options"] = f"-c statement_timeout={statement_timeout_ms} {parts.get('options', '')}".strip()
+    limits = f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
+    options["options"] = f"{limits} {parts.get('options', '')}".strip()
+    if is_pooled:
+        del options["options"]
+    if role:
+        options["application_name"] = f"chatsphere {role}"
     options["pool"] = {"min_size": 0, "max_size": pool_size, "timeout": 10}
     return {
         "ENGINE": "django.db.backends.postgresql",
         **{django: parts.get(libpq, "") for libpq, django in _DJANGO_NAMES.items()},
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": is_pooled,
         "OPTIONS": options,
     }
 
@@ -33,11 +48,30 @@ def database(url: str, *, pool_size: int, statement_timeout_ms: int) -> dict[str
 _DJANGO_NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 
 
+def is_pooled(direct_url: str) -> bool:
+    """Whether DATABASE_URL is a pooler's: then the database itself has another address."""
+    return bool(direct_url)
+
+
 def conninfo(entry: dict[str, Any], *, statement_timeout_ms: int) -> str:
     """The libpq string of a DATABASES entry, for the hot path's own pool."""
     parts = {libpq: entry[django] for libpq, django in _DJANGO_NAMES.items() if entry.get(django)}
     extra = {k: v for k, v in entry.get("OPTIONS", {}).items() if k not in ("pool", "options")}
-    return make_conninfo("", **parts, **extra, options=f"-c statement_timeout={statement_timeout_ms}")
+    if not entry.get("DISABLE_SERVER_SIDE_CURSORS"):
+        extra["options"] = f"-c statement_timeout={statement_timeout_ms}"
+    return make_conninfo("", **parts, **extra)
+
+
+def prepared(entry: dict[str, Any]) -> dict[str, Any]:
+    """What psycopg is told of prepared statements: behind a pooler there are none, because another session would not know them."""
+    return {"prepare_threshold": None} if entry.get("DISABLE_SERVER_SIDE_CURSORS") else {}
+
+
+def direct_conninfo(entry: dict[str, Any], direct_url: str) -> str:
+    """The libpq string of the database itself, for the few connections whose session matters; the database's name is the entry's."""
+    if not is_pooled(direct_url):
+        return conninfo(entry, statement_timeout_ms=0)
+    return make_conninfo(direct_url, dbname=entry["NAME"])
 
 
 def broker(redis_url: str) -> str:

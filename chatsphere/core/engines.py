@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from chatsphere.core.async_database import WAIT_SECONDS
-from chatsphere.core.connections import conninfo
+from chatsphere.core.connections import conninfo, is_pooled
 from chatsphere.services.ai.base import ChatModel, Embedder, Reranker
 from chatsphere.services.errors import EngineMisconfigured
 from chatsphere.services.vector_store.base import VectorStore
@@ -164,7 +164,11 @@ def _searching() -> tuple[str, Any]:
     pool = import_string("chatsphere.services.vector_store.pgvector.PoolSettings")
     timeout_ms = settings.SEARCH_TIMEOUT_MS
     limits = pool(
-        min_size=0, max_size=settings.SEARCH_POOL_SIZE, statement_timeout=timeout_ms / 1000, wait=WAIT_SECONDS
+        min_size=0,
+        max_size=settings.SEARCH_POOL_SIZE,
+        statement_timeout=timeout_ms / 1000,
+        wait=WAIT_SECONDS,
+        is_behind_pooler=is_pooled(settings.DATABASE_DIRECT_URL),
     )
     return conninfo(settings.DATABASES["default"], statement_timeout_ms=timeout_ms), limits
 

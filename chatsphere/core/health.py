@@ -10,7 +10,6 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from redis import Redis, RedisError
 
+from chatsphere.core import schema
 from chatsphere.core.durable import DurableState, DurableWork, due
 from chatsphere.core.openapi import documented
 
@@ -62,12 +62,12 @@ class Readiness:
         if self._is_migrated:
             return ""
         try:
-            executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-            waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+            waiting = schema.waiting(connections[DEFAULT_DB_ALIAS], "before")
+            problems = [] if waiting else schema.problems(connections[DEFAULT_DB_ALIAS])
         except Error:
             return "the database does not answer"
-        self._is_migrated = not waiting
-        return f"{len(waiting)} migrations are not applied" if waiting else ""
+        self._is_migrated = not waiting and not problems
+        return f"{len(waiting)} migrations are not applied" if waiting else "; ".join(problems)
 
 
 _readiness = Readiness()

@@ -53,9 +53,9 @@ def load(environment: Mapping[str, str]) -> None:
     gc.enable()
 
 
-def migrate() -> int:
-    """Apply the migrations; exit code."""
-    return int(import_module("chatsphere.embedded.migration").main())
+def migrate(phase: str = "all") -> int:
+    """Apply the migrations of ``phase`` (``before`` or ``all``); exit code."""
+    return int(import_module("chatsphere.embedded.migration").main(phase))
 
 
 def local_models_in_use() -> list[str]:
@@ -65,6 +65,7 @@ def local_models_in_use() -> list[str]:
 
 def serve_web(host: str, port: int, workers: int) -> int:
     """Serve until SIGTERM."""
+    _take_role("web", import_module("django.conf").settings.STATEMENT_TIMEOUT_MS)
     server = import_module("granian.server")
     constants = import_module("granian.constants")
     _allow_many_files()
@@ -97,6 +98,7 @@ def work(queue: str, **options: Any) -> int:
 
     Its node is called like its queue: two workers of one name on one machine would take each other's control messages.
     """
+    _take_role(f"worker {queue}", import_module("django.conf").settings.WORKER_STATEMENT_TIMEOUT_MS)
     # Celery warns of root because it could unpickle; ChatSphere's tasks are JSON only.
     warnings.simplefilter("ignore", import_module("celery.exceptions").SecurityWarning)
     # Celery's command line is left out: it loads an interactive shell.
@@ -118,6 +120,15 @@ def beat() -> int:
     """Run Celery's beat until SIGTERM."""
     _celery().Beat(loglevel="WARNING", quiet=True, no_color=True).run()
     return 0
+
+
+def _take_role(name: str, statement_timeout_ms: int) -> None:
+    """PostgreSQL shows the role of each connection (``application_name``) and cancels its statements by the role's limit."""
+    for entry in import_module("django.db").connections.databases.values():
+        options = entry["OPTIONS"]
+        options["application_name"] = f"chatsphere {name}"
+        if "options" in options:
+            options["options"] = f"{options['options']} -c statement_timeout={statement_timeout_ms}"
 
 
 def _celery() -> Any:

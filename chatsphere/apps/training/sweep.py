@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,6 +19,7 @@ from chatsphere.apps.training.hints import INGEST, RUN_TRAINING
 from chatsphere.apps.training.models import Run, TermChange, TrainingSource
 from chatsphere.apps.training.refresh import next_refresh
 from chatsphere.core import durable
+from chatsphere.core.connections import direct_conninfo
 from chatsphere.core.durable import DurableState
 from chatsphere.core.exceptions import Conflict, Forbidden, NotFound
 from chatsphere.core.hints import send_hint
@@ -44,15 +47,11 @@ def sweep() -> None:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """One sweep at a time in the whole house. The lock belongs to the connection, so a dead sweep does not keep it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [_LOCK])
-        is_ours = bool(cursor.fetchone()[0])
-        try:
-            yield is_ours
-        finally:
-            if is_ours:
-                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [_LOCK])
+    """One sweep at a time in the whole house. The lock belongs to a connection of its own, so a dead sweep does not keep it."""
+    entry = {**settings.DATABASES["default"], "NAME": connection.settings_dict["NAME"]}
+    with psycopg.connect(direct_conninfo(entry, settings.DATABASE_DIRECT_URL), autocommit=True) as own:
+        row = own.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [_LOCK]).fetchone()
+        yield bool(row and row[0])
 
 
 def _fail_hopeless() -> None:

@@ -227,4 +227,4 @@ def _alone() -> Iterator[bool]:
 def _conninfo() -> str:
     # The open connection's name of the database: a test's differs from the setting.
     entry = {**settings.DATABASES["default"], "NAME": connection.settings_dict["NAME"]}
-    return connections.conninfo(entry, statement_timeout_ms=settings.STATEMENT_TIMEOUT_MS)
+    return connections.direct_conninfo(entry, settings.DATABASE_DIRECT_URL)

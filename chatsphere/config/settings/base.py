@@ -112,6 +112,13 @@ REDIS_URL = env.url(
     help="Redis 6.2 or newer (or Valkey). Unset, `chatsphere up` starts its own.",
     secret=True,
 )
+DATABASE_DIRECT_URL = env.url(
+    "DATABASE_DIRECT_URL",
+    "",
+    ("postgresql", "postgres"),
+    help="The database itself, where DATABASE_URL is a pooler in transaction mode (PgBouncer): for migrations, backups and locks that a session holds. Setting it says that there is one.",
+    secret=True,
+)
 DATABASE_POOL_SIZE = env.integer(
     "DATABASE_POOL_SIZE", 8, low=1, high=200, help="Connections a process keeps at most for the ORM."
 )
@@ -123,6 +130,24 @@ STATEMENT_TIMEOUT_MS = env.integer(
     30_000,
     low=100,
     help="A statement that runs longer is cancelled by PostgreSQL, in milliseconds.",
+)
+WORKER_STATEMENT_TIMEOUT_MS = env.integer(
+    "WORKER_STATEMENT_TIMEOUT_MS", 120_000, low=100, help="The same for workers, in milliseconds."
+)
+LOCK_TIMEOUT_MS = env.integer(
+    "LOCK_TIMEOUT_MS",
+    20_000,
+    low=0,
+    help="A statement that waits longer for a lock is cancelled, in milliseconds; 0 waits on.",
+)
+MIGRATION_STATEMENT_TIMEOUT_MS = env.integer(
+    "MIGRATION_STATEMENT_TIMEOUT_MS", 1_800_000, low=1000, help="The longest statement of a migration, in milliseconds."
+)
+MIGRATION_LOCK_TIMEOUT_MS = env.integer(
+    "MIGRATION_LOCK_TIMEOUT_MS",
+    3_000,
+    low=100,
+    help="How long a migration, and every request behind it, waits for a table; then it lets them pass and tries again.",
 )
 SEARCH_TIMEOUT_MS = env.integer("SEARCH_TIMEOUT_MS", 10_000, low=100, help="The same for chat and search.")
 VECTOR_STORE = env.text(
@@ -326,7 +351,11 @@ AUTH_PASSWORD_VALIDATORS = [
 try:
     DATABASES = {
         "default": connections.database(
-            DATABASE_URL, pool_size=DATABASE_POOL_SIZE, statement_timeout_ms=STATEMENT_TIMEOUT_MS
+            DATABASE_URL,
+            pool_size=DATABASE_POOL_SIZE,
+            statement_timeout_ms=STATEMENT_TIMEOUT_MS,
+            lock_timeout_ms=LOCK_TIMEOUT_MS,
+            is_pooled=connections.is_pooled(DATABASE_DIRECT_URL),
         )
     }
 except ValueError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -62,12 +62,14 @@ _Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """Of one event loop. ``statement_timeout`` and ``wait`` are seconds."""
+    """Of one event loop. ``statement_timeout`` and ``wait`` are seconds. ``is_behind_pooler``: sessions change from one transaction to the next,
+    so options are set in each transaction and statements are not prepared; a search then takes one round trip and its planning more."""
 
     min_size: int = 1
     max_size: int = 8
     statement_timeout: float = 5.0
     wait: float = 3.0
+    is_behind_pooler: bool = False
 
 
 class PgVectorStore:
@@ -202,7 +204,9 @@ class PgVectorStore:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         try:
-            async with (await self._pool()).connection() as connection:
+            async with (await self._pool()).connection() as connection, AsyncExitStack() as stack:
+                if self._pool_settings.is_behind_pooler:
+                    await stack.enter_async_context(_with_options(connection, self._pool_settings))
                 yield connection
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise RetryableError(f"The search could not be done: {error}", retry_after=1.0) from error
@@ -234,14 +238,23 @@ class PgVectorStore:
 
 # A generic plan is made once a connection: planning this statement anew costs more than running it on a small chatbot.
 # Whatever one chatbot's share of a table, the way to its rows is an index. Starting a parallel worker takes longer than most searches.
-_SEARCH_OPTIONS: Final = (
-    "-c jit=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c work_mem=32MB"
-    " -c max_parallel_workers_per_gather=0"
-)
+_SEARCH_OPTIONS: Final = {
+    "jit": "off",
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "work_mem": "32MB",
+    "max_parallel_workers_per_gather": "0",
+}
+
+
+def _options(settings: PoolSettings) -> dict[str, str]:
+    return {**_SEARCH_OPTIONS, "statement_timeout": str(int(settings.statement_timeout * 1000))}
 
 
 def _new_pool(dsn: str, settings: PoolSettings) -> _Pool:
-    timeout = f"-c statement_timeout={int(settings.statement_timeout * 1000)}"
+    options: dict[str, Any] = {"options": " ".join(f"-c {name}={value}" for name, value in _options(settings).items())}
+    if settings.is_behind_pooler:
+        options = {"prepare_threshold": None}
     return AsyncConnectionPool(
         dsn,
         min_size=settings.min_size,
@@ -250,8 +263,18 @@ def _new_pool(dsn: str, settings: PoolSettings) -> _Pool:
         open=False,
         name="search",
         configure=_configure,
-        kwargs={"autocommit": True, "options": f"{_SEARCH_OPTIONS} {timeout}", "application_name": "chatsphere-search"},
+        kwargs={"autocommit": True, "application_name": "chatsphere-search", **options},
     )
+
+
+@asynccontextmanager
+async def _with_options(connection: psycopg.AsyncConnection[Any], settings: PoolSettings) -> AsyncIterator[None]:
+    """One transaction, which keeps one session and its options. Without a threshold psycopg prepares nothing, whatever it is asked."""
+    async with connection.transaction():
+        pairs = [part for pair in _options(settings).items() for part in pair]
+        calls = ", ".join(["set_config(%s, %s, true)"] * (len(pairs) // 2))
+        await connection.execute(f"SELECT {calls}".encode(), pairs)
+        yield
 
 
 async def _search(

@@ -74,7 +74,9 @@ def test_with_registration_off_strangers_stay_outside_and_invited_people_come_in
     answer = api_client.post("/api/v1/auth/register/", GOOD)
     assert answer.status_code == 403
     assert answer.json()["error"]["type"] == "registration_closed"
-    invited = client_of(alice).post("/api/v1/invitations/", {"email": "Dora@example.com", "role": "viewer"})
+    invited = client_of(alice).post(
+        f"/api/v1/workspaces/{alice.default_workspace_id}/invitations/", {"email": "Dora@example.com", "role": "viewer"}
+    )
     assert invited.status_code == 201, invited.content
     assert api_client.post("/api/v1/auth/register/", GOOD).status_code == 201
 

@@ -98,6 +98,8 @@ INSERT INTO analytics_change (workspace_id, at) SELECT workspace_id, created_at 
 
 
 class Migration(migrations.Migration):
+    deploy = "before"
+
     dependencies = [
         ("analytics", "0001_initial"),
         ("conversations", "0001_initial"),

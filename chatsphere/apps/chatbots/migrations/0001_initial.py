@@ -1,3 +1,5 @@
+"""Chatbots and their versions."""
+
 import chatsphere.core.identifiers
 import chatsphere.core.tenancy
 import django.db.models.deletion
@@ -6,6 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    deploy = 'before'
 
     initial = True
 

@@ -11,6 +11,8 @@ REMOVE = "ALTER TABLE users_apikeychatbot DROP CONSTRAINT users_apikeychatbot_ch
 
 
 class Migration(migrations.Migration):
+    deploy = "before"
+
     dependencies = [("chatbots", "0001_initial"), ("users", "0002_plans_and_append_only")]
 
     operations = [migrations.RunSQL(ADD, REMOVE)]

@@ -1,3 +1,5 @@
+"""Conversations, messages, citations, feedback, traces."""
+
 import chatsphere.core.identifiers
 import chatsphere.core.tenancy
 import django.db.models.deletion
@@ -5,6 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    deploy = 'before'
 
     initial = True
 

@@ -1,3 +1,5 @@
+"""Sources, documents, versions, chunks, runs, and the tables in which chunks are found."""
+
 import chatsphere.apps.training.models.source
 import chatsphere.core.identifiers
 import chatsphere.core.tenancy
@@ -12,6 +14,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    deploy = 'before'
 
     initial = True
 

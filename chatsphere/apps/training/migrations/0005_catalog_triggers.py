@@ -20,6 +20,8 @@ TRIGGERS = (
 
 
 class Migration(migrations.Migration):
+    deploy = "before"
+
     dependencies = [
         ("training", "0004_search_in_large_chatbots"),
         ("chatbots", "0003_identity_secrets"),

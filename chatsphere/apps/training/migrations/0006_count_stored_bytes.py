@@ -60,6 +60,8 @@ ON CONFLICT (workspace_id, metric, period) DO UPDATE SET used = excluded.used;
 
 
 class Migration(migrations.Migration):
+    deploy = "before"
+
     dependencies = [("training", "0005_catalog_triggers"), ("users", "0006_file_keys")]
 
     operations = [

@@ -17,6 +17,8 @@ FOR EACH ROW EXECUTE FUNCTION training_note_removed_chatbot();
 
 
 class Migration(migrations.Migration):
+    deploy = "before"
+
     dependencies = [("training", "0006_count_stored_bytes")]
 
     operations = [

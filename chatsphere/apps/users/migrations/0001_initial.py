@@ -1,3 +1,5 @@
+"""People, workspaces, keys, sessions, plans, quotas, the ledger, the audit trail."""
+
 import chatsphere.apps.users.models.user
 import chatsphere.apps.users.models.workspace
 import chatsphere.core.encryption
@@ -13,6 +15,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    deploy = 'before'
 
     initial = True
 

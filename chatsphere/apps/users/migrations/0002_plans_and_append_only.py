@@ -56,6 +56,8 @@ def add_plans(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+    deploy = "before"
+
     dependencies = [("users", "0001_initial")]
 
     operations = [

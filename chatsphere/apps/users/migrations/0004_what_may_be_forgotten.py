@@ -45,6 +45,8 @@ END $$;
 
 
 class Migration(migrations.Migration):
+    deploy = "before"
+
     dependencies = [("users", "0003_second_factor_and_retention")]
 
     operations = [migrations.RunSQL(TRAIL, STRICT_TRAIL), migrations.RunSQL(LEDGER, STRICT_LEDGER)]

@@ -20,6 +20,8 @@ END $$;
 
 
 class Migration(migrations.Migration):
+    deploy = "before"
+
     dependencies = [("users", "0004_what_may_be_forgotten")]
 
     operations = [

@@ -5,6 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    deploy = 'before'
 
     dependencies = [
         ('users', '0007_budgets'),

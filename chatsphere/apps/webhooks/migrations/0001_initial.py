@@ -1,3 +1,5 @@
+"""Events, endpoints, deliveries."""
+
 import chatsphere.core.encryption
 import chatsphere.core.identifiers
 import chatsphere.core.tenancy
@@ -8,6 +10,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    deploy = 'before'
 
     initial = True
 

@@ -1,0 +1,1 @@
+"""A version after this one: an app whose migrations change tables that are in use."""
