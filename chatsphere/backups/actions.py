@@ -18,6 +18,7 @@ from chatsphere.backups import database
 from chatsphere.backups.archive import DUMP, Archive, ArchiveWriter, Manifest, open_archive
 from chatsphere.backups.errors import BackupError
 from chatsphere.backups.files import check_files, load_files, save_files
+from chatsphere.backups.golden import ask_golden_questions
 from chatsphere.backups.sealing import read_key
 from chatsphere.core.encryption import key_id
 
@@ -32,6 +33,7 @@ class Proof:
     rows: int
     files: int
     made_at: str
+    questions: int = 0  # golden ones that found their source
 
 
 def back_up(out: IO[bytes], *, key: str = "") -> Manifest:
@@ -66,7 +68,8 @@ def back_up_to_folder(folder: Path, *, key: str = "", keep: int = 0) -> Path:
 
 
 def verify(path: Path, *, key: str = "") -> Proof:
-    """Restore into a scratch database beside the real one, compare rows, migrations and checksums with the manifest, drop it again.
+    """Restore into a scratch database beside the real one, compare rows, migrations and checksums with the manifest, ask it
+    questions whose sources are known, drop it again.
 
     PostgreSQL checks every constraint while it restores. Costs the time and space of a restore. Raises BackupError at the first difference.
     """
@@ -74,7 +77,9 @@ def verify(path: Path, *, key: str = "") -> Proof:
         manifest = archive.manifest
         with database.scratch(_address(), f"chatsphere_verify_{uuid4().hex[:12]}") as url:
             _load_database(archive, url)
-        return Proof(len(manifest.rows), sum(manifest.rows.values()), check_files(archive), manifest.made_at)
+            questions = ask_golden_questions(url)
+        files = check_files(archive)
+        return Proof(len(manifest.rows), sum(manifest.rows.values()), files, manifest.made_at, questions)
 
 
 def restore(path: Path, *, key: str = "") -> Proof:

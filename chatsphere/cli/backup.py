@@ -53,6 +53,7 @@ def verify(file: Path) -> None:
     actions = _actions()
     proof = _told(lambda: actions.verify(file, key=settings.BACKUP_KEY))
     click.echo(f"Of {proof.made_at}: {proof.rows} rows of {proof.tables} tables and {proof.files} files are all there.")
+    click.echo(f"{proof.questions} questions found their sources in it.")
 
 
 @click.command()

@@ -10,9 +10,10 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import Error, connection
-from redis import Redis, RedisError
+from redis import RedisError
 
 from chatsphere.core import engines, schema
+from chatsphere.core.redis_clients import probe
 from chatsphere.services.errors import EngineError
 
 OLDEST_POSTGRES = 150_000
@@ -56,7 +57,7 @@ def migrations() -> str:
 
 def redis() -> str:
     try:
-        with Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=5) as client:
+        with probe(5) as client:
             version = str(client.info("server")["redis_version"])
     except (RedisError, OSError) as error:
         raise Finding(f"REDIS_URL does not answer: {error}") from error

@@ -1,9 +1,10 @@
-"""Turns connection URLs into what Django, Celery and redis-py want to read."""
+"""Turns connection URLs into what Django, Celery, redis-py and boto3 want to read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -74,10 +75,84 @@ def direct_conninfo(entry: dict[str, Any], direct_url: str) -> str:
     return make_conninfo(direct_url, dbname=entry["NAME"])
 
 
-def broker(redis_url: str) -> str:
-    """Celery's spelling of a Redis URL: ``unix://`` becomes ``redis+socket://``."""
+@dataclass(frozen=True, slots=True)
+class Sentinels:
+    """Who knows which Redis is the master of ``service`` at the moment, and how to sign in there."""
+
+    addresses: tuple[tuple[str, int], ...]
+    service: str
+    of_redis: dict[str, Any]  # db, username, password
+    of_sentinels: dict[str, Any]
+
+
+def sentinels(redis_url: str) -> Sentinels | None:
+    """What ``sentinel://user:password@one:26379,two:26379/0?service=mymaster&sentinel_password=…`` says; None for other URLs.
+
+    Raises ValueError for an address that cannot be read, or without ``service``.
+    """
     split = urlsplit(redis_url)
+    if split.scheme != "sentinel":
+        return None
+    who, _, hosts = split.netloc.rpartition("@")
+    user, _, password = who.partition(":")
+    query = dict(parse_qsl(split.query))
+    if "service" not in query:
+        raise ValueError("name the service that the sentinels watch: ?service=mymaster")
+    own = {"username": unquote(user), "password": unquote(password)}
+    return Sentinels(
+        addresses=tuple(_address(each) for each in hosts.split(",")),
+        service=query["service"],
+        of_redis={"db": int(split.path.strip("/") or 0), **{k: v for k, v in own.items() if v}},
+        of_sentinels={"password": query["sentinel_password"]} if "sentinel_password" in query else {},
+    )
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return (host, int(port)) if host else (port, 26379)
+
+
+def broker_options(redis_url: str) -> dict[str, Any]:
+    """What Celery must be told besides the address."""
+    watched = sentinels(redis_url)
+    return {} if watched is None else {"master_name": watched.service, "sentinel_kwargs": watched.of_sentinels}
+
+
+def broker(redis_url: str) -> str:
+    """Celery's spelling of a Redis URL: ``unix://`` becomes ``redis+socket://``, several sentinels become several URLs."""
+    split = urlsplit(redis_url)
+    watched = sentinels(redis_url)
+    if watched is not None:
+        who, _, _hosts = split.netloc.rpartition("@")
+        at, db = f"{who}@" if who else "", watched.of_redis["db"]
+        return ";".join(f"sentinel://{at}{host}:{port}/{db}" for host, port in watched.addresses)
     if split.scheme != "unix":
         return redis_url
     db = parse_qs(split.query).get("db", ["0"])[0]
     return f"redis+socket://{split.path}?virtual_host={db}"
+
+
+def object_storage(url: str, *, access_key: str, secret_key: str) -> dict[str, Any]:
+    """Django's STORAGES options for an ``s3://`` URL. Without keys the SDK looks where it always does (environment, role of the machine).
+
+    Raises ValueError for a URL without a bucket or with a parameter that nobody knows.
+    """
+    split = urlsplit(url)
+    given = dict(parse_qsl(split.query))
+    unknown = given.keys() - {"endpoint", "region", "addressing"}
+    if unknown:
+        raise ValueError(f"there is no parameter {', '.join(sorted(unknown))}; endpoint, region and addressing are")
+    if not split.netloc:
+        raise ValueError("name the bucket: s3://bucket/folder")
+    return {
+        "bucket_name": split.netloc,
+        "location": split.path.strip("/"),
+        "endpoint_url": given.get("endpoint"),
+        "region_name": given.get("region"),
+        "addressing_style": given.get("addressing"),
+        "access_key": access_key or None,
+        "secret_key": secret_key or None,
+        "file_overwrite": False,
+        "default_acl": None,
+        "querystring_auth": True,
+    }

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
-from redis import Redis, RedisError
+from redis import RedisError
 
 from chatsphere.core import schema
 from chatsphere.core.durable import DurableState, DurableWork, due
 from chatsphere.core.openapi import documented
+from chatsphere.core.redis_clients import probe
 
+DRAIN_MARK = "CHATSPHERE_DRAIN_MARK"  # names the file that appears then
 KEEP_SECONDS = 1.0  # anybody may ask, so the answer is kept for a moment
 STALLED_AFTER = timedelta(minutes=2)
 
@@ -34,10 +36,16 @@ async def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Djang
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """200 when every check passes; else 503 and what is wrong, by check."""
-    checks = _readiness.checks()
+    checks = _readiness.checks() | ({"process": "it is about to stop"} if is_draining() else {})
     is_ready = all(outcome == "ok" for outcome in checks.values())
     body = {"status": "ok" if is_ready else "unavailable", "checks": checks}
     return JsonResponse(body, status=200 if is_ready else 503)
+
+
+def is_draining() -> bool:
+    """Whether the server was asked to stop and serves on for a while (``WEB_DRAIN_SECONDS``); all its processes see it at once."""
+    mark = os.environ.get(DRAIN_MARK)
+    return mark is not None and os.path.exists(mark)
 
 
 class Readiness:
@@ -84,7 +92,7 @@ def _database() -> str:
 
 def _redis() -> str:
     try:
-        with Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as client:
+        with probe(2) as client:
             client.ping()
     except RedisError:
         return "Redis does not answer"

@@ -8,8 +8,10 @@ import os
 import resource
 import socket
 import sys
+import tempfile
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -69,7 +71,7 @@ def serve_web(host: str, port: int, workers: int) -> int:
     server = import_module("granian.server")
     constants = import_module("granian.constants")
     _allow_many_files()
-    server.Server(
+    serving = server.Server(
         "chatsphere.config.asgi:application",
         address=host,
         port=port,
@@ -81,8 +83,31 @@ def serve_web(host: str, port: int, workers: int) -> int:
         log_level=import_module("granian.log").LogLevels.warning,
         respawn_failed_workers=True,
         workers_kill_timeout=WEB_PATIENCE,
-    ).serve()
+    )
+    with tempfile.TemporaryDirectory(prefix="chatsphere-web-") as folder:
+        mark = os.path.join(folder, "draining")
+        os.environ[import_module("chatsphere.core.health").DRAIN_MARK] = mark
+        serving.signal_handler_interrupt = _Drain(serving.signal_handler_interrupt, mark)
+        serving.serve()
     return 0
+
+
+class _Drain:
+    """At the first signal ``/readyz`` says that this server is about to stop; it stops some seconds later, or at the second signal."""
+
+    def __init__(self, stop: Callable[[], None], mark: str) -> None:
+        self._stop, self._mark = stop, mark
+        self._seconds = import_module("django.conf").settings.WEB_DRAIN_SECONDS
+
+    def __call__(self, *_: object) -> None:
+        if not self._seconds or os.path.exists(self._mark):
+            return self._stop()
+        with open(self._mark, "xb"):
+            pass
+        timer = threading.Timer(self._seconds, self._stop)
+        timer.daemon = True
+        timer.start()
+        return None
 
 
 def _allow_many_files() -> None:

@@ -34,7 +34,7 @@ class Deployment:
     def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         environment = self.environment | changes
         return subprocess.run(
-            [str(CHATSPHERE), *arguments], env=environment, capture_output=True, text=True, check=False, timeout=170
+            [str(CHATSPHERE), *arguments], env=environment, capture_output=True, text=True, check=False, timeout=400
         )
 
     def start_next(self, arguments: tuple[str, ...], changes: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -128,7 +128,11 @@ def join(url: str, *, trains: bool = True) -> Person:
         if trains:
             teach(http, chatbot)
         key = http.post(
-            "/api/v1/api-keys/", json={"name": "load", "scopes": ["chatbots:read", "chatbots:write", "chat"]}
+            "/api/v1/api-keys/",
+            json={
+                "name": "load",
+                "scopes": ["chatbots:read", "chatbots:write", "sources:read", "sources:write", "chat"],
+            },
         )
         assert key.status_code == 201, key.text
         return Person(url, key.json()["secret"], chatbot)
@@ -184,6 +188,7 @@ class Load:
         expect(http.get(path), 200)
         expect(http.patch(path, json={"description": f"at {time.monotonic()}"}), 200)
         expect(http.get("/api/v1/chatbots/"), 200)
+        expect(http.get(f"{path}sources/"), 200)
 
     def ask(self, http: httpx2.Client) -> None:
         question = {"message": "What does a lost library card cost?"}

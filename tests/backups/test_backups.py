@@ -21,6 +21,7 @@ from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training.models import TrainingSource
 from chatsphere.backups import actions, database
 from chatsphere.backups.errors import BackupError
+from tests.apps.training.world import make_chatbot, trained
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KEY = Fernet.generate_key().decode()
@@ -194,3 +195,15 @@ def rewritten(backup: Path, name: str, content: bytes) -> Path:
         for entry in old.namelist():
             new.writestr(entry, content if entry == name else old.read(entry))
     return changed
+
+
+def test_verify_asks_questions_whose_sources_are_known(alice: Any, url: str, tmp_path: Path) -> None:
+    trained(
+        make_chatbot(alice), content="A lost library card costs four euros and fifty cents. It is ready after two days."
+    )
+    assert actions.verify(written(tmp_path / "good.backup")).questions == 1
+
+    with connection.cursor() as cursor:  # the text is there, and nobody can find it: no count and no constraint tells
+        cursor.execute("UPDATE training_chunkterms SET is_live = false")
+    with pytest.raises(BackupError, match="do not find their source"):
+        actions.verify(written(tmp_path / "bad.backup"))

@@ -9,7 +9,8 @@ import os
 import pytest
 
 from chatsphere.backups.errors import BackupError
-from chatsphere.backups.sealing import MAGIC, PIECE, TAG, SealingWriter, read_key, unseal
+from chatsphere.backups.sealing import MAGIC, PIECE, SealingWriter, read_key, unseal
+from chatsphere.core.sealed_pieces import TAG_BYTES as TAG
 
 KEY = os.urandom(32)
 HEAD = len(MAGIC) + 8 + 7

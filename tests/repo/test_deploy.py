@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from django.db import connection
+from django.utils import timezone
 
 from chatsphere.cli import COMMANDS
 
@@ -104,3 +108,35 @@ def test_every_file_that_kustomize_names_is_there() -> None:
     kustomization = next(each for each in manifests() if each["kind"] == "Kustomization")
     files = {file.name for file in (ROOT / "deploy/kubernetes").glob("*.yaml")} - {"kustomization.yaml"}
     assert set(kustomization["resources"]) == files
+
+
+@pytest.mark.django_db
+def test_workers_are_scaled_by_how_long_the_oldest_source_waits(alice: Any) -> None:
+    from tests.apps.training.world import make_chatbot, make_source
+
+    scaled = yaml.safe_load((ROOT / "deploy/kubernetes/by-queue/workers.yaml").read_text())
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+
+    def waited() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return int(cursor.fetchone()[0])
+
+    assert waited() == 0
+    source = make_source(make_chatbot(alice))
+    source.runs.update(available_at=timezone.now() - timedelta(seconds=90))
+    assert 90 <= waited() < 100
+
+
+def test_haproxy_asks_what_a_process_says_when_it_is_about_to_stop() -> None:
+    text = (ROOT / "deploy/haproxy/haproxy.cfg").read_text()
+    assert "option httpchk GET /readyz" in text
+    assert re.search(r"timeout server (\d+)s", text)[1] > "15"  # type: ignore[index]
+
+
+@pytest.mark.slow
+def test_dockerfile_and_manifests_pass_the_linters() -> None:
+    checked = subprocess.run(["make", "check-deploy"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if "No matching distribution" in checked.stderr or "error sending request" in checked.stderr:
+        pytest.skip("the linters cannot be installed here")
+    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -86,10 +86,21 @@ def _local_file(source: TrainingSource) -> Iterator[Path]:
         yield Path(storage.path(name))
     except NotImplementedError:
         with tempfile.NamedTemporaryFile(prefix="chatsphere-") as copy:
-            with storage.open(name) as original:
+            with _opened(storage, name) as original:
                 shutil.copyfileobj(original, copy, _BLOCK)
             copy.flush()
             yield Path(copy.name)
+
+
+def _opened(storage: Storage, name: str) -> Any:
+    try:
+        return storage.open(name)
+    except FileNotFoundError:
+        raise _lost() from None
+
+
+def _lost() -> BrokenDocument:
+    return BrokenDocument("The uploaded file is not in the storage any more. Upload it again.")
 
 
 def _bytes(path: Path, start: int, end: int) -> bytes:
@@ -103,4 +114,4 @@ def _digest(path: Path) -> bytes:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     except FileNotFoundError:
-        raise BrokenDocument("The uploaded file is not in the storage any more. Upload it again.") from None
+        raise _lost() from None

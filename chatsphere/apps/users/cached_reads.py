@@ -20,6 +20,7 @@ from chatsphere.core.async_database import DATABASE_AWAY
 from chatsphere.core.exceptions import ApiError, Throttled
 from chatsphere.core.middleware.errors import error_response
 from chatsphere.core.principal import Principal
+from chatsphere.core.replicas import stay_with_primary
 from chatsphere.core.response_cache import responses
 from chatsphere.core.throttling import admit, admit_async, charges_for
 
@@ -74,7 +75,10 @@ def _read(request: HttpRequest, get_response: Any) -> HttpResponseBase:
 
 def _may_be_kept(request: HttpRequest) -> bool:
     is_cached = request.method == "GET" and CACHED.match(request.path_info) is not None
-    return is_cached and "X-Visitor-Token" not in request.headers
+    if not is_cached or "X-Visitor-Token" in request.headers:
+        return False
+    stay_with_primary()
+    return True
 
 
 def _credential(request: HttpRequest) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Uploads that lie encrypted on the disk: AES-256-GCM in pieces of 64 KiB, under a key of the workspace.
+"""Uploads that lie encrypted in the storage: ``core.sealed_pieces`` in pieces of 64 KiB, under a key of the workspace.
 
-A file begins with a mark and seven random bytes. Each piece has a nonce of those bytes, its number, and whether it is the last one (the
-STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár), so that pieces cannot be changed, swapped, repeated or cut off unseen. Files
-from before the switch was turned on have no mark and are read as they are.
+A file begins with a mark and the prefix of its nonces; the workspace is part of what is authenticated. Files from before the switch was turned on
+have no mark and are read as they are.
 """
 
 from __future__ import annotations
@@ -10,24 +9,20 @@ from __future__ import annotations
 import io
 import os
 import secrets
-import struct
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.core.files.base import File
-from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.storage import Storage, storages
 
 from chatsphere.apps.users.models import FileKey
+from chatsphere.core.sealed_pieces import PREFIX_BYTES, TAG_BYTES, Damaged, Opener, Sealer, new_prefix
 
 MARK = b"CSenc1\x00\x00"
-PREFIX_BYTES = 7
 HEAD_BYTES = len(MARK) + PREFIX_BYTES
 PIECE = 64 * 1024
-TAG_BYTES = 16
 STORED_PIECE = PIECE + TAG_BYTES
 
 
@@ -36,10 +31,10 @@ class DamagedFile(OSError):
 
 
 class EncryptedStorage(Storage):
-    """Keeps its files in MEDIA_ROOT. Names read ``<folder>/<workspace id>/…``. There is no ``path``: nobody reads around the decryption."""
+    """Keeps its files in the storage ``plain``. Names read ``<folder>/<workspace id>/…``. There is no ``path``: nobody reads around the decryption."""
 
     def __init__(self) -> None:
-        self._disk: Any = FileSystemStorage()
+        self._disk: Any = storages["plain"]
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         if mode != "rb":
@@ -49,11 +44,11 @@ class EncryptedStorage(Storage):
         if not head.startswith(MARK):
             file.seek(0)
             return file
-        reader = _Reader(file, _cipher(name), head[len(MARK) :], _aad(name))
+        reader = _Reader(file, Opener(_key_of(name), head[len(MARK) :], context=_aad(name)))
         return File(io.BufferedReader(reader, PIECE), name)
 
     def _save(self, name: str, content: Any) -> str:
-        return str(self._disk._save(name, _Encrypted(content, _cipher(name), _aad(name))))
+        return str(self._disk._save(name, _Encrypted(content, _key_of(name), _aad(name))))
 
     def delete(self, name: str) -> None:
         self._disk.delete(name)
@@ -78,31 +73,24 @@ class EncryptedStorage(Storage):
 class _Encrypted(File):  # type: ignore[type-arg]  # generic only in the stubs
     """An upload whose ``chunks`` come out encrypted."""
 
-    def __init__(self, content: Any, cipher: AESGCM, aad: bytes) -> None:
+    def __init__(self, content: Any, key: bytes, aad: bytes) -> None:
         super().__init__(io.BytesIO(), "encrypted")
-        self._content, self._cipher, self._aad = content, cipher, aad
+        self._content, self._key, self._aad = content, key, aad
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        prefix = secrets.token_bytes(PREFIX_BYTES)
+        prefix = new_prefix()
+        sealer = Sealer(self._key, prefix, size=PIECE, context=self._aad)
         yield MARK + prefix
-        number, waiting = 0, bytearray()
         for block in self._content.chunks(PIECE):
-            waiting += block
-            while len(waiting) > PIECE:  # the last piece is known as such only at the end
-                yield self._piece(prefix, number, bytes(waiting[:PIECE]), is_last=False)
-                del waiting[:PIECE]
-                number += 1
-        yield self._piece(prefix, number, bytes(waiting), is_last=True)
-
-    def _piece(self, prefix: bytes, number: int, plain: bytes, *, is_last: bool) -> bytes:
-        return self._cipher.encrypt(_nonce(prefix, number, is_last=is_last), plain, self._aad)
+            yield from sealer.update(block)
+        yield sealer.finish()
 
 
 class _Reader(io.RawIOBase):
     """Decrypts piece by piece, from any place on."""
 
-    def __init__(self, file: Any, cipher: AESGCM, prefix: bytes, aad: bytes) -> None:
-        self._file, self._cipher, self._prefix, self._aad = file, cipher, prefix, aad
+    def __init__(self, file: Any, opener: Opener) -> None:
+        self._file, self._opener = file, opener
         stored = file.size
         self._size = _plain_size(stored)
         self._pieces = max(1, -(-(stored - HEAD_BYTES) // STORED_PIECE))
@@ -139,10 +127,10 @@ class _Reader(io.RawIOBase):
     def _decrypted(self, number: int) -> bytes:
         if self._held[0] != number:
             self._file.seek(HEAD_BYTES + number * STORED_PIECE)
-            nonce = _nonce(self._prefix, number, is_last=number == self._pieces - 1)
             try:
-                plain = self._cipher.decrypt(nonce, self._file.read(STORED_PIECE), self._aad)
-            except (InvalidTag, ValueError) as error:
+                stored, is_last = self._file.read(STORED_PIECE), number == self._pieces - 1
+                plain = self._opener.open(stored, number, is_last=is_last)
+            except Damaged as error:
                 raise DamagedFile("a stored file was changed or cut off, or its workspace's key is another") from error
             self._held = (number, plain)
         return self._held[1]
@@ -153,10 +141,6 @@ def _plain_size(stored: int) -> int:
     return body - TAG_BYTES * max(1, -(-body // STORED_PIECE))
 
 
-def _nonce(prefix: bytes, number: int, *, is_last: bool) -> bytes:
-    return prefix + struct.pack(">IB", number, is_last)
-
-
 def _workspace(name: str) -> UUID:
     return UUID(name.split("/")[1])
 
@@ -165,8 +149,8 @@ def _aad(name: str) -> bytes:
     return MARK + _workspace(name).bytes
 
 
-def _cipher(name: str) -> AESGCM:
-    return AESGCM(bytes.fromhex(_key(_workspace(name))))
+def _key_of(name: str) -> bytes:
+    return bytes.fromhex(_key(_workspace(name)))
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -91,6 +92,14 @@ BREACHED_PASSWORDS_URL = env.url(
     ("https", "http"),
     help="Asked for ranges of stolen passwords (k-anonymity), such as https://api.pwnedpasswords.com/range; empty asks nobody.",
 )
+UPLOAD_STORAGE = env.url(
+    "UPLOAD_STORAGE",
+    "",
+    ("s3",),
+    help="Where uploads lie: empty for MEDIA_ROOT, or `s3://bucket/folder?endpoint=https://…&region=…&addressing=path` for S3 and what speaks like it (the extra `s3`).",
+)
+S3_ACCESS_KEY = env.text("S3_ACCESS_KEY", "", help="Access key there; without one the SDK looks where it always does.")
+S3_SECRET_KEY = env.secret("S3_SECRET_KEY", "", help="Its secret.")
 UPLOAD_ENCRYPTION = env.boolean(
     "UPLOAD_ENCRYPTION",
     False,
@@ -108,8 +117,8 @@ DATABASE_URL = env.url(
 REDIS_URL = env.url(
     "REDIS_URL",
     "redis://localhost:6379/0",
-    ("redis", "rediss", "unix"),
-    help="Redis 6.2 or newer (or Valkey). Unset, `chatsphere up` starts its own.",
+    ("redis", "rediss", "unix", "sentinel"),
+    help="Redis 6.2 or newer (or Valkey). Unset, `chatsphere up` starts its own. With sentinels: `sentinel://user:password@one:26379,two:26379,three:26379/0?service=mymaster`.",
     secret=True,
 )
 DATABASE_DIRECT_URL = env.url(
@@ -117,6 +126,18 @@ DATABASE_DIRECT_URL = env.url(
     "",
     ("postgresql", "postgres"),
     help="The database itself, where DATABASE_URL is a pooler in transaction mode (PgBouncer): for migrations, backups and locks that a session holds. Setting it says that there is one.",
+    secret=True,
+)
+try:
+    connections.sentinels(REDIS_URL)
+except ValueError as error:
+    env.problem("REDIS_URL", str(error))
+    REDIS_URL = "redis://localhost:6379/0"
+DATABASE_REPLICA_URL = env.url(
+    "DATABASE_REPLICA_URL",
+    "",
+    ("postgresql", "postgres"),
+    help="A streaming replica, for reads of people who cannot tell the difference; empty: none.",
     secret=True,
 )
 DATABASE_POOL_SIZE = env.integer(
@@ -168,6 +189,12 @@ QDRANT_SHARDS = env.integer(
 )
 QDRANT_REPLICAS = env.integer("QDRANT_REPLICAS", 1, low=1, high=20, help="Copies of each shard, on as many servers.")
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1, low=1, high=128, help="Web processes.")
+WEB_DRAIN_SECONDS = env.integer(
+    "WEB_DRAIN_SECONDS",
+    0,
+    high=300,
+    help="How long a web process that is asked to stop goes on serving while `/readyz` says 503, so that a load balancer leaves it out first; above the time that its health checks need.",
+)
 WORKER_CONCURRENCY = env.integer(
     "WORKER_CONCURRENCY", 2, low=1, high=128, help="Worker processes that train; one more does everything else."
 )
@@ -361,13 +388,35 @@ try:
 except ValueError as error:
     env.problem("DATABASE_URL", str(error))
     DATABASES = {}
+if DATABASE_REPLICA_URL:
+    try:
+        DATABASES["replica"] = connections.database(
+            DATABASE_REPLICA_URL,
+            pool_size=DATABASE_POOL_SIZE,
+            statement_timeout_ms=STATEMENT_TIMEOUT_MS,
+            lock_timeout_ms=LOCK_TIMEOUT_MS,
+        )
+        DATABASES["replica"]["OPTIONS"]["pool"]["timeout"] = 2  # the primary is there
+        DATABASE_ROUTERS = ["chatsphere.core.replicas.Router"]
+        place = MIDDLEWARE.index("chatsphere.core.middleware.errors.ErrorMiddleware")
+        MIDDLEWARE.insert(place, "chatsphere.core.replicas.ReplicaMiddleware")
+    except ValueError as error:
+        env.problem("DATABASE_REPLICA_URL", str(error))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+plain_storage: dict[str, object] = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+if UPLOAD_STORAGE:
+    try:
+        s3 = connections.object_storage(UPLOAD_STORAGE, access_key=S3_ACCESS_KEY, secret_key=S3_SECRET_KEY)
+        plain_storage = {"BACKEND": "chatsphere.core.object_storage.S3Uploads", "OPTIONS": s3}
+    except ValueError as error:
+        env.problem("UPLOAD_STORAGE", str(error))
+    if find_spec("storages") is None or find_spec("boto3") is None:
+        env.problem("UPLOAD_STORAGE", "install the extra: pip install 'chatsphere[s3]'")
 STORAGES = {
-    "default": {
-        "BACKEND": "chatsphere.apps.users.file_storage.EncryptedStorage"
-        if UPLOAD_ENCRYPTION
-        else "django.core.files.storage.FileSystemStorage"
-    },
+    "default": {"BACKEND": "chatsphere.apps.users.file_storage.EncryptedStorage"}
+    if UPLOAD_ENCRYPTION
+    else plain_storage,
+    "plain": plain_storage,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -377,8 +426,11 @@ STATIC_ROOT = DATA_DIR / "static"
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {"serializer": "chatsphere.core.cache.JSONSerializer"},
+        "LOCATION": [REDIS_URL],
+        "OPTIONS": {
+            "serializer": "chatsphere.core.cache.JSONSerializer",
+            "pool_class": "chatsphere.core.redis_clients.CachePool",
+        },
         "KEY_PREFIX": "chatsphere",
     }
 }
@@ -453,6 +505,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 7200,
     "socket_timeout": 10,
     "socket_connect_timeout": 2,
+    **connections.broker_options(REDIS_URL),
     "max_retries": 0,  # of a publisher: a request does not wait for Redis, the sweep finds its work
 }
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
