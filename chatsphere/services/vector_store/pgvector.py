@@ -49,8 +49,11 @@ from chatsphere.services.vector_store.vocabulary_cache import Stamp, VocabularyC
 
 _BATCH: Final = 2_000  # rows a statement; about 3 MB of parameters
 # How far a search in a large chatbot looks: measured by benchmarks/search_speed.py.
-_LOOKUP_ROWS: Final = 3_000  # chunks that its rarer words may name
-_PAIR_ROWS: Final = 2_000  # chunks in which two more common ones would stand together by chance
+_LOOKUP_ROWS: Final = 3_000  # chunks that its rarer words may name at most
+_LOOKUP_SHARE: Final = 0.15  # and as a share of all: a chatbot of 10,000 is searched as well with half of them
+_PAIR_ROWS: Final = 2_000  # chunks in which two more common ones would stand together by chance, at most
+_PAIR_SHARE: Final = 0.1
+_LEAST_ROWS: Final = 1_000  # of either
 _PROBES: Final = 24  # cells of near vectors
 _EXACT_CHUNKS: Final = 20_000  # as few as a caller may see are all looked at
 _REACH: Final = 10  # times as many candidates are looked at when some of them are closed
@@ -287,7 +290,7 @@ async def _search(
     languages, *totals = known[0] if known else ({}, 0, 0.0)
 
     async def rows(question: Question) -> Rows:
-        return await ask(connection, "search", search_parameters(request, question))
+        return await ask(connection, "search", search_parameters(request, question) | _lookups(totals[0]))
 
     async def vocabulary() -> Vocabulary:
         return await read_vocabulary(connection, request, (totals[0], totals[1]), vocabularies)
@@ -354,13 +357,19 @@ def search_parameters(request: SearchRequest, question: Question) -> dict[str, A
         "dense_share": question.dense_share,
         "limit": request.limit,
         "candidates": max(request.candidates, request.limit),
-        "lookup_rows": _LOOKUP_ROWS,
-        "pair_rows": _PAIR_ROWS,
         "probes": _PROBES,
         "reach": _REACH,
         "k1": bm25.K1,
         "b": bm25.B,
         "reference_length": bm25.REFERENCE_LENGTH,
+    }
+
+
+def _lookups(chunks: int) -> dict[str, int]:
+    """How many chunks the words of a question may name in a large chatbot of so many."""
+    return {
+        "lookup_rows": min(_LOOKUP_ROWS, max(_LEAST_ROWS, round(chunks * _LOOKUP_SHARE))),
+        "pair_rows": min(_PAIR_ROWS, max(_LEAST_ROWS, round(chunks * _PAIR_SHARE))),
     }
 
 
