@@ -133,7 +133,7 @@ async def test_moving_over_is_a_setting_and_a_command(
     assert set(points(server).values()) == {await ChunkTerms.objects.acount()}
     await sync_to_async(call_command)("reconcile")
     server.seen.clear()
-    assert "four euros" in (await found(caller, chatbot, "lost library card"))[0]["text"]
+    assert "four euros" in (await found(caller, chatbot, "price of a lost card"))[0]["text"]
     assert any(line.endswith("/points/query") for line in server.seen)
 
 
