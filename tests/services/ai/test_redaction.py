@@ -48,7 +48,7 @@ def test_only_the_wanted_kinds_are_taken_out_and_counted() -> None:
 def test_a_long_hostile_text_takes_no_time() -> None:
     import time
 
-    began = time.perf_counter()
+    began = time.process_time()
     for text in (
         "0 " * 50_000,
         "a" * 100_000 + "@",
@@ -57,4 +57,4 @@ def test_a_long_hostile_text_takes_no_time() -> None:
         "-----BEGIN PRIVATE KEY-----" * 4_000,
     ):
         redact(text)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -88,9 +88,9 @@ def test_links_are_absolute_and_come_once() -> None:
     "piece", ["<", "<!--", "<a href='", '<a href="x', "<script>", "<title>", "<a b=c ", "</", "<a <a ", "<a href=x>"]
 )
 def test_hostile_markup_costs_linear_time(piece: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     read_links(piece * (1_000_000 // len(piece)), url=HERE)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_links_are_read_in_the_pages_own_encoding() -> None:

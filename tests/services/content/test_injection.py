@@ -58,10 +58,10 @@ def test_what_people_write_to_people_is_not(text: str) -> None:
 
 
 def test_a_long_text_takes_no_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in ("ignore all " * 20_000, "![" * 50_000, "note to " * 30_000, "x" * 300_000):
         find_injection(text)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_hardly_a_passage_of_ordinary_documents_is_suspected(shared_data: Path) -> None:
