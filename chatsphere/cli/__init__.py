@@ -18,6 +18,7 @@ COMMANDS = {
     "backup": "chatsphere.cli.backup:backup",
     "verify": "chatsphere.cli.backup:verify",
     "restore": "chatsphere.cli.backup:restore",
+    "loglevel": "chatsphere.cli.loglevel:loglevel",
     "createkey": "chatsphere.cli.createkey:createkey",
     "migrate": "chatsphere.cli.server:migrate",
     "web": "chatsphere.cli.server:web",

@@ -12,6 +12,7 @@ from chatsphere.core.exceptions import Unauthenticated, answer_to
 from chatsphere.core.garbage import spare_what_stays
 from chatsphere.core.lifespan import Lifespan
 from chatsphere.core.middleware.body_limit import BodyLimit
+from chatsphere.core.middleware.request_log import RequestLog
 
 ROOM_FOR_FIELDS = 1024 * 1024  # of a multipart body, beside its files
 UPLOADS = "/sources/"  # where the path of an upload ends
@@ -42,6 +43,6 @@ async def may_upload(path: str, authorization: str | None) -> bool:
 choose_settings()
 django.setup(set_prefix=False)
 handler = import_string("chatsphere.core.asgi_handler.Handler")()  # it needs the settings
-application = Lifespan(BodyLimit(handler, body_limits, may_upload))
+application = Lifespan(RequestLog(BodyLimit(handler, body_limits, may_upload)))
 list(get_resolver().url_patterns)  # imports every view now, not in the first request
 spare_what_stays()

@@ -9,6 +9,9 @@ from celery.signals import task_postrun, worker_process_init
 from django.db import connections
 
 from chatsphere.config import choose_settings
+from chatsphere.core import task_context
+
+__all__ = ["app", "task_context"]  # which waits for Celery's signals
 
 choose_settings()
 app = Celery("chatsphere")

@@ -24,6 +24,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_script_prefix
 
+from chatsphere.core import request_record
 from chatsphere.core.request_threads import LentThread
 from chatsphere.core.sse import EventStreamResponse
 
@@ -66,6 +67,7 @@ class Handler(ASGIHandler):
                 async with _WhileConnected(receive):
                     response = await self.run_get_response(request)
                     if isinstance(response, EventStreamResponse):
+                        request_record.note_stream()
                         _let_go(response)
                         request = None
                     await self.send_response(response, send)
@@ -86,8 +88,9 @@ class Handler(ASGIHandler):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
-        """The view of a path; the ones asked for lately are remembered."""
+        """The view of a path; the ones asked for lately are remembered. The log wants to know of it, too."""
         match = request.resolver_match = _match(request.path_info)
+        request_record.note_route(match)
         return match
 
     def make_view_atomic(self, view: View) -> View:

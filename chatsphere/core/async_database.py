@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from chatsphere.core.connections import conninfo, prepared
+from chatsphere.core.slow_queries import TimedCursor
 
 AsyncRows = AsyncConnection[dict[str, Any]]
 WAIT_SECONDS = 30.0  # first come, first served: a burst waits its turn
@@ -38,7 +39,11 @@ async def pool(lane: str = "") -> AsyncConnectionPool[AsyncRows]:
         existing = pools[lane] = AsyncConnectionPool(
             conninfo(settings.DATABASES["default"], statement_timeout_ms=settings.SEARCH_TIMEOUT_MS),
             connection_class=AsyncConnection[dict[str, Any]],
-            kwargs={"row_factory": dict_row, **prepared(settings.DATABASES["default"])},
+            kwargs={
+                "row_factory": dict_row,
+                "cursor_factory": TimedCursor,
+                **prepared(settings.DATABASES["default"]),
+            },
             min_size=0,
             max_size=1 if lane else settings.SEARCH_POOL_SIZE,
             timeout=WAIT_SECONDS,

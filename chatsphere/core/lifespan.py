@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from chatsphere.core import ticker
 from chatsphere.core.async_database import close_pool
 from chatsphere.core.redis_clients import close_async_client
 
@@ -68,6 +69,7 @@ class Lifespan:
                 await stopping.finished()
                 await shut_down()
                 return await send({"type": "lifespan.shutdown.complete"})
+            ticker.start()
             stopping.watch()
             await send({"type": "lifespan.startup.complete"})
 
@@ -108,6 +110,7 @@ class _Stopping:
 async def shut_down() -> None:
     """Let everything finish at once, then close the connections. One failure does not keep the others."""
     await _finish()
+    ticker.stop()
     await close_async_client()
     await close_pool()
 

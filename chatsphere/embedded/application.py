@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from chatsphere.core import process
 from chatsphere.embedded.errors import StackError
 
 # What the children import first anyway: loaded before the fork it costs its time and memory once.
@@ -33,6 +34,8 @@ WEB_PATIENCE = 15
 BACKLOG = 4_096  # connections that wait to be taken in
 MOST_CONNECTIONS = 10_000  # open at once in one web process; an idle stream costs about 50 KB
 MOST_FILES = 65_536
+# The server tells its own lines through the platform's log.
+GRANIAN_LOGS = {"loggers": {"_granian": {"handlers": [], "propagate": True}}, "handlers": {}, "formatters": {}}
 M_ARENA_MAX = -8
 ARENAS = 2
 
@@ -67,6 +70,7 @@ def local_models_in_use() -> list[str]:
 
 def serve_web(host: str, port: int, workers: int) -> int:
     """Serve until SIGTERM."""
+    process.become("web")
     _take_role("web", import_module("django.conf").settings.STATEMENT_TIMEOUT_MS)
     server = import_module("granian.server")
     constants = import_module("granian.constants")
@@ -81,6 +85,7 @@ def serve_web(host: str, port: int, workers: int) -> int:
         backpressure=MOST_CONNECTIONS,
         websockets=False,
         log_level=import_module("granian.log").LogLevels.warning,
+        log_dictconfig=GRANIAN_LOGS,
         respawn_failed_workers=True,
         workers_kill_timeout=WEB_PATIENCE,
     )
@@ -123,6 +128,7 @@ def work(queue: str, **options: Any) -> int:
 
     Its node is called like its queue: two workers of one name on one machine would take each other's control messages.
     """
+    process.become(f"worker-{queue}")
     _take_role(f"worker {queue}", import_module("django.conf").settings.WORKER_STATEMENT_TIMEOUT_MS)
     # Celery warns of root because it could unpickle; ChatSphere's tasks are JSON only.
     warnings.simplefilter("ignore", import_module("celery.exceptions").SecurityWarning)
@@ -143,6 +149,7 @@ def work(queue: str, **options: Any) -> int:
 
 def beat() -> int:
     """Run Celery's beat until SIGTERM."""
+    process.become("beat")
     _celery().Beat(loglevel="WARNING", quiet=True, no_color=True).run()
     return 0
 

@@ -27,6 +27,7 @@ from chatsphere.apps.conversations.sayings import interrupted_message
 from chatsphere.apps.conversations.turn import SQL, record_turn, stream_turn
 from chatsphere.apps.users.credentials import is_still_good
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
+from chatsphere.core.context import bound
 from chatsphere.core.exceptions import ApiError, Unauthenticated, Unavailable, as_api_error
 from chatsphere.core.lifespan import at_shutdown
 from chatsphere.core.principal import Principal
@@ -66,8 +67,9 @@ class Run:
         self._reason = ""
         ids = {"conversation_id": str(turn.conversation_id), "message_id": str(turn.answer_id)}
         self.log.add("message.created", ids)
-        self._answering = asyncio.create_task(stream_turn(turn, self.log, self.draft))
-        self._life = asyncio.create_task(self._live())
+        with bound(workspace_id=turn.workspace_id, chatbot_id=turn.chatbot_id, message_id=turn.answer_id):
+            self._answering = asyncio.create_task(stream_turn(turn, self.log, self.draft))
+            self._life = asyncio.create_task(self._live())
 
     def cancel(self, reason: str = "cancelled") -> None:
         """Stop the model. What it has said is kept; a run that is past its last token ends as it would have."""

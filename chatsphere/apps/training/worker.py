@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from threading import Event
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
-from chatsphere.core import durable, engines
+from chatsphere.core import context, durable, engines
 from chatsphere.core.durable import DurableState
 from chatsphere.services.content.extract import ZIP
 from chatsphere.services.errors import PermanentError, RetryableError
@@ -47,11 +48,18 @@ def work_until(ends_at: float) -> bool:
 
 def do(run: Run) -> None:
     """Do a claimed run. Raises only what leaves it to its lease."""
-    try:
-        with durable.kept_alive(run) as lost:
-            _attempt(run, lost)
-    except durable.LostLease:
-        logger.info("Run %s was taken over, cancelled or deleted.", run.pk)
+    with _known_as(run):
+        try:
+            with durable.kept_alive(run) as lost:
+                _attempt(run, lost)
+        except durable.LostLease:
+            logger.info("Run %s was taken over, cancelled or deleted.", run.pk)
+
+
+def _known_as(run: Run) -> AbstractContextManager[None]:
+    """For the log. The hint came from some request, which need not be that of the run whose turn it is."""
+    ids = {"workspace_id": run.workspace_id, "chatbot_id": run.chatbot_id, "source_id": run.source_id, "run_id": run.pk}
+    return context.bound(**ids)
 
 
 def do_all(runs: Sequence[Run]) -> None:

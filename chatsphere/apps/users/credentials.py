@@ -18,6 +18,7 @@ from chatsphere.apps.users.tokens import Claims, GivenKey, TokenType
 from chatsphere.core.async_database import AsyncRows, autocommit
 from chatsphere.core.exceptions import Forbidden, NotFound, Unauthenticated
 from chatsphere.core.principal import Principal, PrincipalKind
+from chatsphere.core.request_record import note_principal
 
 Row = Mapping[str, Any]
 Given = Claims | GivenKey
@@ -125,9 +126,11 @@ def _lookup_again(principal: Principal) -> tuple[str, dict[str, Any]]:
 
 
 def _principal(given: Given, row: Row | None, wanted: UUID | None) -> Principal:
-    if isinstance(given, GivenKey):
-        return _principal_of_key(given, row, wanted)
-    return _principal_of_person(row, wanted)
+    principal = (
+        _principal_of_key(given, row, wanted) if isinstance(given, GivenKey) else _principal_of_person(row, wanted)
+    )
+    note_principal(principal)
+    return principal
 
 
 def _principal_of_person(row: Row | None, wanted: UUID | None) -> Principal:

@@ -303,6 +303,26 @@ LOG_LEVEL = env.choice(
     "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), help="Least severe message that is logged."
 )
 LOG_FORMAT = env.choice("LOG_FORMAT", "json", ("json", "text"), help="JSON lines or text for people.")
+SLOW_QUERY_MS = env.integer(
+    "SLOW_QUERY_MS",
+    1000,
+    low=0,
+    help="Statements that take longer are logged, without their parameters; in milliseconds, 0 logs none.",
+)
+LOGGING_CONFIG = "chatsphere.core.logs.configure"
+LOGGING = {
+    "level": LOG_LEVEL,
+    "format": LOG_FORMAT,
+    "secrets": (
+        SECRET_KEY,
+        JWT_SIGNING_KEY,
+        *ENCRYPTION_KEYS,
+        BACKUP_KEY,
+        OPENAI_API_KEY,
+        RERANKER_API_KEY,
+        EMAIL_HOST_PASSWORD,
+    ),
+}
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -38,6 +38,7 @@ from chatsphere.services.ai.local_files import MINILM, local_model_files
 from chatsphere.services.ai.local_model import AnyLocalModel, Encoded, LocalModel, micro_batches
 from chatsphere.services.ai.multilingual_model import MultilingualModel
 from chatsphere.services.errors import EngineError, EngineMisconfigured, UpstreamInvalid
+from chatsphere.services.log_lines import plain_line
 from chatsphere.services.types import Vectors
 
 MAX_CLIENTS = 1024
@@ -274,6 +275,10 @@ async def run(path: Path, model_id: str, threads: int) -> None:
     await EmbedderServer(model, threads=threads).serve(path, stop)
 
 
+def _is_json() -> bool:
+    return os.environ.get("LOG_FORMAT", "json") == "json"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line: 0 after a clean end, 1 with one sentence on stderr when it cannot start."""
     parser = argparse.ArgumentParser(
@@ -287,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(run(options.socket, options.model, max(1, options.threads)))
     except (EngineError, OSError) as error:
-        sys.stderr.write(f"embedder: {error}\n")
+        sys.stderr.write(plain_line("chatsphere.embedder", "error", f"embedder: {error}", is_json=_is_json()))
         return 1
     return 0
 

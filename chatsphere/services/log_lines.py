@@ -1,0 +1,72 @@
+"""What may stand in a line of the log: secrets never do, whoever wrote them into a message.
+
+The last step before a line is written, so that exceptions, libraries and careless messages pass through it, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import orjson
+
+HIDDEN = "[hidden]"
+SHORTEST_SECRET = 8  # what is shorter would hide half of every line
+
+# Words without which no pattern below can match: looking for them costs a tenth of the patterns themselves.
+_SIGNS = ("cs_sk_", "cs_pk_", "whsec_", "eyJ", "sk-", "earer", "asic ", "uthorization", "UTHORIZATION", "://")
+_WORDS = re.compile(r"password|passwd|secret|token|api[_-]?key|credential|cookie", re.IGNORECASE)
+_QUOTE = r"\\?[\"']?"
+_PATTERNS = (
+    re.compile(r"(?P<keep>cs_[sp]k_[0-9a-f]{0,8})[0-9A-Za-z_\-]*"),  # whose key it is may be seen, the key may not
+    re.compile(r"(?P<keep>whsec_|\bsk-)[0-9A-Za-z+/=_\-]{8,}"),
+    re.compile(r"(?P<keep>)\beyJ[0-9A-Za-z_\-]{8,}\.[0-9A-Za-z_\-]{4,}(?:\.[0-9A-Za-z_\-]*)?"),
+    re.compile(
+        rf"(?P<keep>authorization{_QUOTE}\s*[:=,]\s*(?:b(?=[\"']))?{_QUOTE})(?:(?:bearer|basic|digest)\s+)?[^\s\"',}})\]]+",
+        re.I,
+    ),
+    re.compile(r"(?P<keep>\b(?:bearer|basic)\s+)[0-9A-Za-z._~+/=\-]{8,}", re.I),
+    re.compile(r"(?P<keep>[a-z][a-z0-9+.\-]*://[^\s:/@\"']*:)[^\s@/\"']+(?=@)", re.I),
+)
+_ASSIGNED = re.compile(
+    rf"(?P<keep>(?:password|passwd|secret|token|api[_-]?key|credentials?|cookie)s?\w*{_QUOTE}\s*[:=]\s*(?:b(?=[\"']))?(?P<quote>{_QUOTE}))"
+    r"(?:(?<=[\"'])[^\"'\\]{3,}|[^\s\"',;&}\])]{3,})",
+    re.IGNORECASE,
+)
+
+
+def redacted(line: str, known: Sequence[str] = ()) -> str:
+    """The line without keys, tokens, passwords, credentials in addresses and ``known`` secrets; what it tells otherwise stays.
+
+    Costs two to four microseconds a line that holds nothing suspicious.
+    """
+    if any(sign in line for sign in _SIGNS):
+        for pattern in _PATTERNS:
+            line = pattern.sub(rf"\g<keep>{HIDDEN}", line)
+    if _WORDS.search(line):
+        line = _ASSIGNED.sub(_hide, line)
+    pattern_of_known = _known_pattern(tuple(known))
+    return pattern_of_known.sub(HIDDEN, line) if pattern_of_known else line
+
+
+def _hide(match: re.Match[str]) -> str:
+    value = match[0][len(match["keep"]) :]
+    return match[0] if value.startswith(HIDDEN) or value.isdigit() else f"{match['keep']}{HIDDEN}"
+
+
+@lru_cache(maxsize=4)
+def _known_pattern(known: tuple[str, ...]) -> re.Pattern[str] | None:
+    worth = sorted({secret for secret in known if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, worth))) if worth else None
+
+
+def plain_line(logger: str, level: str, event: str, *, is_json: bool) -> str:
+    """One line as the platform's logs have it, for a process that loads nothing of the platform."""
+    event = redacted(event)
+    if not is_json:
+        return f"{event}\n"
+    moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    line = {"timestamp": moment, "level": level, "logger": logger, "process": "embedder", "event": event}
+    return orjson.dumps(line).decode() + "\n"
