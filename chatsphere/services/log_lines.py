@@ -18,21 +18,23 @@ SHORTEST_SECRET = 8  # what is shorter would hide half of every line
 # Words without which no pattern below can match: looking for them costs a tenth of the patterns themselves.
 _SIGNS = ("cs_sk_", "cs_pk_", "whsec_", "eyJ", "sk-", "earer", "asic ", "uthorization", "UTHORIZATION", "://")
 _WORDS = re.compile(r"password|passwd|secret|token|api[_-]?key|credential|cookie", re.IGNORECASE)
-_QUOTE = r"\\?[\"']?"
+_QUOTE = r"\\*[\"']?"
+_BYTES = r"(?:b(?=[\"']))?"
+# A value ends before a quote and the backslash in front of it: the line must stay JSON. Two backslashes are one of the value's own.
+_VALUE = r"(?:[^\s\"'\\,;&})\]]|\\\\)"
 _PATTERNS = (
     re.compile(r"(?P<keep>cs_[sp]k_[0-9a-f]{0,8})[0-9A-Za-z_\-]*"),  # whose key it is may be seen, the key may not
     re.compile(r"(?P<keep>whsec_|\bsk-)[0-9A-Za-z+/=_\-]{8,}"),
     re.compile(r"(?P<keep>)\beyJ[0-9A-Za-z_\-]{8,}\.[0-9A-Za-z_\-]{4,}(?:\.[0-9A-Za-z_\-]*)?"),
     re.compile(
-        rf"(?P<keep>authorization{_QUOTE}\s*[:=,]\s*(?:b(?=[\"']))?{_QUOTE})(?:(?:bearer|basic|digest)\s+)?[^\s\"',}})\]]+",
-        re.I,
+        rf"(?P<keep>authorization{_QUOTE}\s*[:=,]\s*{_BYTES}{_QUOTE})(?:(?:bearer|basic|digest)\s+)?{_VALUE}+", re.I
     ),
     re.compile(r"(?P<keep>\b(?:bearer|basic)\s+)[0-9A-Za-z._~+/=\-]{8,}", re.I),
-    re.compile(r"(?P<keep>[a-z][a-z0-9+.\-]*://[^\s:/@\"']*:)[^\s@/\"']+(?=@)", re.I),
+    re.compile(r"(?P<keep>[a-z][a-z0-9+.\-]*://[^\s:/@\"'\\]*:)[^\s@/\"'\\]+(?=@)", re.I),
 )
 _ASSIGNED = re.compile(
-    rf"(?P<keep>(?:password|passwd|secret|token|api[_-]?key|credentials?|cookie)s?\w*{_QUOTE}\s*[:=]\s*(?:b(?=[\"']))?(?P<quote>{_QUOTE}))"
-    r"(?:(?<=[\"'])[^\"'\\]{3,}|[^\s\"',;&}\])]{3,})",
+    rf"(?P<keep>(?:password|passwd|secret|token|api[_-]?key|credentials?|cookie)s?\w*{_QUOTE}\s*[:=]\s*{_BYTES}{_QUOTE})"
+    rf"(?:(?<=[\"'])(?:[^\"'\\]|\\\\){{3,}}|{_VALUE}{{3,}})",
     re.IGNORECASE,
 )
 

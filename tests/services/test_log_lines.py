@@ -72,6 +72,37 @@ def test_any_line_can_be_looked_at(line: str) -> None:
     assert isinstance(redacted(line), str)
 
 
+_PIECES = st.sampled_from(
+    [
+        *(
+            "Authorization: ",
+            "Bearer ",
+            "password",
+            "token",
+            "=",
+            ": ",
+            '"',
+            "'",
+            "\\",
+            " ",
+            ",",
+            "}",
+            SECRET,
+            KEY,
+            JWT,
+        ),
+        "redis://:",
+        "@x/",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12))
+def test_a_json_line_stays_json(pieces: list[str]) -> None:
+    line = json.dumps({"event": "".join(pieces), "nested": json.dumps({"headers": {"authorization": "".join(pieces)}})})
+    assert set(json.loads(redacted(line))) == {"event", "nested"}
+
+
 def test_a_process_without_the_platform_writes_the_same_lines() -> None:
     line = json.loads(plain_line("chatsphere.embedder", "error", f"password={SECRET}", is_json=True))
     assert (line["level"], line["logger"], line["event"]) == ("error", "chatsphere.embedder", f"password={HIDDEN}")
