@@ -16,7 +16,7 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 
 from chatsphere.core import context, process
-from chatsphere.services.log_lines import redacted
+from chatsphere.services.log_lines import is_suspicious, redacted, redacted_data
 
 Event = MutableMapping[str, Any]
 # Libraries that tell at INFO what our own lines tell better.
@@ -58,10 +58,16 @@ class SafeFormatter(ProcessorFormatter):
             ],
             processors=[ProcessorFormatter.remove_processors_meta, *last],
         )
+        self._is_json = is_json
         self._known = tuple(known)
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record), self._known)
+        line = super().format(record)
+        if not is_suspicious(line, self._known):
+            return line
+        return (
+            _json_line(redacted_data(orjson.loads(line), self._known)) if self._is_json else redacted(line, self._known)
+        )
 
 
 def configure(options: Mapping[str, Any]) -> None:
@@ -98,4 +104,8 @@ def _add_what_is_known(_logger: Any, _method: str, event: Event) -> Event:
 
 def _json(_logger: Any, _method: str, event: Event) -> str:
     first = {name: event.pop(name) for name in ("timestamp", "level", "logger")}
-    return orjson.dumps(first | dict(event), default=str).decode()
+    return _json_line(first | dict(event))
+
+
+def _json_line(event: dict[str, Any]) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

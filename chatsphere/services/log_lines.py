@@ -6,9 +6,10 @@ The last step before a line is written, so that exceptions, libraries and carele
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
@@ -20,7 +21,7 @@ _SIGNS = ("cs_sk_", "cs_pk_", "whsec_", "eyJ", "sk-", "earer", "asic ", "uthoriz
 _WORDS = re.compile(r"password|passwd|secret|token|api[_-]?key|credential|cookie", re.IGNORECASE)
 _QUOTE = r"\\*[\"']?"
 _BYTES = r"(?:b(?=[\"']))?"
-# A value ends before a quote and the backslash in front of it: the line must stay JSON. Two backslashes are one of the value's own.
+# Two backslashes are one of the value's own; a single one stands before a quote in a text that holds JSON.
 _VALUE = r"(?:[^\s\"'\\,;&})\]]|\\\\)"
 _PATTERNS = (
     re.compile(r"(?P<keep>cs_[sp]k_[0-9a-f]{0,8})[0-9A-Za-z_\-]*"),  # whose key it is may be seen, the key may not
@@ -39,11 +40,31 @@ _ASSIGNED = re.compile(
 )
 
 
-def redacted(line: str, known: Sequence[str] = ()) -> str:
-    """The line without keys, tokens, passwords, credentials in addresses and ``known`` secrets; what it tells otherwise stays.
+def is_suspicious(line: str, known: Sequence[str] = ()) -> bool:
+    """Whether ``redacted`` might change this line. Costs two to four microseconds, as most lines hold nothing."""
+    known_ones = _known_pattern(tuple(known))
+    return (
+        any(sign in line for sign in _SIGNS)
+        or _WORDS.search(line) is not None
+        or (known_ones is not None and known_ones.search(line) is not None)
+    )
 
-    Costs two to four microseconds a line that holds nothing suspicious.
-    """
+
+def redacted_data(value: Any, known: Sequence[str] = ()) -> Any:
+    """The same for what will become JSON: texts inside are redacted, and values under names such as ``password`` hidden whole."""
+    if isinstance(value, Mapping):
+        return {name: _under(str(name), each, known) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redacted_data(each, known) for each in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else redacted(str(value), known)
+
+
+def _under(name: str, value: Any, known: Sequence[str]) -> Any:
+    return HIDDEN if isinstance(value, str) and value and _WORDS.search(name) else redacted_data(value, known)
+
+
+def redacted(line: str, known: Sequence[str] = ()) -> str:
+    """The text without keys, tokens, passwords, credentials in addresses and ``known`` secrets; what it tells otherwise stays."""
     if any(sign in line for sign in _SIGNS):
         for pattern in _PATTERNS:
             line = pattern.sub(rf"\g<keep>{HIDDEN}", line)

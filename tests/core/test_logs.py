@@ -14,6 +14,8 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner
 from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chatsphere.cli import main
 from chatsphere.core import context, log_levels, logs, process, request_record, task_context
@@ -97,6 +99,34 @@ def test_secrets_in_messages_exceptions_and_fields_are_hidden(written: Written) 
     assert "s3cr3t" not in written.text
     assert "a-secret" not in written.text
     assert "ValueError" in written.lines[0]["exception"]
+
+
+PIECES = (
+    "Authorization: ",
+    "Bearer ",
+    "password",
+    "token",
+    "=",
+    ": ",
+    '"',
+    "'",
+    "\\",
+    " ",
+    ",",
+    "}",
+    "s3cr3t-s3cr3t",
+    "redis://:",
+    "@x/",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_a_line_stays_json_whatever_it_tells(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    record = logging.LogRecord("chatsphere.x", logging.INFO, "", 0, text, None, None)
+    record.data = {"headers": {"authorization": text}, "nested": json.dumps({"authorization": text})}
+    line = json.loads(logs.SafeFormatter(is_json=True).format(record))
+    assert {"event", "headers", "nested", "level"} <= line.keys()
 
 
 def test_people_get_text(written_for_people: Written) -> None:
