@@ -27,6 +27,7 @@ ENV PATH=/opt/chatsphere/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONSAFEPATH=1 \
     MALLOC_ARENA_MAX=2 \
+    METRICS_DIR=/tmp/metrics \
     ORT_DISABLE_TELEMETRY=1 \
     CHATSPHERE_ENV=production \
     CHATSPHERE_DATA_DIR=/data \

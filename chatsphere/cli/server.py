@@ -30,12 +30,20 @@ def web(host: str, port: int) -> None:
 
 @click.command()
 @click.argument("queue", type=click.Choice(["ingest", "default"]))
-def worker(queue: str) -> None:
+@click.option(
+    "--metrics-port",
+    default=0,
+    help="Serve /metrics here, where no web process of the same METRICS_DIR does; 0: nowhere.",
+)
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Address of that port; 0.0.0.0 for all.")
+def worker(queue: str, metrics_port: int, metrics_host: str) -> None:
     """Work on a queue until SIGTERM: `ingest` trains, `default` does everything else.
 
     Both are needed. Every host may run as many of them as it likes.
     """
     _load()
+    if metrics_port:
+        application.serve_metrics(metrics_host, metrics_port)
     options = {"pool": "threads", "concurrency": 2} if queue == "default" else {}
     raise SystemExit(application.work(queue, **options))
 

@@ -50,6 +50,12 @@ def bad_networks(names: tuple[str, ...]) -> list[str]:
     return [name for name in names if _network(name) is None]
 
 
+def is_within(address: str, networks: tuple[str, ...]) -> bool:
+    """Whether an address lies in one of these networks; one that is not known lies in none."""
+    parsed = _parse(address)
+    return parsed is not None and _is_in(parsed, _networks(networks))
+
+
 @lru_cache(maxsize=8)
 def _networks(names: tuple[str, ...]) -> tuple[Network, ...]:
     return tuple(network for name in names if (network := _network(name)) is not None)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 from redis.exceptions import RedisError
 
@@ -35,11 +37,20 @@ class _Circuit:
     trial_until: float = 0.0
 
 
+_known: WeakSet[SharedBreaker] = WeakSet()
+
+
+def circuits() -> Mapping[str, _Circuit]:
+    """What this process knows of each model it has asked, for figures."""
+    return {name: circuit for each in list(_known) for name, circuit in list(each._circuits.items())}
+
+
 class SharedBreaker:
     """One a process."""
 
     def __init__(self) -> None:
         self._circuits: dict[str, _Circuit] = {}
+        _known.add(self)
         self._looking: set[asyncio.Task[None]] = set()
 
     async def wait_for(self, name: str) -> float:

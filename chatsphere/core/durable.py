@@ -18,6 +18,8 @@ from typing import Any, ClassVar, TypeVar
 from django.db import Error, connection, models, transaction
 from django.utils import timezone
 
+from chatsphere.core import metrics
+
 logger = logging.getLogger("chatsphere.durable")
 
 MAX_ERRORS = 3
@@ -201,12 +203,18 @@ def _ours(row: DurableWork) -> models.QuerySet[Any]:
     return rows
 
 
+def note_end(model: type[DurableWork], state: str, error_type: str = "", *, count: int = 1) -> None:
+    """Count rows that have ended, for metrics; called by whoever ends rows with statements of their own."""
+    metrics.work_ended.labels(str(model._meta.label_lower), str(state), error_type).inc(count)
+
+
 def _finish(row: DurableWork, **changes: Any) -> None:
     changes |= {"lease_until": None, "finished_at": timezone.now()}
     if not type(row).objects.filter(pk=row.pk, fence=row.fence, state__in=OPEN_STATES).update(**changes):
         raise LostLease
     for name, value in changes.items():
         setattr(row, name, value)
+    note_end(type(row), changes["state"], changes["error_type"])
 
 
 OPEN_STATES = (DurableState.QUEUED, DurableState.RUNNING)

@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 
 from chatsphere.core.async_database import WAIT_SECONDS
 from chatsphere.core.connections import conninfo, is_pooled
+from chatsphere.core.observed import observed, watched
 from chatsphere.services.ai.base import ChatModel, Embedder, Reranker
 from chatsphere.services.errors import EngineMisconfigured
 from chatsphere.services.vector_store.base import VectorStore
@@ -29,7 +30,7 @@ _made: dict[tuple[int, str, str], Any] = {}
 
 def embedder(name: str = "") -> Embedder:
     """The embedder of this ``engine:model``, else of ``EMBEDDING_MODEL``. Raises EngineMisconfigured for a name nobody knows."""
-    return cast(Embedder, _engine("embedder", name or settings.EMBEDDING_MODEL, _EMBEDDERS))
+    return cast(Embedder, _engine("embedder", name or settings.EMBEDDING_MODEL, _EMBEDDERS, watch="embedding"))
 
 
 def chat_model(name: str = "") -> ChatModel:
@@ -46,7 +47,9 @@ def chat_model(name: str = "") -> ChatModel:
         breaker = _made.setdefault(
             (os.getpid(), "breaker", ""), import_string("chatsphere.core.breaker.SharedBreaker")()
         )
-        _made[key] = import_string("chatsphere.services.ai.fallback.FallbackChatModel")(models, breaker)
+        _made[key] = import_string("chatsphere.services.ai.fallback.FallbackChatModel")(
+            models, breaker, partial(observed, "chat")
+        )
     return cast(ChatModel, _made[key])
 
 
@@ -59,12 +62,12 @@ def providers() -> Mapping[str, Mapping[str, str]]:
 def reranker() -> Reranker | None:
     """What orders the best hits again, by ``RERANKER``; None when that is empty."""
     name = settings.RERANKER
-    return cast(Reranker, _engine("reranker", name, _RERANKERS)) if name else None
+    return cast(Reranker, _engine("reranker", name, _RERANKERS, watch="rerank")) if name else None
 
 
 def vector_store() -> VectorStore:
     """Where chunks are found, by ``VECTOR_STORE``. Raises EngineMisconfigured for a name nobody knows."""
-    return cast(VectorStore, _engine("vector_store", settings.VECTOR_STORE, _VECTOR_STORES))
+    return cast(VectorStore, _engine("vector_store", settings.VECTOR_STORE, _VECTOR_STORES, watch="search"))
 
 
 def made() -> list[Any]:
@@ -77,7 +80,7 @@ def forget() -> None:
     _made.clear()
 
 
-def _engine(kind: str, name: str, makers: Mapping[str, Maker]) -> Any:
+def _engine(kind: str, name: str, makers: Mapping[str, Maker], *, watch: str = "") -> Any:
     # A forked worker must not share the connections of its parent, so the process is part of the key.
     key = (os.getpid(), kind, name)
     if key not in _made:
@@ -85,7 +88,8 @@ def _engine(kind: str, name: str, makers: Mapping[str, Maker]) -> Any:
         if engine not in makers:
             known = ", ".join(f"`{each}`" for each in makers)
             raise EngineMisconfigured(f"There is no {kind.replace('_', ' ')} `{name}`. Known engines: {known}.")
-        _made[key] = makers[engine](model)
+        made = makers[engine](model)
+        _made[key] = watched(watch, name, made) if watch else made
     return _made[key]
 
 

@@ -23,7 +23,7 @@ from celery.signals import (
     worker_shutdown,
 )
 
-from chatsphere.core import context, ticker
+from chatsphere.core import context, metrics, ticker, tracing
 
 logger = logging.getLogger("chatsphere.tasks")
 HEADER = "chatsphere_ids"
@@ -40,6 +40,7 @@ def _leave_logging_alone(**_: Any) -> None:
 @before_task_publish.connect
 def _add_ids(headers: dict[str, Any], **_: Any) -> None:
     ids = {name: value for name, value in context.known().items() if name != "task"}
+    ids |= tracing.outgoing()
     if ids:
         headers[HEADER] = ids
 
@@ -48,15 +49,19 @@ def _add_ids(headers: dict[str, Any], **_: Any) -> None:
 def _enter(task_id: str, task: Any, **_: Any) -> None:
     given = getattr(task.request, HEADER, None)
     ids = {name: str(value) for name, value in given.items()} if isinstance(given, dict) else {}
-    stack = ExitStack()
+    stack, parent = ExitStack(), ids.pop(tracing.PARENT, "")
     stack.enter_context(context.bound(request=ids.pop("request_id", ""), task=task.name.rpartition(".")[2], **ids))
+    stack.enter_context(tracing.span(f"task {task.name.rpartition('.')[2]}", kind="CONSUMER", parent=parent))
     _open[task_id] = time.perf_counter(), stack
 
 
 @task_postrun.connect
-def _leave(task_id: str, state: str | None, **_: Any) -> None:
+def _leave(task_id: str, task: Any, state: str | None, **_: Any) -> None:
     began, stack = _open.pop(task_id, (time.perf_counter(), ExitStack()))
     seconds = time.perf_counter() - began
+    name = task.name.rpartition(".")[2]
+    metrics.tasks.labels(name, state or "unknown").inc()
+    metrics.task_seconds.labels(name).observe(seconds)
     level = logging.INFO if seconds >= LONG_SECONDS else logging.DEBUG
     logger.log(level, "task ended", extra={"data": {"state": state, "ms": round(seconds * 1000, 1)}})
     stack.close()

@@ -22,6 +22,7 @@ from redis.exceptions import NoScriptError, RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from chatsphere.core import metrics
 from chatsphere.core.addresses import client_address, limited_as
 from chatsphere.core.exceptions import Throttled
 from chatsphere.core.principal import Principal
@@ -144,6 +145,7 @@ class RateThrottle(BaseThrottle):
 def _enforce(request: HttpRequest, decision: RateDecision) -> None:
     request.rate_decision = decision  # type: ignore[attr-defined]  # read by the middleware that sets the headers
     if not decision.is_allowed:
+        metrics.limited.labels(decision.rate.name).inc()
         raise Throttled(retry_after=max(1.0, decision.retry_after))
 
 

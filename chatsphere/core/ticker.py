@@ -7,23 +7,21 @@ import os
 import threading
 from collections.abc import Callable
 
-from chatsphere.core import log_levels
+from chatsphere.core import error_reports, log_levels, metric_files, metrics, tracing
 
 logger = logging.getLogger("chatsphere.lifespan")
 SECONDS = 5.0
 
-_tasks: list[Callable[[], None]] = [log_levels.follow]
+_tasks: list[Callable[[], None]] = [log_levels.follow, metric_files.publish]
 _running: dict[int, tuple[threading.Thread, threading.Event]] = {}  # by process: a fork has no threads of its parent
-
-
-def every_few_seconds(task: Callable[[], None]) -> None:
-    """Have ``task`` called in each process that serves or works. It must end in milliseconds."""
-    _tasks.append(task)
 
 
 def start() -> None:
     """Begin, once a process; after a fork each child begins anew."""
     if os.getpid() not in _running:
+        metrics.forget()
+        tracing.set_up()
+        error_reports.set_up()
         stop = threading.Event()
         thread = threading.Thread(target=_run, args=(stop,), name="ticker", daemon=True)
         _running.clear()
@@ -37,6 +35,8 @@ def stop() -> None:
     if thread is not None and done is not None:
         done.set()
         thread.join(timeout=2.0)
+        tracing.end()
+        error_reports.end()
 
 
 def tick() -> None:

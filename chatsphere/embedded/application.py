@@ -17,6 +17,7 @@ from typing import Any
 
 from chatsphere.core import process
 from chatsphere.embedded.errors import StackError
+from chatsphere.embedded.processes import after_fork_in_child
 
 # What the children import first anyway: loaded before the fork it costs its time and memory once.
 MODULES = (
@@ -53,6 +54,7 @@ def load(environment: Mapping[str, str]) -> None:
     for module in MODULES:
         import_module(module)
     _load_urls_and_tasks()
+    import_module("chatsphere.core.metric_files").forget_all()
     _refuse_threads()
     gc.freeze()
     gc.enable()
@@ -145,6 +147,25 @@ def work(queue: str, **options: Any) -> int:
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def serve_metrics(host: str, port: int) -> None:
+    """Serve ``/metrics`` from a fork that ends with this process: a parent that forks its workers must have no threads."""
+    parent = os.getpid()
+    if os.fork() == 0:
+        after_fork_in_child(parent, "metrics")
+        process.become("metrics")
+        _answer_metrics(host, port)
+
+
+def _answer_metrics(host: str, port: int) -> None:
+    code = 1
+    try:
+        import_module("chatsphere.core.metrics_server").serve(host, port)
+    except OSError as error:
+        print(f"--metrics-port {port}: {error}", file=sys.stderr)
+    finally:
+        os._exit(code)
 
 
 def beat() -> int:

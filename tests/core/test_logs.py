@@ -280,7 +280,7 @@ def test_a_hint_takes_the_ids_along(written: Written) -> None:
 
     task_context._enter(task_id="t", task=task)
     logging.getLogger("chatsphere.training").warning("at work")
-    task_context._leave(task_id="t", state="SUCCESS")
+    task_context._leave(task_id="t", task=task, state="SUCCESS")
 
     at_work, ended = written.lines
     assert (at_work["request_id"], at_work["workspace_id"]) == ("request-1", str(WORKSPACE))

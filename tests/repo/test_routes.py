@@ -33,6 +33,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 PUBLIC = {
     "get /healthz",
     "get /readyz",
+    "get /metrics",  # to whoever METRICS_ALLOWED names
     "post /api/v1/auth/register/",
     "post /api/v1/auth/token/",
     "post /api/v1/auth/token/refresh/",

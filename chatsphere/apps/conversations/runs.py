@@ -22,10 +22,11 @@ from django.utils.translation import gettext as _
 from chatsphere.apps.conversations import event_store
 from chatsphere.apps.conversations.answer import Draft
 from chatsphere.apps.conversations.event_store import Batch
-from chatsphere.apps.conversations.prepared import PreparedTurn
+from chatsphere.apps.conversations.prepared import PreparedTurn, milliseconds
 from chatsphere.apps.conversations.sayings import interrupted_message
 from chatsphere.apps.conversations.turn import SQL, record_turn, stream_turn
 from chatsphere.apps.users.credentials import is_still_good
+from chatsphere.core import metrics
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.context import bound
 from chatsphere.core.exceptions import ApiError, Unauthenticated, Unavailable, as_api_error
@@ -100,6 +101,7 @@ class Run:
         finally:
             self.log.close()
             self.ended_at = time.monotonic()
+            _count(self.draft, milliseconds(self.turn))
 
     async def _answer(self) -> None:
         try:
@@ -143,6 +145,14 @@ class Run:
                 self.result = data if event == "message.completed" else None
                 self.log.add(event, data)
                 return
+
+
+def _count(draft: Draft, ms: int) -> None:
+    provider = metrics.provider_of(draft.model)
+    metrics.answers.labels(provider, draft.finish_reason.value).inc()
+    metrics.answer_seconds.labels(provider).observe(ms / 1000)
+    if draft.first_token_ms is not None:
+        metrics.first_token_seconds.labels(provider).observe(draft.first_token_ms / 1000)
 
 
 class Keeper:

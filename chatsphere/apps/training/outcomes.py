@@ -61,6 +61,7 @@ def all_ended_well(ended: Sequence[tuple[Run, TrainingSource, Result, Mapping[st
         payloads={source.pk: _payload(run, source, source.status, counts[source.pk]) for run, source, _, _ in ended},
     )
     _book([run for run, *_ in ended])
+    durable.note_end(Run, durable.DurableState.SUCCEEDED, count=len(ended))
 
 
 def _of_result(source: TrainingSource, result: Result) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from chatsphere.apps.users.models import UsageRecord
 from chatsphere.apps.users.named_sql import SQL, execute_many, fetch_one
+from chatsphere.core import metrics
 from chatsphere.core.async_database import AsyncRows
 from chatsphere.core.identifiers import new_id
 from chatsphere.core.together import Part
@@ -69,4 +70,14 @@ def _parameters(usage: Usage) -> dict[str, Any]:
     values = {field.name: getattr(usage, field.name) for field in fields(usage)}
     for name in ("prompt_tokens", "completion_tokens", "embedding_tokens"):
         values[name] = values[name] if 0 <= values[name] <= ABSURD else 0
+    _count(usage, values)
     return {"id": new_id(), **values}
+
+
+def _count(usage: Usage, values: dict[str, Any]) -> None:
+    provider = metrics.provider_of(usage.model)
+    for kind in ("prompt", "completion", "embedding"):
+        if values[f"{kind}_tokens"]:
+            metrics.tokens.labels(provider, kind).inc(values[f"{kind}_tokens"])
+    if usage.cost_micros > 0:
+        metrics.cost.labels(provider, usage.currency).inc(usage.cost_micros)

@@ -29,7 +29,7 @@ from chatsphere.apps.webhooks.models import Attempt, Delivery, Endpoint, told_da
 from chatsphere.apps.webhooks.schedule import DISABLE_AFTER, next_delay
 from chatsphere.apps.webhooks.sending import LIMITS, Message, Outcome, send
 from chatsphere.core import connections
-from chatsphere.core.durable import LEASE, MAX_CRASHES, DurableState
+from chatsphere.core.durable import LEASE, MAX_CRASHES, DurableState, note_end
 from chatsphere.core.encryption import CannotDecrypt, decrypt
 from chatsphere.core.hints import send_hint
 from chatsphere.services.sql import statements
@@ -180,7 +180,10 @@ def _end(claimed: Claimed, outcome: Outcome, errors: int, delay: float | None) -
     }
     with connection.cursor() as cursor:
         cursor.execute(_SQL["end_attempt"], parameters)
-        return bool(cursor.rowcount)
+        has_ended = bool(cursor.rowcount)
+    if has_ended and parameters["state"] != DurableState.QUEUED:
+        note_end(Delivery, parameters["state"], parameters["error_type"])
+    return has_ended
 
 
 def _judge_endpoint(claimed: Claimed, outcome: Outcome) -> None:

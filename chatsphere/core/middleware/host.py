@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from chatsphere.core.exceptions import Malformed
 from chatsphere.core.middleware.errors import error_response
 
-PROBES = ("/healthz", "/readyz")
+PROBES = ("/healthz", "/readyz", "/metrics")
 
 
 @sync_and_async_middleware

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from chatsphere.core import context, request_record
+from chatsphere.core import context, metrics, request_record, tracing
 from chatsphere.core.request_record import RequestRecord
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -19,6 +19,7 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger("chatsphere.requests")
 QUIET = ("/healthz", "/readyz", "/metrics", "/static/{path}")  # told at DEBUG while they answer well
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})  # a client may make up others
 BROKEN_OFF = 499  # the client left before there was an answer
 
 
@@ -59,18 +60,44 @@ class RequestLog:
         context.begin()
         record, counted = RequestRecord(), Counted(send)
         request_record.current.set(record)
+        metrics.open_requests.inc()
         try:
-            await self.application(scope, receive, counted)
+            if tracing.is_on():
+                await self._traced(scope, receive, counted, record)
+            else:
+                await self.application(scope, receive, counted)
         finally:
+            metrics.open_requests.dec()
             _tell(scope["method"], record, counted)
         return None
+
+    async def _traced(self, scope: dict[str, Any], receive: Receive, counted: Counted, record: RequestRecord) -> None:
+        parent = next((value for name, value in scope["headers"] if name == b"traceparent"), b"").decode("latin-1")
+        with tracing.span(
+            scope["method"], {"http.request.method": scope["method"]}, kind="SERVER", parent=parent
+        ) as span:
+            try:
+                await self.application(scope, receive, counted)
+            finally:
+                span.update_name(f"{scope['method']} {record.route}")
+                span.set_attributes({"http.route": record.route, "http.response.status_code": counted.status})
 
 
 def _tell(method: str, record: RequestRecord, counted: Counted) -> None:
     seconds = time.perf_counter() - counted.began
+    _count(method, record, counted, seconds)
     level = _level(record, counted.status)
     if logger.isEnabledFor(level):
         _log(level, method, record, counted, seconds)
+
+
+def _count(method: str, record: RequestRecord, counted: Counted, seconds: float) -> None:
+    method = method if method in METHODS else "other"
+    metrics.requests.labels(method, record.route, str(counted.status)).inc()
+    if record.is_stream:
+        metrics.stream_seconds.labels(record.route).observe(seconds)
+        seconds = counted.first_at - counted.began if counted.first_at else seconds
+    metrics.request_seconds.labels(method, record.route).observe(seconds)
 
 
 def _level(record: RequestRecord, status: int) -> int:

@@ -6,8 +6,8 @@ in each event (``engine``), for whoever counts what was used.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from chatsphere.services.ai.base import ChatModel
 from chatsphere.services.errors import EngineError, UpstreamTimeout, UpstreamUnavailable
 from chatsphere.services.types import ChatEvent, ChatPrompt
 
+Observe = Callable[[str], AbstractContextManager[None]]
 FAILURES = (UpstreamUnavailable, UpstreamTimeout)  # of the provider; a 429 or a wrong key is no outage
 
 
@@ -30,12 +31,17 @@ class Breaker(Protocol):
     async def succeeded(self, name: str) -> None: ...
 
 
+def _unobserved(_name: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 class FallbackChatModel:
     """One or more models behind one face. ``name`` is the first one's."""
 
-    def __init__(self, models: Sequence[ChatModel], breaker: Breaker) -> None:
+    def __init__(self, models: Sequence[ChatModel], breaker: Breaker, observe: Observe | None = None) -> None:
         self._models = tuple(models)
         self._breaker = breaker
+        self._observe = observe or _unobserved  # around each model's answer, by its name
 
     @property
     def name(self) -> str:
@@ -66,11 +72,12 @@ class FallbackChatModel:
         """One model's answer; its outcome is noted. Whoever stops listening says nothing about the model."""
         is_known_good = False
         try:
-            async for event in model.stream(prompt):
-                if not is_known_good:
-                    is_known_good = True
-                    await self._breaker.succeeded(model.name)
-                yield replace(event, engine=model.name)
+            with self._observe(model.name):
+                async for event in model.stream(prompt):
+                    if not is_known_good:
+                        is_known_good = True
+                        await self._breaker.succeeded(model.name)
+                    yield replace(event, engine=model.name)
         except FAILURES:
             await self._breaker.failed(model.name)
             raise

@@ -19,6 +19,7 @@ import numpy as np
 import openai
 import orjson
 
+from chatsphere.services import propagation
 from chatsphere.services.ai.lean_transport import LeanTransport
 from chatsphere.services.ai.openai_errors import CLIENT_ERRORS, engine_error, pause_before_retry
 from chatsphere.services.ai.openai_wire import (
@@ -44,6 +45,10 @@ EMBEDDING_DIMENSIONS = {
 EMBEDDING_MAX_TOKENS = 8191
 _PROXIES = {"http", "https", "all"}  # in the environment: then the client's own transport is used, which knows them
 _JSON = {"Content-Type": "application/json"}
+
+
+def _headers() -> dict[str, str]:
+    return _JSON | propagation.headers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +308,9 @@ class OpenAIEmbedder:
     def _post(self, body: bytes) -> bytes:
         try:
             client = self._clients.blocking()
-            response = client.post("/embeddings", cast_to=httpx2.Response, content=body, options={"headers": _JSON})
+            response = client.post(
+                "/embeddings", cast_to=httpx2.Response, content=body, options={"headers": _headers()}
+            )
             return response.read()
         except CLIENT_ERRORS as error:
             raise engine_error(error) from error

@@ -15,6 +15,7 @@ import httpx2
 import openai
 import orjson
 
+from chatsphere.services import propagation
 from chatsphere.services.ai.lean_transport import PIECES
 
 
@@ -64,6 +65,7 @@ class ProviderPosts:
         seconds = max(0.0, limit - time.monotonic())
         times = {"connect": self._connect_seconds(seconds), "read": seconds, "write": seconds, "pool": seconds}
         request = httpx2.Request("POST", url, headers=self._headers, content=body, extensions={"timeout": times})
+        request.headers.update(propagation.headers())
         response = await self._http.send(request, stream=True)
         if not response.is_success:
             raise await _status_error(response)
