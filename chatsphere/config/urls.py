@@ -7,6 +7,7 @@ from django.contrib.staticfiles.views import serve as serve_static
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from chatsphere.core import status_page
 from chatsphere.core.documents import front_page, openapi_document
 
 api = [
@@ -26,6 +27,7 @@ urlpatterns = [
     path("", include("chatsphere.apps.conversations.openai_urls")),
     path("api/schema/", openapi_document, name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("admin/status/", admin.site.admin_view(status_page.status), name="operator-status"),
     path("admin/", admin.site.urls),
     # Files of the admin and the API docs only; a reverse proxy may serve them from STATIC_ROOT instead.
     re_path(r"^static/(?P<path>.+)$", serve_static, {"insecure": True}),
