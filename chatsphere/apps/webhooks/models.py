@@ -101,7 +101,7 @@ class Endpoint(TenantModel):
         return is_named and is_near and self.created_at <= event.occurred_at
 
 
-class Delivery(TenantChild, DurableWork):
+class Delivery(TenantChild, DurableWork):  # type: ignore[misc, unused-ignore]  # both bases bring a manager
     """One event on its way to one endpoint. ``errors`` counts failed attempts since it was queued last."""
 
     endpoint = parent_key("webhooks.Endpoint", related_name="deliveries")

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from chatsphere.core import context, metrics, request_record, tracing
+from chatsphere.core.principal import PrincipalKind
 from chatsphere.core.request_record import RequestRecord
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -20,6 +21,7 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 logger = logging.getLogger("chatsphere.requests")
 QUIET = ("/healthz", "/readyz", "/metrics", "/static/{path}")  # told at DEBUG while they answer well
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})  # a client may make up others
+KINDS = {PrincipalKind.SECRET_KEY: "key"}  # a word that looks like a secret would have each line searched for one
 BROKEN_OFF = 499  # the client left before there was an answer
 
 
@@ -116,7 +118,7 @@ def _log(level: int, method: str, record: RequestRecord, counted: Counted, secon
     }
     principal = record.principal
     if principal is not None:
-        data["principal"], data["principal_id"] = principal.kind.value, principal.pk.hex
+        data["principal"], data["principal_id"] = KINDS.get(principal.kind, principal.kind.value), principal.pk.hex
     if record.is_stream:
         data["first_ms"] = round((counted.first_at - counted.began) * 1000, 1)
     if not counted.is_complete:
