@@ -89,7 +89,7 @@ class Handler(ASGIHandler):
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
         """The view of a path; the ones asked for lately are remembered. The log wants to know of it, too."""
-        match = request.resolver_match = _match(request.path_info)
+        match = request.resolver_match = match_of(request.path_info)
         request_record.note_route(match)
         return match
 
@@ -167,13 +167,14 @@ def _in_one_go(view: View) -> View:
 
 
 @lru_cache(maxsize=2_000)
-def _match(path: str) -> ResolverMatch:
+def match_of(path: str) -> ResolverMatch:
+    """Where a path leads. Raises Resolver404; the paths asked for lately are remembered."""
     return get_resolver().resolve(path)
 
 
 def _forget_paths(*, setting: str, **_kwargs: Any) -> None:
     if setting == "ROOT_URLCONF":
-        _match.cache_clear()
+        match_of.cache_clear()
 
 
 setting_changed.connect(_forget_paths)

@@ -228,6 +228,17 @@ def test_a_request_is_one_line_without_query_body_or_token(written: Written, ali
     assert "Anna" not in written.text
 
 
+async def test_an_answer_that_was_given_before_anybody_looked_at_the_path_has_its_route(written: Written) -> None:
+    async def from_a_cache(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    for path in ("/api/v1/chatbots/0198c0ff-ee01-7000-8000-000000000000/", "/no/such/path"):
+        await ask(RequestLog(from_a_cache), path)
+
+    assert [line["route"] for line in written.lines] == ["/api/v1/chatbots/{chatbot_id}/", request_record.UNMATCHED]
+
+
 async def test_probes_are_quiet_as_long_as_they_answer_well(written: Written) -> None:
     from chatsphere.config.asgi import application
 

@@ -10,9 +10,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from django.urls import Resolver404
+
 from chatsphere.core import context, metrics, request_record, tracing
+from chatsphere.core.asgi_handler import match_of
 from chatsphere.core.principal import PrincipalKind
-from chatsphere.core.request_record import RequestRecord
+from chatsphere.core.request_record import UNMATCHED, RequestRecord, template
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -22,6 +25,7 @@ logger = logging.getLogger("chatsphere.requests")
 QUIET = ("/healthz", "/readyz", "/metrics", "/static/{path}")  # told at DEBUG while they answer well
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})  # a client may make up others
 KINDS = {PrincipalKind.SECRET_KEY: "key"}  # a word that looks like a secret would have each line searched for one
+NOT_FOUND = 404
 BROKEN_OFF = 499  # the client left before there was an answer
 
 
@@ -70,7 +74,7 @@ class RequestLog:
                 await self.application(scope, receive, counted)
         finally:
             metrics.open_requests.dec()
-            _tell(scope["method"], record, counted)
+            _tell(scope["method"], scope["path"], record, counted)
         return None
 
     async def _traced(self, scope: dict[str, Any], receive: Receive, counted: Counted, record: RequestRecord) -> None:
@@ -85,12 +89,22 @@ class RequestLog:
                 span.set_attributes({"http.route": record.route, "http.response.status_code": counted.status})
 
 
-def _tell(method: str, record: RequestRecord, counted: Counted) -> None:
+def _tell(method: str, path: str, record: RequestRecord, counted: Counted) -> None:
     seconds = time.perf_counter() - counted.began
+    if record.route == UNMATCHED and counted.status != NOT_FOUND:
+        record.route = _route(path)
     _count(method, record, counted, seconds)
     level = _level(record, counted.status)
     if logger.isEnabledFor(level):
         _log(level, method, record, counted, seconds)
+
+
+def _route(path: str) -> str:
+    """Of an answer that came from a cache or was refused before anybody looked where the path leads."""
+    try:
+        return template(match_of(path).route)
+    except Resolver404:
+        return UNMATCHED
 
 
 def _count(method: str, record: RequestRecord, counted: Counted, seconds: float) -> None:
