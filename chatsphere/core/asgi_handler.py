@@ -25,6 +25,7 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_script_prefix
 
 from chatsphere.core import request_record
+from chatsphere.core.exceptions import answer_to
 from chatsphere.core.request_threads import LentThread
 from chatsphere.core.sse import EventStreamResponse
 
@@ -50,11 +51,13 @@ class Handler(ASGIHandler):
             thread.give_back()
 
     async def handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """One request. A client that goes away cancels the view where it stands."""
+        """One request. A client that goes away cancels the view where it stands. Raises ApiError for a body that cannot be kept."""
         try:
             body = await self.read_body(receive)
         except RequestAborted:
             return
+        except OSError as error:  # large bodies wait on the disk
+            raise answer_to(error, f"the body of {scope['path']}") from error
         set_script_prefix(get_script_prefix(scope))
         # Its receivers look after connections of this thread's past; a request's thread is new and has none.
         signals.request_started.send(sender=self.__class__, scope=scope)

@@ -6,6 +6,7 @@ Its statements have names (``chatsphere.services.sql``). Rows come as dictionari
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,15 +17,36 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from chatsphere.core.connections import conninfo, prepared
+from chatsphere.core.connections import RECONNECT_SECONDS, conninfo, prepared
 from chatsphere.core.slow_queries import TimedCursor
 
 AsyncRows = AsyncConnection[dict[str, Any]]
 WAIT_SECONDS = 30.0  # first come, first served: a burst waits its turn
+AWAY_WAIT_SECONDS = 3.0
+AWAY_SECONDS = 30.0  # for which a database that could not be reached counts as away
 MOST_WAITING = 4_000  # whoever comes on top of these is told at once
 DATABASE_AWAY = (OperationalError, PoolTimeout)  # what is raised while PostgreSQL cannot be reached
 
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, AsyncConnectionPool[AsyncRows]]] = WeakKeyDictionary()
+
+class _Pool(AsyncConnectionPool[AsyncRows]):
+    """Lets nobody wait for long once the database has been found away: a request takes several connections, one after the other."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._away_until = 0.0
+        super().__init__(*args, reconnect_failed=self._note_failure, **kwargs)
+
+    async def getconn(self, timeout: float | None = None) -> AsyncRows:  # noqa: ASYNC109 - the pool's own signature
+        """A connection. Raises PoolTimeout after AWAY_WAIT_SECONDS while the database is away, else after ``timeout``."""
+        is_away = time.monotonic() < self._away_until
+        connection = await super().getconn(timeout=AWAY_WAIT_SECONDS if is_away else timeout)
+        self._away_until = 0.0
+        return connection
+
+    def _note_failure(self, _pool: Any) -> None:
+        self._away_until = time.monotonic() + AWAY_SECONDS
+
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Pool]] = WeakKeyDictionary()
 
 
 async def pool(lane: str = "") -> AsyncConnectionPool[AsyncRows]:
@@ -36,7 +58,7 @@ async def pool(lane: str = "") -> AsyncConnectionPool[AsyncRows]:
     pools = _pools.setdefault(asyncio.get_running_loop(), {})
     existing = pools.get(lane)
     if existing is None:
-        existing = pools[lane] = AsyncConnectionPool(
+        existing = pools[lane] = _Pool(
             conninfo(settings.DATABASES["default"], statement_timeout_ms=settings.SEARCH_TIMEOUT_MS),
             connection_class=AsyncConnection[dict[str, Any]],
             kwargs={
@@ -47,6 +69,7 @@ async def pool(lane: str = "") -> AsyncConnectionPool[AsyncRows]:
             min_size=0,
             max_size=1 if lane else settings.SEARCH_POOL_SIZE,
             timeout=WAIT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
             max_waiting=MOST_WAITING,
             open=False,
         )

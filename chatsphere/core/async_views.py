@@ -73,7 +73,7 @@ def async_view(
 
 async def _identify(request: HttpRequest, method: str, authenticate: Authenticate) -> Principal:
     if request.method != method:
-        raise MethodNotAllowed
+        raise MethodNotAllowed(allowed=method)
     try:
         principal = checked_already(request) or await authenticate(
             request.headers.get("Authorization"),

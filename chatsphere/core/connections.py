@@ -9,6 +9,10 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+# A pool that cannot connect tries again at growing distances for so long, and anew with the next request. With psycopg's five minutes,
+# nobody would be served for up to two minutes after a long outage has ended.
+RECONNECT_SECONDS = 5.0
+
 
 def database(
     url: str,
@@ -35,7 +39,7 @@ def database(
         del options["options"]
     if role:
         options["application_name"] = f"chatsphere {role}"
-    options["pool"] = {"min_size": 0, "max_size": pool_size, "timeout": 10}
+    options["pool"] = {"min_size": 0, "max_size": pool_size, "timeout": 10, "reconnect_timeout": RECONNECT_SECONDS}
     return {
         "ENGINE": "django.db.backends.postgresql",
         **{django: parts.get(libpq, "") for libpq, django in _DJANGO_NAMES.items()},

@@ -26,6 +26,7 @@ MAX_ERRORS = 3
 MAX_CRASHES = 10
 LEASE = timedelta(seconds=30)
 HEARTBEAT_SECONDS = 10.0
+OUTAGE_SECONDS = 10.0
 
 
 class LostLease(Exception):
@@ -187,6 +188,22 @@ def retry_later(row: DurableWork, *, error_type: str, message: str, after: float
     return True
 
 
+def wait_out(row: DurableWork, *, error_type: str, message: str) -> None:
+    """Give the row back, due in OUTAGE_SECONDS and without a mark against it: something that all work needs is out of order.
+
+    Raises LostLease.
+    """
+    changed = _ours(row).update(
+        state=DurableState.QUEUED,
+        error_type=error_type,
+        error_message=message,
+        lease_until=None,
+        available_at=timezone.now() + timedelta(seconds=OUTAGE_SECONDS),
+    )
+    if not changed:
+        raise LostLease
+
+
 def release(row: DurableWork, *, after: float = 0.0) -> None:
     """Give the row back, due in ``after`` seconds and without a mark against it, not even an attempt: for work that makes room for others.
 
@@ -196,6 +213,18 @@ def release(row: DurableWork, *, after: float = 0.0) -> None:
     changes = {"state": DurableState.QUEUED, "lease_until": None, "available_at": due_at}
     if not _ours(row).update(attempt=models.F("attempt") - 1, **changes):
         raise LostLease
+
+
+def clock_went_back(model: type[DurableWork], step: timedelta) -> int:
+    """A clock was set by ``step`` (negative): what waits for a moment waits for the same time as before, not longer, and a lease whose
+    worker is dead still runs out. Returns how many rows were mended. Reads all open rows."""
+    now = timezone.now()
+    waiting = model.objects.filter(state=DurableState.QUEUED, available_at__gt=now)
+    leased = model.objects.filter(state=DurableState.RUNNING, lease_until__gt=now + 2 * LEASE)
+    return int(
+        waiting.update(available_at=models.F("available_at") + step)
+        + leased.update(lease_until=models.F("lease_until") + step)
+    )
 
 
 def _ours(row: DurableWork) -> models.QuerySet[Any]:

@@ -4,11 +4,13 @@
     ├── Malformed        400     ├── Conflict            409
     ├── Unauthenticated  401     ├── PreconditionFailed  412
     ├── QuotaExceeded    402     ├── TooLarge            413
-    ├── Forbidden        403     ├── Invalid             422  (fields)
-    ├── NotFound         404     ├── Throttled           429  (retry_after)
-    ├── MethodNotAllowed 405     ├── UpstreamFailed      502
-    ├── NotAcceptable    406     ├── Unavailable         503
-    └── UnsupportedMedia 415     └── GatewayTimeout      504
+    ├── Forbidden        403     ├── UnsupportedMedia    415
+    ├── NotFound         404     ├── Invalid             422  (fields)
+    ├── MethodNotAllowed 405     ├── Throttled           429  (retry_after)
+    ├── NotAcceptable    406     ├── UpstreamFailed      502
+    ├── TooSlow          408     ├── Unavailable         503  (retry_after)
+    │                            │   └── ReadOnly, StorageFull
+    └──                          └── GatewayTimeout      504
 
 Views, actions and async handlers raise these; Django's and DRF's own exceptions are mapped to the same shape.
 """
@@ -37,10 +39,13 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from chatsphere.core.context import request_id
-from chatsphere.services.errors import EngineError, UpstreamRateLimited, UpstreamTimeout, UpstreamUnavailable
+from chatsphere.core.outages import Outage, outage_of
+from chatsphere.services.errors import EngineError, RetryableError, UpstreamTimeout
 
 logger = logging.getLogger("chatsphere.errors")
 Fields = Mapping[str, Sequence[str]]
+
+RETRY_SECONDS = 5.0  # what Retry-After says where nobody knows better
 
 
 class ApiError(Exception):
@@ -102,11 +107,21 @@ class MethodNotAllowed(ApiError):
     type = "method_not_allowed"
     message = _("This method is not allowed here.")
 
+    def __init__(self, message: Any = None, *, allowed: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.allowed = allowed  # the methods that are, separated by commas
+
 
 class NotAcceptable(ApiError):
     status = 406
     type = "not_acceptable"
     message = _("None of the formats you accept can be given.")
+
+
+class TooSlow(ApiError):
+    status = 408
+    type = "too_slow"
+    message = _("The body came in too slowly. Send it again over a better connection, or in smaller parts.")
 
 
 class Conflict(ApiError):
@@ -156,6 +171,19 @@ class Unavailable(ApiError):
     type = "unavailable"
     message = _("This is not available for the moment. Try again shortly.")
 
+    def __init__(self, message: Any = None, *, retry_after: float | None = None, **more: Any) -> None:
+        super().__init__(message, retry_after=RETRY_SECONDS if retry_after is None else retry_after, **more)
+
+
+class ReadOnly(Unavailable):
+    type = "read_only"
+    message = _("Nothing can be changed for the moment; what is there can be read. Try again shortly.")
+
+
+class StorageFull(Unavailable):
+    type = "storage_full"
+    message = _("There is no room to store this for the moment; nothing of it was kept. Try again later.")
+
 
 class GatewayTimeout(ApiError):
     status = 504
@@ -167,7 +195,7 @@ def from_engine(error: EngineError) -> ApiError:
     """The answer for an engine's error; its own ``type`` is kept."""
     if isinstance(error, UpstreamTimeout):
         return GatewayTimeout(type=error.type)
-    if isinstance(error, (UpstreamUnavailable, UpstreamRateLimited)):
+    if isinstance(error, RetryableError):
         return Unavailable(error.message, type=error.type, retry_after=error.retry_after)
     return UpstreamFailed(error.message, type=error.type)
 
@@ -188,6 +216,8 @@ def headers(error: ApiError) -> dict[str, str]:
     result = {}
     if error.retry_after is not None:
         result["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    if isinstance(error, MethodNotAllowed) and error.allowed:
+        result["Allow"] = error.allowed
     if error.status == 401:
         result["WWW-Authenticate"] = "Bearer"
     return result
@@ -197,6 +227,9 @@ def as_api_error(exc: BaseException) -> ApiError | None:
     """The ApiError that stands for an exception of Django, DRF or an engine; None when it is a bug."""
     if isinstance(exc, ApiError):
         return exc
+    outage = outage_of(exc)
+    if outage is not None:
+        return _OF_OUTAGES[outage]()
     if isinstance(exc, EngineError):
         return from_engine(exc)
     if isinstance(exc, drf.APIException):
@@ -210,7 +243,7 @@ def answer_to(exc: BaseException, where: str) -> ApiError:
     if error is None:
         logger.error("Unhandled error at %s", where, exc_info=exc)
         return ApiError()
-    if isinstance(exc, _OUTAGES):
+    if isinstance(exc, _OUTAGES) or outage_of(exc) is not None:
         logger.error("Out of service at %s: %s", where, exc)
     return error
 
@@ -222,6 +255,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response:
     return Response(envelope(error), status=error.status, headers=headers(error))
 
 
+_OF_OUTAGES = {Outage.AWAY: Unavailable, Outage.READ_ONLY: ReadOnly, Outage.FULL: StorageFull}
 _OUTAGES = (OperationalError, InterfaceError, PsycopgOperationalError, RedisError)
 # The first that fits counts, so special kinds stand before general ones.
 _OTHERS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], type[ApiError]], ...] = (

@@ -7,6 +7,9 @@ local arrivals, answers, has_room = {}, {}, true
 for i, key in ipairs(KEYS) do
     local step, window = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
     local free_at = math.max(tonumber(redis.call('GET', key)) or now, now)
+    if free_at > now + window then -- later than any request can have put it: the clock was set back
+        free_at = now
+    end
     local wait = free_at + step - window - now
     if wait > 0 then
         has_room = false

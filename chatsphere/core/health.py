@@ -25,6 +25,7 @@ from chatsphere.core.redis_clients import probe
 DRAIN_MARK = "CHATSPHERE_DRAIN_MARK"  # names the file that appears then
 KEEP_SECONDS = 1.0  # anybody may ask, so the answer is kept for a moment
 STALLED_AFTER = timedelta(minutes=2)
+RETRY_AFTER = "5"  # seconds
 
 
 @require_safe
@@ -39,7 +40,7 @@ def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's sig
     checks = _readiness.checks() | ({"process": "it is about to stop"} if is_draining() else {})
     is_ready = all(outcome == "ok" for outcome in checks.values())
     body = {"status": "ok" if is_ready else "unavailable", "checks": checks}
-    return JsonResponse(body, status=200 if is_ready else 503)
+    return JsonResponse(body) if is_ready else JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
 
 
 def is_draining() -> bool:
@@ -84,10 +85,11 @@ _readiness = Readiness()
 def _database() -> str:
     try:
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute("SHOW transaction_read_only")
+            is_read_only = cursor.fetchone()[0] == "on"
     except Error:
         return "the database does not answer"
-    return ""
+    return "the database takes no writes" if is_read_only else ""
 
 
 def _redis() -> str:
@@ -101,13 +103,14 @@ def _redis() -> str:
 
 def _queue() -> str:
     try:
-        stalled = [model._meta.verbose_name_plural for model in _kinds_of_work() if is_stalled(model)]
+        stalled = [model._meta.verbose_name_plural for model in kinds_of_work() if is_stalled(model)]
     except Error:
         return "the database does not answer"
     return f"nobody works on: {', '.join(str(name) for name in stalled)}" if stalled else ""
 
 
-def _kinds_of_work() -> list[type[DurableWork]]:
+def kinds_of_work() -> list[type[DurableWork]]:
+    """All models whose rows are work."""
     return [model for model in apps.get_models() if issubclass(model, DurableWork)]
 
 

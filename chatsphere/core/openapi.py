@@ -83,6 +83,7 @@ ERRORS = {
     "404": ("not_found", "There is nothing here, or it belongs to another workspace."),
     "405": ("method_not_allowed", "This method is not allowed here."),
     "406": ("not_acceptable", "None of the accepted formats can be given."),
+    "408": ("too_slow", "The body came in too slowly."),
     "409": ("conflict", "In conflict with the present state, or the same request is in flight."),
     "412": ("precondition_failed", "It has changed since it was read."),
     "413": ("too_large", "The body is too large."),
@@ -90,11 +91,14 @@ ERRORS = {
     "422": ("validation_error", "Some fields are not right."),
     "429": ("rate_limited", "Too many requests; `Retry-After` says when to come back."),
     "502": ("upstream_error", "The model provider answered with an error."),
-    "503": ("unavailable", "Not available for the moment."),
+    "503": (
+        "unavailable",
+        "Not available for the moment; `Retry-After` says when to come back. `read_only` and `storage_full` say more.",
+    ),
     "504": ("upstream_timeout", "The model provider did not answer in time."),
 }
 OF_ANY = ("400", "401", "403", "404", "405", "406", "422", "429", "503")
-OF_BODIES = ("402", "409", "413", "415")
+OF_BODIES = ("402", "408", "409", "413", "415")
 OF_MODELS = ("502", "504")
 METHODS = ("get", "post", "put", "patch", "delete")
 OPENAI = "/v1/"  # errors in OpenAI's shape
@@ -104,6 +108,10 @@ PROBES = ("/healthz", "/readyz", "/metrics")
 
 class Schema(AutoSchema):
     """DRF's views in the document. Errors are added to all operations at the end, by ``add_errors``."""
+
+    def _get_paginator(self) -> Any:
+        """Only what is read comes in pages; what was just made comes as it is."""
+        return super()._get_paginator() if self.method == "GET" else None  # type: ignore[no-untyped-call]
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema: Any = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
@@ -162,7 +170,7 @@ def _describe_errors(
     if method in ("put", "patch"):
         statuses.append("412")
     if method == "delete":
-        statuses.append("409")
+        statuses += ["409", "412"]
     for response in operation["responses"].values():
         if "text/event-stream" in response.get("content", {}):
             response["content"]["text/event-stream"]["schema"] = FRAME

@@ -18,18 +18,37 @@ class StrictSerializer(serializers.Serializer[Any]):
             unknown = sorted(str(key) for key in data.keys() - self.fields.keys())
             if unknown:
                 raise serializers.ValidationError({name: [_("This field is not known.")] for name in unknown})
-            self._refuse_padding(data)
+            errors = self._missing(data) | self._unlike(data)
+            if errors:
+                raise serializers.ValidationError(errors)
         return super().to_internal_value(data)
 
-    def _refuse_padding(self, data: Mapping[Any, Any]) -> None:
-        """The longest text is meant as it is sent: spaces around it, which are taken away later, count."""
+    def _missing(self, data: Mapping[Any, Any]) -> dict[str, Any]:
+        """A PATCH may leave fields of the object out, but an object within it is given whole."""
+        if self.root is self or not getattr(self.root, "partial", False):
+            return {}
+        missing = [name for name, field in self.fields.items() if field.required and name not in data]
+        return {name: [_("This field is required.")] for name in missing}
+
+    def _unlike(self, data: Mapping[Any, Any]) -> dict[str, Any]:
+        """Numbers are no texts. The longest text is meant as it is sent: spaces around it, which are taken away later, count."""
         errors: dict[str, Any] = {}
         for name, field in self.fields.items():
             text, most = data.get(name), getattr(field, "max_length", None)
-            if isinstance(field, serializers.CharField) and isinstance(text, str) and most and len(text) > most:
+            if not _is_text(field, text):
+                errors[name] = [_("Not a valid string.")]
+            elif isinstance(field, serializers.CharField) and isinstance(text, str) and most and len(text) > most:
                 errors[name] = [_("This is longer than %(most)s characters.") % {"most": most}]
-        if errors:
-            raise serializers.ValidationError(errors)
+        return errors
+
+
+def _is_text(field: Any, value: Any) -> bool:
+    """False for a number where the field takes a text or a list of texts."""
+    if isinstance(field, serializers.CharField):
+        return not isinstance(value, (int, float))
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return all(_is_text(field.child, item) for item in value)
+    return True
 
 
 class FiniteFloatField(serializers.FloatField):

@@ -34,6 +34,7 @@ MODULES = (
 WEB_PATIENCE = 15
 BACKLOG = 4_096  # connections that wait to be taken in
 MOST_CONNECTIONS = 10_000  # open at once in one web process; an idle stream costs about 50 KB
+HEADERS_MS = 15_000  # in which a request's headers must have come in; bodies have a pace of their own (core.middleware.body_limit)
 MOST_FILES = 65_536
 # The server tells its own lines through the platform's log.
 GRANIAN_LOGS = {"loggers": {"_granian": {"handlers": [], "propagate": True}}, "handlers": {}, "formatters": {}}
@@ -85,6 +86,7 @@ def serve_web(host: str, port: int, workers: int) -> int:
         workers=workers,
         backlog=BACKLOG,
         backpressure=MOST_CONNECTIONS,
+        http1_settings=import_module("granian.http").HTTP1Settings(header_read_timeout=HEADERS_MS),
         websockets=False,
         log_level=import_module("granian.log").LogLevels.warning,
         log_dictconfig=GRANIAN_LOGS,

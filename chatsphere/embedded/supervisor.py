@@ -20,10 +20,11 @@ from chatsphere.embedded.merged_log import LineBuffer, MergedLog
 
 SELF = "chatsphere"
 TICK = 0.05
-# A child that lives shorter than QUICK_DEATH seconds MOST_QUICK_DEATHS times in a row is given up.
+# A child that lives shorter than QUICK_DEATH seconds MOST_QUICK_DEATHS times in a row is given up while the stack starts.
 QUICK_DEATH = 10.0
 MOST_QUICK_DEATHS = 5
 FIRST_DELAY = 0.25
+LONGEST_DELAY = 8.0
 HURRY = 0.5
 
 
@@ -75,6 +76,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._stop_requests = 0
         self._is_stopping = False
+        self._gives_up = True
 
     def __enter__(self) -> Supervisor:
         self._wake_reader, self._wake_writer = socket.socketpair()
@@ -118,7 +120,12 @@ class Supervisor:
             self._turn(TICK)
 
     def run(self) -> None:
-        """Run the loop until a stop is requested; raises StopRequested then, StackError when a child is given up."""
+        """Run the loop until a stop is requested; raises StopRequested then.
+
+        A child that dies again and again is given up only before: what has worked once works again when the disk has room, or
+        whatever else was wrong is right again.
+        """
+        self._gives_up = False
         while True:
             self._turn(60.0)
 
@@ -222,11 +229,11 @@ class Supervisor:
         lived = time.monotonic() - child.started_at
         child.quick_deaths = child.quick_deaths + 1 if lived < QUICK_DEATH else 1
         reason = f"{child.service.name} ended ({_describe(code)}) after {lived:.1f} s"
-        if child.quick_deaths >= MOST_QUICK_DEATHS:
+        if self._gives_up and child.quick_deaths >= MOST_QUICK_DEATHS:
             raise StackError(
                 f"{reason}, the {MOST_QUICK_DEATHS}th time in a row; the log above says why, its last line was: {child.last_line}"
             )
-        delay = FIRST_DELAY * 2 ** (child.quick_deaths - 1)
+        delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(child.quick_deaths - 1, 10))
         child.due_at = time.monotonic() + delay
         self.say(f"{reason}; starting it again in {delay:.2g} s.")
 

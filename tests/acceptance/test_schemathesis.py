@@ -85,6 +85,7 @@ def _round(platform: Platform, seed: int) -> tuple[int, str, int]:
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, cwd=platform.log.parent
     )
+    platform.log.with_name(f"report-{seed}.txt").write_text(done.stdout + done.stderr)
     made = re.search(r"([\d,]+) generated", done.stdout)
     return int(made[1].replace(",", "")) if made else 0, done.stdout + done.stderr, done.returncode
 

@@ -152,3 +152,32 @@ def test_the_heartbeat_tells_when_the_row_was_taken_over(row: Run) -> None:
     with durable.kept_alive(mine, every=0.05) as lost:
         Run.objects.filter(pk=row.pk).update(fence=99)
         assert lost.wait(5)
+
+
+def test_an_outage_is_waited_out_without_a_mark(row: Run) -> None:
+    for _time in range(durable.MAX_ERRORS + 1):
+        Run.objects.filter(pk=row.pk).update(available_at=timezone.now())
+        durable.wait_out(claimed(row), error_type="storage_full", message="There is no room.")
+
+    row.refresh_from_db()
+    assert (row.state, row.errors, row.crashes, row.error_type) == (DurableState.QUEUED, 0, 0, "storage_full")
+    assert row.available_at > timezone.now() + timedelta(seconds=durable.OUTAGE_SECONDS - 5)
+    with pytest.raises(LostLease):
+        durable.wait_out(row, error_type="x", message="x")
+
+
+def test_a_clock_that_was_set_back_lengthens_no_waiting_and_no_lease(row: Run) -> None:
+    back = timedelta(hours=-2)
+    Run.objects.filter(pk=row.pk).update(available_at=timezone.now() + timedelta(hours=2, seconds=30))
+    assert durable.clock_went_back(Run, back) == 1
+    row.refresh_from_db()
+    assert timedelta(seconds=20) < row.available_at - timezone.now() <= timedelta(seconds=30)
+
+    Run.objects.filter(pk=row.pk).update(state="running", lease_until=timezone.now() + timedelta(hours=2, seconds=15))
+    assert durable.clock_went_back(Run, back) == 1
+    row.refresh_from_db()
+    assert row.lease_until is not None
+    assert row.lease_until < timezone.now() + durable.LEASE
+
+    Run.objects.filter(pk=row.pk).update(lease_until=timezone.now() + durable.LEASE)
+    assert durable.clock_went_back(Run, back) == 0, "a lease that a living worker has renewed must stand"

@@ -100,3 +100,14 @@ def _run_that_waits(person: Any) -> Run:
         available_at=timezone.now() - timedelta(minutes=3),
     )
     return run
+
+
+@pytest.mark.django_db
+def test_it_is_not_ready_when_the_database_takes_no_writes(ready: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+
+    answer = ready()
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json()["checks"]["database"] == "the database takes no writes"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.http import StreamingHttpResponse
@@ -14,9 +17,11 @@ from django.test import RequestFactory
 
 from chatsphere.apps.users.actions import open_session
 from chatsphere.config.asgi import may_upload
+from chatsphere.core.asgi_handler import Handler
 from chatsphere.core.async_database import close_pool
-from chatsphere.core.exceptions import Unauthenticated
-from chatsphere.core.middleware.body_limit import BodyLimit
+from chatsphere.core.exceptions import TooSlow, Unauthenticated
+from chatsphere.core.middleware import body_limit
+from chatsphere.core.middleware.body_limit import LONGEST_SILENCE, BodyLimit, Paced
 from chatsphere.core.middleware.inline import CompressionMiddleware
 
 
@@ -197,3 +202,96 @@ def test_a_stream_is_never_compressed() -> None:
 
     assert "Content-Encoding" not in answer.headers
     assert b"".join(answer.streaming_content) == b"x" * 1000
+
+
+class Dripping:
+    """A body whose pieces take a while each; the clock is the test's own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *pieces: tuple[float, bytes]) -> None:
+        self.now = 1000.0
+        self.waited: list[float] = []
+        self._pieces = list(pieces)
+        monkeypatch.setattr(body_limit.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(body_limit.asyncio, "timeout", self._timeout)
+
+    @asynccontextmanager
+    async def _timeout(self, seconds: float) -> AsyncIterator[None]:
+        self._patience = seconds
+        yield
+
+    async def receive(self) -> dict[str, Any]:
+        seconds, piece = self._pieces.pop(0)
+        if seconds > self._patience:
+            raise TimeoutError
+        self.now += seconds
+        return {"type": "http.request", "body": piece, "more_body": bool(self._pieces)}
+
+
+async def _read_all(paced: Paced) -> int:
+    size = 0
+    while True:
+        message = await paced()
+        size += len(message["body"])
+        if not message["more_body"]:
+            return size
+
+
+async def test_a_body_over_a_slow_line_comes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Dripping(monkeypatch, *[(10.0, b"x" * 16_384)] * 64)
+
+    assert await _read_all(Paced(line.receive)) == 64 * 16_384
+
+
+@pytest.mark.parametrize(
+    "pieces", [[(1.0, b"x")] * 100, [(LONGEST_SILENCE + 1, b"x" * 100)], [(1.0, b"x" * 500_000), (21.0, b"x")]]
+)
+async def test_a_body_that_drips_is_408(pieces: list[tuple[float, bytes]], monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Dripping(monkeypatch, *pieces)
+    with pytest.raises(TooSlow):
+        await _read_all(Paced(line.receive))
+    assert line.now < 1000 + 2 * LONGEST_SILENCE + 1
+
+
+async def test_who_sends_no_body_in_time_is_told_so() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def never() -> Any:
+        raise TimeoutError
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"5")]}
+    await BodyLimit(application, lambda: (9, 9))(scope, never, send)
+
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["error"]["type"]) == (408, "too_slow")
+
+
+@pytest.mark.django_db
+def test_a_method_that_is_not_there_names_those_that_are(alice: Any, client_of: Any) -> None:
+    answer = client_of(alice).generic("TRACE", f"/api/v1/chatbots/{uuid4()}/chat/")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+async def test_a_body_that_finds_no_room_on_the_disk_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"hello", "more_body": False}
+
+    async def full(self: Any, receive: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Handler, "read_body", full)
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"5")]}
+    await BodyLimit(Handler(), lambda: (9, 9))(scope, receive, send)
+
+    error = json.loads(sent[1]["body"])["error"]
+    assert (sent[0]["status"], error["type"], dict(sent[0]["headers"])[b"retry-after"]) == (503, "storage_full", b"5")

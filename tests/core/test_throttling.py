@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -139,3 +140,13 @@ def test_the_switch_for_load_tests_lets_everything_through(settings: Any) -> Non
     settings.RATE_LIMITS_ENABLED = False
 
     assert all(check_rate([Charge(Rate("default", 1, 3600), "a")]).is_allowed for _number in range(3))
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_out() -> None:
+    charge = Charge(SLOW, _subject())
+    in_two_hours = (time.time() + 7200) * 1_000_000
+    sync_client().set(charge.redis_key, f"{in_two_hours:.0f}")
+
+    decisions = [check_rate([charge]) for _number in range(11)]
+
+    assert [decision.is_allowed for decision in decisions] == [True] * 10 + [False]

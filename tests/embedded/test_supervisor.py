@@ -78,8 +78,25 @@ def test_a_child_that_dies_at_once_again_and_again_is_given_up(
         other = supervisor.start(Service("two", python(SLEEP), stop_rank=1))
         supervisor.start(Service("one", python("print('no luck'); raise SystemExit(3)"), stop_rank=0))
         with pytest.raises(StackError, match=r"one ended \(exit code 3\).*5th time in a row.*last line was: no luck"):
-            supervisor.run()
+            supervisor.wait_until(lambda: False, 30, "nothing")
     assert not psutil.pid_exists(other)
+
+
+def test_once_all_runs_no_child_is_given_up(watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A full disk lets PostgreSQL die for as long as it is full; with room again it must come back without anybody's help."""
+    monkeypatch.setattr(supervision, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(supervision, "LONGEST_DELAY", 0.05)
+    deaths, parent = tmp_path / "deaths", os.getpid()
+    dying = f"""if True:
+        import os, signal
+        with open({str(deaths)!r}, "a") as deaths: deaths.write("x")
+        if os.path.getsize({str(deaths)!r}) > 8: os.kill({parent}, signal.SIGTERM)
+    """
+    with watched.supervisor as supervisor:
+        supervisor.start(Service("one", python(dying), stop_rank=0))
+        with pytest.raises(StopRequested):
+            supervisor.run()
+    assert deaths.stat().st_size >= 9
 
 
 def test_children_end_rank_by_rank_and_the_deaf_ones_are_killed_in_time(watched: Watched) -> None:

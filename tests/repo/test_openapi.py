@@ -93,3 +93,24 @@ def test_the_front_page_leads_to_the_docs(client: Any) -> None:
     assert body["name"] == "ChatSphere"
     assert client.get(body["docs"]).status_code == 200
     assert client.get(body["schema"]).status_code == 200
+
+
+def test_only_what_is_read_comes_in_pages() -> None:
+    paged = {
+        f"{method} {path}"
+        for path, method, operation in _operations()
+        if "#/components/schemas/Paginated" in str(operation["responses"])
+    }
+
+    assert paged
+    assert [name for name in paged if not name.startswith("get ")] == []
+
+
+def test_every_refusal_that_a_view_may_give_is_in_the_document() -> None:
+    operations = {(method, path): operation["responses"] for path, method, operation in _operations()}
+
+    assert "412" in operations["delete", "/api/v1/chatbots/{chatbot_id}/"]
+    assert "409" in operations["get", "/api/v1/evaluations/{evaluation_id}/calibration/"]
+    assert "409" in operations["get", "/api/v1/evaluations/{evaluation_id}/comparison/"]
+    bodies = [responses for (method, _path), responses in operations.items() if method in ("post", "put", "patch")]
+    assert all("408" in responses for responses in bodies)

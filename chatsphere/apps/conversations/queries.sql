@@ -152,6 +152,10 @@ RETURNING id;
 WITH dead AS MATERIALIZED (
     SELECT id FROM conversations_message WHERE state = 'pending' AND lease_until < now()
     ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED
+),
+set_back AS ( -- a lease is twenty seconds long: a clock was set back, and one whose run is alive is renewed within a second
+    UPDATE conversations_message SET lease_until = now() + interval '20 seconds'
+    WHERE state = 'pending' AND lease_until > now() + interval '1 minute'
 )
 UPDATE conversations_message m
 SET state = 'failed', finish_reason = 'error', error_type = 'interrupted', error_message = %(message)s, lease_until = NULL,

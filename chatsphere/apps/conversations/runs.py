@@ -82,7 +82,8 @@ class Run:
         """The answer object. Raises the ApiError that ended the run; giving up waiting does not stop it."""
         await asyncio.shield(self._life)
         if self.result is None:
-            raise self.draft.error or ApiError()
+            # Without an error of its own the row was closed by the sweep: its lease could not be kept while the database was away.
+            raise self.draft.error or Unavailable(interrupted_message(), type="interrupted")
         return self.result
 
     async def ended(self) -> None:

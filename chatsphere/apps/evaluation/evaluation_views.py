@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,6 +27,7 @@ from chatsphere.apps.evaluation.serializers import (
 from chatsphere.apps.evaluation.views import SCOPE, TAGS, test_set_of
 from chatsphere.core.durable import DurableState
 from chatsphere.core.exceptions import Conflict, Invalid, NotFound
+from chatsphere.core.openapi import ENVELOPE
 from chatsphere.core.principal import principal_of
 from chatsphere.core.query import read_filters
 
@@ -120,7 +121,7 @@ class EvaluationComparison(GenericAPIView[Evaluation]):
     @extend_schema(
         operation_id="evaluations_comparison",
         parameters=[ComparisonFilters],
-        responses={200: ComparisonSerializer},
+        responses={200: ComparisonSerializer, 409: OpenApiResponse(ENVELOPE, "One of them has not ended well.")},
         tags=TAGS,
     )
     def get(self, request: Request, evaluation_id: UUID) -> Response:
@@ -138,7 +139,14 @@ class EvaluationCalibration(GenericAPIView[Evaluation]):
     scope = SCOPE
     serializer_class = CalibrationSerializer
 
-    @extend_schema(operation_id="evaluations_calibration", responses={200: CalibrationSerializer}, tags=TAGS)
+    @extend_schema(
+        operation_id="evaluations_calibration",
+        responses={
+            200: CalibrationSerializer,
+            409: OpenApiResponse(ENVELOPE, "The evaluation has not ended, or has too few questions of either kind."),
+        },
+        tags=TAGS,
+    )
     def get(self, request: Request, evaluation_id: UUID) -> Response:
         """What a calibration would gain; nothing is changed."""
         return Response(CalibrationSerializer(calibrating.calibration_of(_evaluation(request, evaluation_id))).data)

@@ -96,6 +96,13 @@ def retried(run: Run, *, error_type: str, message: str, after: float | None) -> 
             _announce("source.failed", run, run.source, {"error": {"type": error_type, "message": message}})
 
 
+def put_off(run: Run, *, error_type: str, message: str) -> None:
+    """The run waits until an outage is over, however often; nothing of that is held against it. Raises LostLease."""
+    with transaction.atomic():
+        durable.wait_out(run, error_type=error_type, message=message)
+        _tell_source(run, Status.QUEUED, error_type, message)
+
+
 def made_room(run: Run, *, patience: int = 0, seconds: float = 0.0) -> None:
     """The run goes back to the queue, ``patience`` steps behind, and goes on from where it is, after ``seconds``. Raises LostLease."""
     with transaction.atomic():

@@ -35,6 +35,7 @@ from chatsphere.core import durable, engines
 from chatsphere.core.durable import DurableState
 from chatsphere.core.exceptions import Conflict, Forbidden, NotFound
 from chatsphere.core.hints import send_hint
+from chatsphere.core.outages import outage_of
 from chatsphere.services.content.markup import search_text
 from chatsphere.services.errors import PermanentError, RetryableError
 from chatsphere.services.types import Vector
@@ -104,7 +105,10 @@ def _attempt(row: Retraining, lost: Event) -> bool:
         connection.close()
     except durable.LostLease:
         raise
-    except Exception:  # a bug must not leave the row to the leases, which would repeat it ten times
+    except Exception as error:  # a bug must not leave the row to the leases, which would repeat it ten times
+        if outage_of(error) is not None:
+            durable.wait_out(row, error_type="database_unavailable", message=_("The database was not available."))
+            return False
         logger.exception("Retraining %s failed unexpectedly.", row.pk)
         _retry(row, "internal_error", _("Something went wrong on our side."), None)
     return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from threading import Event
 from typing import Any
@@ -22,6 +22,7 @@ from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.core import context, durable, engines
 from chatsphere.core.durable import DurableState
+from chatsphere.core.outages import Outage, outage_of
 from chatsphere.services.content.extract import ZIP
 from chatsphere.services.errors import PermanentError, RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -29,6 +30,7 @@ from chatsphere.services.vector_store.base import ChatbotRef
 logger = logging.getLogger("chatsphere.training")
 
 STALE_SECONDS = 0.5  # statistics younger than this are not counted again while more documents are coming
+NO_MEMORY_SECONDS = 20.0  # until it is tried again: others may have taken the memory
 _AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -135,12 +137,38 @@ def _attempt(run: Run, lost: Event) -> None:
         outcomes.retried(run, error_type=error.type, message=error.message, after=error.retry_after)
     except PermanentError as error:
         outcomes.failed(run, error_type=error.type, message=error.message)
-    except _AWAY:
-        logger.warning("The database failed during run %s.", run.pk, exc_info=True)
-        _retry_after_outage(run)
-    except Exception:  # a bug must not leave the run to the leases, which would repeat it ten times
-        logger.exception("Run %s failed unexpectedly.", run.pk)
+    except Exception as error:  # noqa: BLE001 - every end has its consequence
+        _failed(run, error)
+
+
+def _failed(run: Run, error: Exception) -> None:
+    """Something that is not the source's fault."""
+    outage = outage_of(error)
+    if outage is Outage.FULL:
+        logger.error("Run %s waits until there is room: %s", run.pk, error)
+        _after_outage(run, outcomes.put_off, error_type="storage_full", message=_("There is no room to store this."))
+    elif outage is not None:
+        logger.warning("The database failed during run %s.", run.pk, exc_info=error)
+        _after_outage(run, outcomes.put_off, **_away())
+    elif isinstance(error, _AWAY):  # two writers met badly, or a statement took too long
+        logger.warning("The database refused run %s.", run.pk, exc_info=error)
+        _after_outage(run, _retry, **_away())
+    elif isinstance(error, MemoryError):
+        logger.error("There was no memory for run %s.", run.pk)
+        outcomes.retried(run, error_type="out_of_memory", message=_no_memory(), after=NO_MEMORY_SECONDS)
+    else:  # a bug must not leave the run to the leases, which would repeat it ten times
+        logger.error("Run %s failed unexpectedly.", run.pk, exc_info=error)
         _retry(run, error_type="internal_error", message=_("Something went wrong on our side."))
+
+
+def _no_memory() -> str:
+    return _(
+        "The worker had no memory for this source. Cut it into smaller parts, or ask the operator for more memory."
+    )
+
+
+def _away() -> dict[str, str]:
+    return {"error_type": "database_unavailable", "message": _("The database was not available.")}
 
 
 def _train(run: Run, lost: Event) -> None:
@@ -164,11 +192,11 @@ def _retry(run: Run, *, error_type: str, message: str) -> None:
     outcomes.retried(run, error_type=error_type, message=message, after=None)
 
 
-def _retry_after_outage(run: Run) -> None:
-    """PostgreSQL restarted, or two writers met badly: once more on a new connection, else the lease runs out."""
+def _after_outage(run: Run, give_back: Callable[..., None], *, error_type: str, message: str) -> None:
+    """Give the run back over a new connection; when that fails, too, its lease runs out."""
     connection.close()
     try:
-        _retry(run, error_type="database_unavailable", message=_("The database was not available."))
+        give_back(run, error_type=error_type, message=message)
     except (Error, psycopg.Error):
         logger.warning("Run %s is left to its lease.", run.pk)
 

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.base import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from chatsphere.apps.users.models import FileKey
 from chatsphere.core.sealed_pieces import PREFIX_BYTES, TAG_BYTES, Damaged, Opener, Sealer, new_prefix
@@ -28,6 +28,17 @@ STORED_PIECE = PIECE + TAG_BYTES
 
 class DamagedFile(OSError):
     """A stored file was changed or cut off, or belongs to another workspace."""
+
+
+class DiskStorage(FileSystemStorage):
+    """Django's own, which leaves nothing of a file behind for which there was no room."""
+
+    def _save(self, name: str, content: Any) -> str:
+        try:
+            return str(super()._save(name, content))  # type: ignore[misc]  # not in the stubs
+        except OSError:
+            self.delete(name)
+            raise
 
 
 class EncryptedStorage(Storage):

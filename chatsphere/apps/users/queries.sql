@@ -154,8 +154,10 @@ RETURNING id
 INSERT INTO users_attemptlimit AS a (key, free_at, failures, updated_at)
 VALUES (%(key)s, statement_timestamp() + %(step)s * interval '1 microsecond', 0, statement_timestamp())
 ON CONFLICT (key) DO UPDATE
-SET free_at = GREATEST(a.free_at, statement_timestamp()) + %(step)s * interval '1 microsecond', updated_at = statement_timestamp()
+SET free_at = CASE WHEN a.free_at BETWEEN statement_timestamp() AND statement_timestamp() + %(window)s * interval '1 microsecond'
+        THEN a.free_at ELSE statement_timestamp() END + %(step)s * interval '1 microsecond', updated_at = statement_timestamp()
 WHERE a.free_at <= statement_timestamp() + (%(window)s - %(step)s) * interval '1 microsecond'
+   OR a.free_at > statement_timestamp() + %(window)s * interval '1 microsecond' -- only a clock that was set back leaves such a time
 RETURNING key
 
 -- name: wait_for_attempt

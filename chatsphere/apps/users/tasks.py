@@ -13,7 +13,7 @@ from django.utils import timezone
 from chatsphere.apps.users import mail, purge, quota
 from chatsphere.apps.users.models import QuotaCounter, Session
 from chatsphere.apps.users.named_sql import execute
-from chatsphere.core import idempotency
+from chatsphere.core import clock, idempotency
 from chatsphere.core.table_health import vacuum_hints
 
 logger = logging.getLogger("chatsphere.database")
@@ -57,6 +57,12 @@ def forget_old_rows() -> None:
     past_days.filter(period__lt=(now - KEEP_DAYS_OF_CHATBOTS).date(), reserved=0).delete()
     Session.objects.filter(ended_at__lt=now - KEEP_ENDED_SESSIONS).delete()
     Session.objects.filter(expires_at__lt=now - KEEP_ENDED_SESSIONS).delete()
+
+
+@shared_task
+def watch_clock() -> None:
+    """Each ten seconds: when a clock was set back, what waits for a moment does not wait for longer."""
+    clock.mend_after_step()
 
 
 @shared_task

@@ -455,7 +455,7 @@ if DATABASE_REPLICA_URL:
     except ValueError as error:
         env.problem("DATABASE_REPLICA_URL", str(error))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-plain_storage: dict[str, object] = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+plain_storage: dict[str, object] = {"BACKEND": "chatsphere.apps.users.file_storage.DiskStorage"}
 if UPLOAD_STORAGE:
     try:
         s3 = connections.object_storage(UPLOAD_STORAGE, access_key=S3_ACCESS_KEY, secret_key=S3_SECRET_KEY)
@@ -560,7 +560,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     **connections.broker_options(REDIS_URL),
     "max_retries": 0,  # of a publisher: a request does not wait for Redis, the sweep finds its work
 }
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "chatsphere.config.beat:SteadyScheduler"
 # A sweep that could not start in time is left out: the next one does the same.
 CELERY_BEAT_SCHEDULE = {
     "sweep-webhooks": {
@@ -657,6 +657,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "chatsphere.apps.users.tasks.release_expired_quota",
         "schedule": 300.0,
         "options": {"expires": 300},
+    },
+    "watch-clock": {
+        "task": "chatsphere.apps.users.tasks.watch_clock",
+        "schedule": 10.0,
+        "options": {"expires": 10},
     },
     "look-at-tables": {
         "task": "chatsphere.apps.users.tasks.look_at_tables",

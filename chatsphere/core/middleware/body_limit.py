@@ -1,4 +1,4 @@
-"""Bodies that are too large are refused before they are received.
+"""Bodies that are too large are refused before they are received, and those that come in drop by drop while they do.
 
 Django takes a whole body in before the first line of its own middleware runs, so this stands around the ASGI application. A request
 whose length is declared and small passes by for the price of one look at its headers.
@@ -6,13 +6,15 @@ whose length is declared and small passes by for the price of one look at its he
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
 
 from chatsphere.core.context import take_request_id
-from chatsphere.core.exceptions import ApiError, TooLarge, envelope, headers
+from chatsphere.core.exceptions import ApiError, TooLarge, TooSlow, envelope, headers
 from chatsphere.core.middleware.cors import is_console
 
 Message = Mapping[str, Any]
@@ -21,6 +23,12 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 Limits = Callable[[], tuple[int, int]]  # of a multipart body and of any other, in bytes
 MayUpload = Callable[[str, str | None], Awaitable[bool]]  # from path and Authorization; may raise ApiError
+
+
+BODILESS = ("GET", "HEAD", "OPTIONS")
+LONGEST_SILENCE = 20.0  # seconds between two pieces of a body
+GRACE_SECONDS = 20.0  # in which it may come in as slowly as it will
+LEAST_PACE = 1024  # bytes a second on average after that
 
 
 class _OverLimit(Exception):
@@ -47,7 +55,8 @@ class BodyLimit:
             limit = await self._limit(scope["path"], given, declared)
             if declared is not None and declared > limit:
                 raise TooLarge
-            received = receive if declared is not None else _counted(receive, limit)
+            counted = receive if declared is not None else _counted(receive, limit)
+            received = Paced(counted) if declared != 0 and scope.get("method") not in BODILESS else counted
             return await self.application(scope, received, send)
         except _OverLimit:
             return await _refuse(TooLarge(), given, send)
@@ -62,6 +71,30 @@ class BodyLimit:
         authorization = headers.get(b"authorization")
         given = None if authorization is None else authorization.decode("latin-1")
         return upload if self.may_upload is None or await self.may_upload(path, given) else other
+
+
+class Paced:
+    """Receives a body as long as it comes in at a decent pace: not silent for longer than LONGEST_SILENCE, and after GRACE_SECONDS with
+    LEAST_PACE on average. Whoever sends drop by drop holds a connection and memory. Raises TooSlow."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._began = time.monotonic()
+        self._received = 0
+        self._is_whole = False
+
+    async def __call__(self) -> Message:
+        if self._is_whole:  # what follows is the client's end, which may be long in coming
+            return await self._receive()
+        patience = self._began + GRACE_SECONDS + self._received / LEAST_PACE - time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, min(patience, LONGEST_SILENCE))):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise TooSlow from error
+        self._received += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body")
+        return message
 
 
 def _declared(headers: dict[bytes, bytes]) -> int | None:

@@ -116,3 +116,15 @@ def test_attempts_at_the_same_moment_are_counted_one_by_one() -> None:
         passed = list(threads.map(attempt, range(40)))
 
     assert passed.count(True) == 10
+
+
+@pytest.mark.django_db
+def test_a_clock_that_was_set_back_keeps_nobody_out() -> None:
+    for _number in range(10):
+        attempts.admit("sign_in", "somebody")
+    AttemptLimit.objects.update(free_at=timezone.now() + timedelta(hours=2))
+
+    for _number in range(10):
+        attempts.admit("sign_in", "somebody")
+    with pytest.raises(Throttled):
+        attempts.admit("sign_in", "somebody")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,14 @@ from django.core.management import call_command
 from django.db import connection
 
 from chatsphere.apps.users import file_storage
-from chatsphere.apps.users.file_storage import HEAD_BYTES, PIECE, STORED_PIECE, DamagedFile, EncryptedStorage
+from chatsphere.apps.users.file_storage import (
+    HEAD_BYTES,
+    PIECE,
+    STORED_PIECE,
+    DamagedFile,
+    DiskStorage,
+    EncryptedStorage,
+)
 from chatsphere.apps.users.models import FileKey
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +133,18 @@ def test_rotation_moves_the_keys_and_the_files_stay_readable(
     with connection.cursor() as cursor:
         cursor.execute("SELECT key FROM users_filekey")
         assert FileKey.objects.get().key not in str(cursor.fetchall())
+
+
+@pytest.mark.parametrize("is_encrypted", [True, False])
+def test_a_file_for_which_there_was_no_room_leaves_nothing_behind(
+    alice: Any, storage: EncryptedStorage, tmp_path: Path, is_encrypted: bool
+) -> None:
+    class Endless(ContentFile):  # type: ignore[type-arg]  # generic only in the stubs
+        def chunks(self, chunk_size: int | None = None) -> Any:
+            yield b"x" * 100_000
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        (storage if is_encrypted else DiskStorage()).save(name_of(alice), Endless(b"x"))
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -185,3 +185,9 @@ def test_a_session_that_ran_out_cannot_be_refreshed(alice: Any) -> None:
 
     with pytest.raises(Unauthenticated):
         actions.refresh_session(refresh=pair.refresh)
+
+
+def test_a_clock_that_was_set_back_signs_nobody_out(alice: Any, api_client: Any) -> None:
+    made = timezone.now() + timedelta(hours=2)
+
+    assert _me(api_client, _forged(alice, iat=made, exp=made + timedelta(minutes=5))).status_code == 200
