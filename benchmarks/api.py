@@ -2,7 +2,7 @@
 
 Twenty connections ask the list of chatbots on two web processes: from a bare Django view with the same rows; made anew for somebody who is
 believed without a look and not counted; made anew for a person (the difference is what authentication and limits cost); and as it is, from
-the cache of reads. Then the other endpoints, as they are. Load generator, PostgreSQL and Redis share
+the cache of reads. Then the other endpoints, as they are; memory of the web processes, sizes of the packages and of the wheel. Load generator, PostgreSQL and Redis share
 the machine. Takes about three minutes.
 """
 
@@ -13,9 +13,15 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import PackagePath, distribution, requires
+from pathlib import Path
 from urllib.request import urlopen
+
+import psutil
+from packaging.requirements import Requirement
 
 from benchmarks import api_load
 from benchmarks.api_load import Load
@@ -39,16 +45,20 @@ def main() -> None:
         print(f"20 rows a list, {options.connections} connections, {options.processes} web processes")
         print(f"{'':44}{'requests/s':>11}{'p50 ms':>8}{'p99 ms':>8}{'CPU ms':>8}{'not 2xx':>9}", flush=True)
         with _web("benchmarks.api_floor", options.processes, servers, loop_only=True) as pid:
+            _show("bare Django view, no middleware", pid, _get("/healthz", ""), options)
             _show("bare Django view, psycopg, 20 rows", pid, _get("/chatbots/", ""), options)
         with _web("chatsphere.config.asgi", options.processes, {**servers, **WITHOUT, **known}) as pid:
             _show("list, made anew, nobody asked or counted", pid, _get(LIST, ""), options)
         with _web("chatsphere.config.asgi", options.processes, {**servers, **WIDE, **UNCACHED}) as pid:
             _show("list, made anew, a person", pid, person, options)
         with _web("chatsphere.config.asgi", options.processes, {**servers, **WIDE}) as pid:
+            _show("bare view behind all middleware", pid, _get("/healthz", ""), options)
             _show("list of chatbots, a person", pid, person, options)
             _show("list of chatbots, a key", pid, key, options)
             for name, request in _endpoints(account).items():
                 _show(name, pid, request, options)
+            _show_memory(pid)
+    _show_sizes()
 
 
 def _options() -> argparse.Namespace:
@@ -119,6 +129,46 @@ def _show(name: str, pid: int, request: bytes, options: argparse.Namespace) -> N
     cpu = (_cpu(pid) - before) / max(1, len(load.seconds)) * 1000
     figures = f"{load.a_second:>11.0f}{load.percentile(50):>8.1f}{load.percentile(99):>8.1f}{cpu:>8.2f}{load.bad:>9}"
     print(f"{name:44}{figures}", flush=True)
+
+
+def _show_memory(pid: int) -> None:
+    """Of each web process after the load, without what they share counted twice."""
+    workers = psutil.Process(pid).children()
+    print("memory of a web process, MB:", ", ".join(f"{each.memory_full_info().pss / 1e6:.0f}" for each in workers))
+
+
+def _show_sizes() -> None:
+    """What an image must hold beside the system, and the wheel."""
+    packages = _needed("chatsphere")
+    sizes = {name: sum(_size(file) for file in distribution(name).files or ()) for name in packages}
+    largest = ", ".join(
+        f"{name} {size / 1e6:.0f}" for name, size in sorted(sizes.items(), key=lambda pair: -pair[1])[:5]
+    )
+    print(f"installed packages: {len(sizes)}, {sum(sizes.values()) / 1e6:.0f} MB ({largest})")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", folder]
+        if subprocess.run(command, check=False).returncode == 0:
+            print(f"wheel: {next(Path(folder).glob('*.whl')).stat().st_size / 1e6:.1f} MB")
+
+
+def _size(file: PackagePath) -> int:
+    path = Path(str(file.locate()))
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _needed(name: str) -> set[str]:
+    """The distribution's requirements and theirs, as installed here, without extras."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for line in requires(waiting.pop()) or []:
+            requirement = Requirement(line)
+            if requirement.name not in found and (
+                requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            ):
+                found.add(requirement.name)
+                waiting.append(requirement.name)
+    return found
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -152,11 +152,17 @@ def _process(command: list[str], environment: Mapping[str, str]) -> Iterator[int
     try:
         yield process.pid
     finally:
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.terminate()
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
+        for (
+            child
+        ) in children:  # on a busy machine one may be left over: it would go on answering at the port of the next
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 @contextmanager
