@@ -118,7 +118,7 @@ async def test_a_made_up_method_is_no_label_and_an_error_closes_the_request() ->
     with pytest.raises(ValueError):
         await application({"type": "http", "method": "MADEUP", "path": "/", "headers": []}, None, None)  # type: ignore[arg-type]
 
-    assert counted("http_requests_total", method="other", route="unmatched", status="499") == 1
+    assert counted("http_requests_total", method="other", route="/", status="499") == 1
     assert counted("http_open_requests") == 0
 
 
