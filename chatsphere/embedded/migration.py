@@ -101,11 +101,15 @@ def _limits() -> Iterator[tuple[str, int]]:
 def _connect(deadline: float) -> psycopg.Connection[tuple[object, ...]]:
     while True:
         try:
-            return psycopg.connect(_url(), autocommit=True, connect_timeout=5)
+            lock = psycopg.connect(_url(), autocommit=True, connect_timeout=5)
         except psycopg.OperationalError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(PAUSE)
+        else:
+            # The limits that stand at the role would end the wait for another stack's turn.
+            lock.execute("SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)")
+            return lock
 
 
 def _url() -> str:
