@@ -24,7 +24,7 @@ def _roles_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Roles are taken for the life of a process; this one goes on without."""
     own = connections.databases["default"]
     monkeypatch.setitem(own, "OPTIONS", dict(own["OPTIONS"]))
-    monkeypatch.setattr(application.process, "become", lambda _role: None)
+    monkeypatch.setattr("chatsphere.core.process.become", lambda _role: None)
 
 
 def said(wrapper: BaseDatabaseWrapper | None = None) -> tuple[Any, ...]:
@@ -33,7 +33,7 @@ def said(wrapper: BaseDatabaseWrapper | None = None) -> tuple[Any, ...]:
     wanted = {name: value for name, value in parameters.items() if name in ("host", "port", "user", "password")}
     wanted |= {"dbname": parameters["dbname"], "options": parameters["options"]}
     with psycopg.connect(**wanted, application_name=parameters["application_name"]) as connection:
-        row = connection.execute(SAID).fetchone()
+        row: tuple[Any, ...] | None = connection.execute(SAID).fetchone()
     assert row is not None
     return row
 
