@@ -183,6 +183,11 @@ class Load:
                     self.failures.append(f"{type(error).__name__}: {error}")
                 self.seconds.append(time.monotonic() - began)
 
+    def told(self) -> str:
+        """What a drill prints of it (``pytest -s``)."""
+        rounds, longest = len(self.seconds), max(self.seconds, default=0)
+        return f"{rounds} rounds, {len(self.failures)} failed, the longest {longest:.1f} s; {self.streams} streams, gone on {self.resumed} times"
+
     def read_and_write(self, http: httpx2.Client) -> None:
         path = f"/api/v1/chatbots/{self.person.chatbot}/"
         expect(http.get(path), 200)

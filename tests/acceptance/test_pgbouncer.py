@@ -97,6 +97,7 @@ def test_the_platform_works_behind_pgbouncer_in_transaction_mode(tmp_path: Path,
         time.sleep(10)
         ((connections,),) = cluster.ask(SERVED, ROLE)
         load.stop()
+        print(f"{load.told()}; {connections} connections at the database")
         assert not load.failures, statuses(load.failures)
         assert load.streams > 0
         backup = house.run("backup", str(tmp_path / "one.backup"))

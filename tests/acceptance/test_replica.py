@@ -65,4 +65,5 @@ def test_reads_go_to_the_replica_and_nobody_can_tell(tmp_path: Path, clusters: t
         wait_for(lambda: standby.ask("SELECT pg_is_in_recovery()") == [(True,)])
         time.sleep(2)
         load.stop()
+    print(load.told())
     assert not load.failures, statuses(load.failures)

@@ -74,6 +74,7 @@ def test_two_web_processes_are_restarted_in_turn_under_load(tmp_path: Path) -> N
                 house.start_web(port)
                 time.sleep(2)
             load.stop()
+    print(load.told())
     assert not load.failures, statuses(load.failures)
     assert load.streams > 5
     assert load.resumed > 0, "visitors who lost the connection went on behind the last event"

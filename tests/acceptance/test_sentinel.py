@@ -103,9 +103,12 @@ def test_the_master_is_killed_under_load_and_nobody_sees_it(tmp_path: Path) -> N
         time.sleep(2)
         before = redis.master()
         redis.processes[before].kill()
+        killed = time.monotonic()
         wait_for(lambda: redis.master() != before, message="no failover")
+        failover = time.monotonic() - killed
         time.sleep(8)
         load.stop()
+        print(f"{load.told()}; the next master after {failover:.1f} s")
         assert not load.failures, statuses(load.failures)
         began = time.monotonic()
         again = join(person.url)  # trains a chatbot: workers hear of it by the next master

@@ -102,9 +102,11 @@ def test_a_database_of_the_version_before_is_migrated_and_answers(tmp_path: Path
         waiting = house.run("check").stdout
         assert "migrations are not applied" in waiting, waiting
 
+        began = time.monotonic()
         for phase in ("before", "all"):
             migrated = house.run("migrate", "--phase", phase)
             assert migrated.returncode == 0, migrated.stderr
+        print(f"migrated in {time.monotonic() - began:.1f} s")
         house.start("worker", "ingest")
         url = f"http://127.0.0.1:{house.start_web()}"
         with httpx2.Client(
