@@ -1,7 +1,8 @@
 """A running platform keeps what its OpenAPI document promises, whatever a client sends: schemathesis, all checks, links included.
 
 SCHEMATHESIS_REQUESTS (20,000) is the least number of requests, SCHEMATHESIS_SEED (1) where the first round begins. A round tries all
-operations; rounds with further seeds follow until the number is reached. The full size takes about 45 minutes on two cores.
+operations; rounds with further seeds follow until the number is reached. The full size takes about 45 minutes on two cores. What a round has
+found so far is in events-<seed>.ndjson of the temporary folder.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ HERE = Path(__file__).parent
 REQUESTS = int(os.environ.get("SCHEMATHESIS_REQUESTS", "20000"))
 SEED = int(os.environ.get("SCHEMATHESIS_SEED", "1"))
 EXAMPLES = 25  # an operation and round
+PATIENCE = "90"  # seconds a request: what is looked for are wrong answers, not late ones of a busy machine
 LEAST_ROUND = 500  # fewer requests than that mean that a round did not work
 MOST_UNREACHED = 0.1  # of the operations: one-time secrets from mails and codes cannot be guessed
 UNLIMITED = (
@@ -74,7 +76,9 @@ def _round(platform: Platform, seed: int) -> tuple[int, str, int]:
             f"{platform.url}/api/schema/?format=json",
         ),
         *("--url", platform.url, "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"),
-        *("-n", str(size), "--seed", str(seed), "--workers", "2", "--continue-on-failure", "--request-timeout", "30"),
+        *("-n", str(size), "--seed", str(seed), "--workers", "2"),
+        *("--continue-on-failure", "--request-timeout", PATIENCE),
+        *("--report", "ndjson", "--report-ndjson-path", str(platform.log.with_name(f"events-{seed}.ndjson"))),
     ]
     environment = clean_environment(
         SCHEMATHESIS_HOOKS="schemathesis_hooks",
