@@ -217,9 +217,10 @@ def release(row: DurableWork, *, after: float = 0.0) -> None:
 
 def clock_went_back(model: type[DurableWork], step: timedelta) -> int:
     """A clock was set by ``step`` (negative): what waits for a moment waits for the same time as before, not longer, and a lease whose
-    worker is dead still runs out. Returns how many rows were mended. Reads all open rows."""
+    worker is dead still runs out. Work in hand is moved too: it waits again when its worker is lost. Returns how many rows were mended,
+    one in hand may count twice. Reads all open rows."""
     now = timezone.now()
-    waiting = model.objects.filter(state=DurableState.QUEUED, available_at__gt=now)
+    waiting = model.objects.filter(state__in=OPEN_STATES, available_at__gt=now)
     leased = model.objects.filter(state=DurableState.RUNNING, lease_until__gt=now + 2 * LEASE)
     return int(
         waiting.update(available_at=models.F("available_at") + step)

@@ -173,11 +173,15 @@ def test_a_clock_that_was_set_back_lengthens_no_waiting_and_no_lease(row: Run) -
     row.refresh_from_db()
     assert timedelta(seconds=20) < row.available_at - timezone.now() <= timedelta(seconds=30)
 
-    Run.objects.filter(pk=row.pk).update(state="running", lease_until=timezone.now() + timedelta(hours=2, seconds=15))
-    assert durable.clock_went_back(Run, back) == 1
+    ahead = timezone.now() + timedelta(hours=2)
+    Run.objects.filter(pk=row.pk).update(
+        state="running", lease_until=ahead + timedelta(seconds=15), available_at=ahead - timedelta(seconds=15)
+    )
+    assert durable.clock_went_back(Run, back) == 2
     row.refresh_from_db()
     assert row.lease_until is not None
     assert row.lease_until < timezone.now() + durable.LEASE
+    assert row.available_at < timezone.now(), "when its worker is lost it must be due"
 
     Run.objects.filter(pk=row.pk).update(lease_until=timezone.now() + durable.LEASE)
     assert durable.clock_went_back(Run, back) == 0, "a lease that a living worker has renewed must stand"

@@ -106,9 +106,10 @@ SELECT document.source_id, document.id AS document_id, document.current_version_
  ORDER BY version.number DESC;
 
 -- name: requeue_crashed
--- Runs whose worker is gone go back to the queue, with a crash noted; those that crashed too often are left for `crashed_too_often`.
+-- Runs whose worker is gone go back to the queue, with a crash noted; those that crashed too often are left to the sweep.
+-- They were due when they were claimed, so they are due now, whatever a clock that was set back since made of that moment.
 UPDATE training_run
-   SET state = 'queued', crashes = crashes + 1, lease_until = NULL
+   SET state = 'queued', crashes = crashes + 1, lease_until = NULL, available_at = least(available_at, now())
  WHERE id IN (SELECT id FROM training_run
                WHERE state = 'running' AND lease_until < now() AND crashes + 1 < %(most)s
                ORDER BY id

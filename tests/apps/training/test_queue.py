@@ -133,6 +133,20 @@ def test_the_sweep_queues_crashed_runs_again_and_they_end_well(chatbot: Any, sen
     assert (source.status, source.attempt) == ("ready", 2)
 
 
+def test_a_crashed_run_is_due_at_once_even_when_a_clock_was_set_back_since_it_was_queued(
+    chatbot: Any, sent: list[str]
+) -> None:
+    make_source(chatbot)
+    sent.clear()
+    ahead, over = timezone.now() + timedelta(hours=2), timezone.now() - timedelta(seconds=1)
+    Run.objects.update(state="running", available_at=ahead, lease_until=over)
+
+    sweep.sweep()
+
+    assert len(sent) == 1
+    assert Run.objects.get().available_at <= timezone.now()
+
+
 def test_a_run_that_kills_its_worker_time_and_again_fails_with_a_reason(chatbot: Any, sent: list[str]) -> None:
     source = make_source(chatbot)
     for _ in range(durable.MAX_CRASHES):
