@@ -91,7 +91,7 @@ def test_the_platform_works_behind_pgbouncer_in_transaction_mode(tmp_path: Path,
         with person.client() as http:
             found = http.post(f"/api/v1/chatbots/{person.chatbot}/search/", json={"query": "lost library card"})
             expect(found, 200)
-            assert "four euros" in found.json()["results"][0]["content"]
+            assert "four euros" in found.json()["results"][0]["text"]
         load = Load(person, threads=8)
         load.start(load.read_and_write, load.ask, load.stream)
         time.sleep(10)
