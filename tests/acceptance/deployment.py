@@ -191,7 +191,7 @@ class Load:
     def read_and_write(self, http: httpx2.Client) -> None:
         path = f"/api/v1/chatbots/{self.person.chatbot}/"
         expect(http.get(path), 200)
-        expect(http.patch(path, json={"budget_per_day": time.monotonic_ns() % 1_000_000 + 1_000_000}), 200)
+        expect(http.patch(path, json={"name": f"Library at {time.monotonic()}"}), 200)
         expect(http.get("/api/v1/chatbots/"), 200)
         expect(http.get(f"{path}sources/"), 200)
 
