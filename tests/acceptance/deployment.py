@@ -58,7 +58,7 @@ class Deployment:
         self.wait_ready(port)
         return port
 
-    def wait_ready(self, port: int, seconds: float = 90) -> None:
+    def wait_ready(self, port: int, seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
@@ -142,7 +142,7 @@ def teach(http: httpx2.Client, chatbot: str) -> None:
     text = {"source_type": "text", "name": "Fees", "content": "A lost library card costs four euros and fifty cents."}
     source = http.post(f"/api/v1/chatbots/{chatbot}/sources/", json=text)
     assert source.status_code == 202, source.text
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while http.get(f"/api/v1/sources/{source.json()['id']}/").json()["status"] != "ready":
         assert time.monotonic() < deadline, "the source does not become ready"
         time.sleep(0.2)

@@ -19,7 +19,7 @@ from tests.acceptance.conftest import free_port
 from tests.acceptance.deployment import Load, deployment, end, expect, join, statuses, wait_for
 from tests.own_cluster import OwnCluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 ROLE, PASSWORD = "chatsphere", "pooled-4"
 CONNECTIONS, DIRECT = (
     4,

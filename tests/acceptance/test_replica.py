@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.deployment import Load, deployment, expect, join, statuses, wait_for
 from tests.own_cluster import OwnCluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.acceptance.conftest import free_port
 from tests.acceptance.deployment import Load, deployment, end, join, statuses, wait_for
 from tests.stubs.openai_stub import Settings, default_tokens, running_stub
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
 DRAIN = {"WEB_DRAIN_SECONDS": "4"}
 

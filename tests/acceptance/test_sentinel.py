@@ -17,7 +17,7 @@ from chatsphere.embedded.redis import find_program
 from tests.acceptance.conftest import free_port
 from tests.acceptance.deployment import Load, deployment, end, join, statuses, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 WATCHED = "chatsphere"
 
 

@@ -22,7 +22,7 @@ from psycopg import sql
 from tests.acceptance.deployment import Deployment, deployment, end, expect, join
 from tests.own_cluster import OwnCluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 PREVIOUS: dict[str, str] = json.loads(Path(__file__).with_name("previous_release.json").read_text())
 NOT_COPIED = ("django_migrations", "django_content_type", "auth_permission")
 COLUMNS = """
