@@ -129,6 +129,14 @@ def test_registering_twice_with_a_key_gives_the_first_answer(api_client: Any) ->
     assert answers[0].json() == answers[1].json()
 
 
+def test_a_key_of_a_stranger_at_one_route_is_nothing_to_another_route(api_client: Any) -> None:
+    key = {"Idempotency-Key": "k"}
+    api_client.post("/api/v1/auth/token/", {}, headers=key)
+
+    assert IdempotencyRecord.objects.exists()
+    assert api_client.post(URL, {"name": "Second"}, headers=key).status_code == 401
+
+
 def _through(get_response: Any) -> Any:
     request = RequestFactory().post("/x/", b"{}", "application/json", headers={"Idempotency-Key": "k"})
     return IdempotencyMiddleware(get_response)(request)

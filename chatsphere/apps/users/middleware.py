@@ -120,8 +120,9 @@ def _credential(request: HttpRequest) -> dict[str, Any]:
 
 
 def _owner(request: HttpRequest, principal: Principal | None) -> str:
-    if principal is None:
-        return f"address:{client_address(request)}"
+    if principal is None:  # strangers behind one address: what one of them did elsewhere is nothing to the others
+        route = hashlib.sha256(request.path.encode()).hexdigest()
+        return f"address:{client_address(request)}:{route[:32]}"
     if principal.visitor is not None:
         visitor = hashlib.sha256(f"{principal.visitor.chatbot_id}:{principal.visitor.external_id}".encode()).hexdigest()
         return f"{principal.kind.value}:{principal.pk.hex}:{visitor[:32]}"
