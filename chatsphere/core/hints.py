@@ -17,9 +17,9 @@ QUIET_SECONDS = 10.0  # after a failure nobody waits for Redis again so soon
 _quiet_until = 0.0
 
 
-def hint_after_commit(name: str, *arguments: str, queue: str = "default") -> None:
-    """Send a task's name and ids when the transaction has committed. Never fails the caller."""
-    transaction.on_commit(partial(send_hint, name, *arguments, queue=queue), robust=True)
+def hint_after_commit(name: str, *arguments: str, queue: str = "default", countdown: float = 0) -> None:
+    """Send a task's name and ids when the transaction has committed, to be looked at in ``countdown`` seconds. Never fails the caller."""
+    transaction.on_commit(partial(send_hint, name, *arguments, queue=queue, countdown=countdown), robust=True)
 
 
 def send_hint(name: str, *arguments: str, queue: str = "default", countdown: float = 0) -> bool:

@@ -179,7 +179,7 @@ def delete_sources(*, workspace_id: UUID, chatbot_id: UUID, source_ids: Iterable
             _audit("source.deleted", sources)
             knowledge.changed(chatbot)
             transaction.on_commit(partial(_remove_files, _files(sources)), robust=True)
-            hint_after_commit(REFRESH_STATISTICS, str(workspace_id), str(chatbot_id))
+            hint_after_commit(REFRESH_STATISTICS, str(workspace_id), str(chatbot_id), countdown=BURST_SECONDS)
         return ids
 
 
@@ -259,6 +259,7 @@ def _queue(
     return runs
 
 
+BURST_SECONDS = 1.0  # who deletes one source often deletes another right after, and would wait for the worker
 HINTS = 8  # a worker that was woken works until nothing is due; more hints than workers wake nobody
 
 

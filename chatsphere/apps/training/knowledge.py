@@ -37,7 +37,8 @@ _COPY: Final = (
 )
 _BYTEA_OID: Final = 17
 FORGOTTEN_AT_ONCE: Final = 500  # chunk texts that a deletion forgets itself: some 50 ms
-FORGOTTEN_A_TIME: Final = 2_000  # of those that it leaves to a worker: others wait for as long
+FORGOTTEN_A_TIME: Final = 200  # of those that it leaves to a worker: other writers wait for as long
+LEFTOVERS_A_LOOK: Final = 10_000
 _COPY_TYPES: Final = ("uuid",) * 5 + ("int4",) * 4 + ("text[]", "timestamptz")
 
 
@@ -198,17 +199,28 @@ def forget_later(chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
 
 
 def forget_leftovers(chatbot: ChatbotRef) -> bool:
-    """Forget some texts that ``forget_later`` has left; whether more may be left. A transaction of its own."""
+    """Forget some texts that ``forget_later`` has left; whether more may be left. Many short transactions: a deletion that comes
+    meanwhile gets the lock after the one that runs."""
+    if not sql("has_leftovers", _of(chatbot)):
+        return False
+    # Looked for without the lock: what was placed again since then is not forgotten.
+    found = _leftovers(chatbot, LEFTOVERS_A_LOOK)
+    for start in range(0, len(found), FORGOTTEN_A_TIME):
+        with transaction.atomic():
+            lock(chatbot)
+            forget_unplaced(chatbot, found[start : start + FORGOTTEN_A_TIME])
     with transaction.atomic():
-        if not sql("has_leftovers", _of(chatbot)):
-            return False
         lock(chatbot)
-        ids = [row["id"] for row in sql("some_leftovers", _of(chatbot) | {"most": FORGOTTEN_A_TIME})]
-        forget_unplaced(chatbot, ids)
-        if len(ids) == FORGOTTEN_A_TIME:
+        rest = _leftovers(chatbot, FORGOTTEN_A_TIME)
+        forget_unplaced(chatbot, rest)
+        if len(rest) == FORGOTTEN_A_TIME:
             return True
         sql("drop_leftover_notes", _of(chatbot))
         return False
+
+
+def _leftovers(chatbot: ChatbotRef, most: int) -> list[UUID]:
+    return [row["id"] for row in sql("some_leftovers", _of(chatbot) | {"most": most})]
 
 
 def changed(chatbot: ChatbotRef) -> None:

@@ -10,6 +10,7 @@ from celery import shared_task
 
 from chatsphere.apps.training import files, large_chatbots, queue, reconcile, retrain_worker, sweep, warming, worker
 from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING, RUN_TRAINING
+from chatsphere.apps.training.models import TermChange
 from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
 
@@ -40,8 +41,10 @@ def run_retraining(retraining_id: str) -> None:
 
 @shared_task(name="chatsphere.apps.training.tasks.refresh_statistics")
 def refresh_statistics(workspace_id: str, chatbot_id: str) -> None:
-    """Count a chatbot's terms after something was taken away."""
-    worker.refresh_statistics(ChatbotRef(UUID(workspace_id), UUID(chatbot_id)))
+    """Count a chatbot's terms after something was taken away; of several deletions the first hint counts all."""
+    chatbot = ChatbotRef(UUID(workspace_id), UUID(chatbot_id))
+    if TermChange.objects.filter(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.chatbot_id).exists():
+        worker.refresh_statistics(chatbot)
 
 
 @shared_task(name="chatsphere.apps.training.tasks.sweep_training")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connection
+from pytest_django import DjangoAssertNumQueries
 
-from chatsphere.apps.training import actions, knowledge, sweep, worker
+from chatsphere.apps.training import actions, knowledge, sweep, tasks, worker
 from chatsphere.apps.training.models import TermChange, TrainingSource
 from chatsphere.apps.training.reconcile import reconcile
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -49,6 +53,33 @@ def test_a_worker_forgets_the_rest(chatbot: Any) -> None:
     assert stored(chatbot) == NOTHING
     assert not TermChange.objects.exists()
     assert reconcile().is_clean
+
+
+def test_a_worker_keeps_others_waiting_for_a_few_texts_only(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    delete(trained(chatbot))
+    texts, at_once = stored(chatbot)["texts"], []
+    forget = knowledge.forget_unplaced
+
+    def noted(chatbot: ChatbotRef, chunk_ids: Collection[UUID]) -> None:
+        assert connection.in_atomic_block
+        at_once.append(len(chunk_ids))
+        forget(chatbot, chunk_ids)
+
+    monkeypatch.setattr(knowledge, "forget_unplaced", noted)
+    worker.refresh_statistics(of(chatbot))
+    assert at_once == [1] * texts + [0]
+    assert stored(chatbot) == NOTHING
+
+
+def test_the_second_hint_of_a_burst_finds_nothing_to_do(
+    chatbot: Any, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    delete(trained(chatbot))
+    hint = str(chatbot.workspace_id), str(chatbot.pk)
+    tasks.refresh_statistics(*hint)
+    assert stored(chatbot) == NOTHING
+    with django_assert_num_queries(1):
+        tasks.refresh_statistics(*hint)
 
 
 def test_the_sweep_finds_what_a_lost_hint_would_have_told(chatbot: Any) -> None:

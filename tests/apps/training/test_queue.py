@@ -25,7 +25,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hints that were sent."""
     names: list[str] = []
 
-    def send(name: str, *_: str, queue: str = "default") -> bool:
+    def send(name: str, *_: str, queue: str = "default", countdown: float = 0) -> bool:
         assert queue == (INGEST if name == RUN_TRAINING else "default")
         names.append(name)
         return True
