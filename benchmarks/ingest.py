@@ -58,7 +58,7 @@ def running(command: Sequence[str], environment: dict[str, str], log: Path) -> I
         process.wait(60)
 
 
-def wait_for(url: str, path: str, seconds: float = 90) -> None:
+def wait_for(url: str, path: str, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
