@@ -148,6 +148,13 @@ class SearchHit:
     rerank: float | None = None
     sentence: float | None = None  # cosine of the sentence that holds most of the question's words, where it was read
     sentence_coverage: float | None = None  # how much of them it holds, weighted by IDF
+    before: UUID | None = None  # not found itself: the chunk found that it stands right before,
+    after: UUID | None = None  # or right after
+
+    @property
+    def is_neighbour(self) -> bool:
+        """Whether it is shown for what stands beside it."""
+        return self.before is not None or self.after is not None
 
 
 @dataclass(frozen=True, slots=True)

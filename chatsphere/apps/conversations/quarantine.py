@@ -20,7 +20,7 @@ _known: dict[bytes, bool] = {}  # digest of a text: whether it looks like orders
 async def without_held(outcome: SearchOutcome, workspace_id: UUID) -> SearchOutcome:
     """The hits without those that look like orders and were not released. One query when any does, else none: chunks that were stored
     before there was a quarantine are held back, too."""
-    suspects = [hit for hit in outcome.hits if _is_suspect(hit.text)]
+    suspects = [hit for hit in outcome.hits if is_suspect(hit.text)]
     if not suspects:
         return outcome
     released = await _released(suspects, workspace_id)
@@ -28,8 +28,8 @@ async def without_held(outcome: SearchOutcome, workspace_id: UUID) -> SearchOutc
     return replace(outcome, hits=tuple(hit for hit in outcome.hits if hit.chunk_id not in held))
 
 
-def _is_suspect(text: str) -> bool:
-    """Remembered by the text: looking anew at every hit of every search was half of a turn's own time."""
+def is_suspect(text: str) -> bool:
+    """Whether a text looks like orders. Remembered by the text: looking anew at every hit of every search was half of a turn's own time."""
     key = blake2b(text.encode(), digest_size=16).digest()
     known = _known.get(key)
     if known is None:

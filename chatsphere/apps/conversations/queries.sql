@@ -242,6 +242,23 @@ JOIN chatbots_chatbot b ON b.id = question.chatbot_id AND b.deleted_at IS NULL;
 SELECT chunk_id FROM training_quarantinedchunk
 WHERE chunk_id = ANY(%(ids)s) AND workspace_id = %(workspace_id)s AND state = 'released';
 
+-- name: neighbours
+-- The chunks right before and after found ones, in the same section of the same current version, as far as this reader may find them.
+SELECT found.rank::int, place.ordinal < own.ordinal AS is_before, place.chunk_id, chunk.text, place.page, place.char_start, place.char_end
+FROM unnest(%(chunk_ids)s::uuid[], %(document_ids)s::uuid[], %(starts)s::int[]) WITH ORDINALITY
+        AS found(chunk_id, document_id, char_start, rank)
+JOIN training_document d ON d.id = found.document_id AND d.workspace_id = %(workspace_id)s AND d.chatbot_id = %(chatbot_id)s
+JOIN training_trainingsource s ON s.id = d.source_id
+    AND (%(access_tags)s::varchar[] IS NULL OR s.access_tags = '{}' OR s.access_tags && %(access_tags)s::varchar[])
+JOIN training_placement own ON own.document_version_id = d.current_version_id
+    AND own.chunk_id = found.chunk_id AND own.char_start = found.char_start
+JOIN training_placement place ON place.document_version_id = own.document_version_id
+    AND place.ordinal IN (own.ordinal - 1, own.ordinal + 1) AND place.heading_path = own.heading_path
+JOIN training_chunktext chunk ON chunk.id = place.chunk_id
+JOIN training_chunkterms terms ON terms.chunk_id = place.chunk_id AND terms.is_live
+    AND terms.workspace_id = %(workspace_id)s AND terms.chatbot_id = %(chatbot_id)s
+ORDER BY found.rank, place.ordinal;
+
 -- name: keep_memory
 -- Older turns in short; an empty text leaves what is there.
 UPDATE conversations_conversation SET memory = %(memory)s, memory_until = %(until)s

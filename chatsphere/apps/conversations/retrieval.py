@@ -14,9 +14,12 @@ from statistics import fmean
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from chatsphere.apps.chatbots.configuration import Configuration
 from chatsphere.apps.conversations import remembered
 from chatsphere.apps.conversations.answer import scores
+from chatsphere.apps.conversations.neighbours import Reader, traced, with_neighbours
 from chatsphere.apps.conversations.quarantine import without_held
 from chatsphere.apps.conversations.reranking import Asked, hits_needed, last_order
 from chatsphere.apps.conversations.rewrite import search_text
@@ -56,8 +59,8 @@ class Retrieved:
 
 
 async def find_passages(lookup: Lookup) -> Retrieved:
-    """Search, decide whether the question can be answered, choose the passages. One embedding and one search; two at once for a
-    follow-up question: as it was asked, and with the subject of earlier questions. Raises EngineError."""
+    """Search, decide whether the question can be answered, choose the passages, their neighbours behind them. One embedding and one search; two
+    at once for a follow-up question: as it was asked, and with the subject of earlier questions. Raises EngineError."""
     began = time.perf_counter()
     texts = dict.fromkeys((lookup.question, search_text(lookup.question, lookup.history)))
     limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, MOST_HITS) if len(texts) == 1 else MOST_HITS
@@ -67,6 +70,8 @@ async def find_passages(lookup: Lookup) -> Retrieved:
     text = list(texts)[-1]
     hits = await last_order(_asked(lookup, text, searches[-1]), merge(*(outcome.hits for outcome in outcomes)))
     passages = choose(hits, lookup.configuration.top_k)
+    if decision.answer and _is_read_by_a_model(lookup):
+        passages = await with_neighbours(passages, _reader(lookup))
     trace = _trace(text, hits, decision, passages, began)
     trace["words_only"] = any(each.vector is None for each in searches)
     return Retrieved(passages, decision.answer, trace)
@@ -78,6 +83,15 @@ async def best_hits(
     """The best hits for a text in their last order."""
     searched = await _search(lookup, text, limit=hits_needed(most, lookup.embedding_model), filters=filters)
     return (await last_order(_asked(lookup, text, searched), searched.outcome.hits))[:most]
+
+
+def _is_read_by_a_model(lookup: Lookup) -> bool:
+    """The answer that only quotes chooses among what was found: what it quotes stands in one sentence."""
+    return (lookup.configuration.model or settings.CHAT_MODEL) != "extractive"
+
+
+def _reader(lookup: Lookup) -> Reader:
+    return Reader(lookup.workspace_id, lookup.chatbot_id, lookup.access_tags, lookup.knowledge_version)
 
 
 def _asked(lookup: Lookup, text: str, searched: _Search) -> Asked:
@@ -186,7 +200,7 @@ def _is_nearly(one: set[str], other: set[str]) -> bool:
 def _trace(
     text: str, hits: Sequence[SearchHit], decision: Decision, passages: tuple[SearchHit, ...], began: float
 ) -> dict[str, Any]:
-    kept = {hit.chunk_id for hit in passages}
+    kept = {hit.chunk_id for hit in passages if not hit.is_neighbour}
     return {
         "search_text": text,
         "candidates": [
@@ -202,6 +216,7 @@ def _trace(
             }
             for hit in hits[:SHOWN_CANDIDATES]
         ],
+        "neighbours": [traced(hit) for hit in passages if hit.is_neighbour],
         "decision": {"answer": decision.answer, "probability": decision.probability, "features": decision.features},
         "timings": {"retrieval_ms": round((time.perf_counter() - began) * 1000, 1)},
     }

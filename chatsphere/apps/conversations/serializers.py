@@ -358,6 +358,10 @@ class TraceSerializer(serializers.Serializer[Any]):
         )
     )
     candidates = serializers.ListField(child=serializers.JSONField(), help_text=_("All hits with every score."))
+    neighbours = serializers.ListField(
+        child=serializers.JSONField(),
+        help_text=_("What stands before or after the hits in the prompt, and was shown with them."),
+    )
     decision = serializers.JSONField(help_text=_("Whether the question could be answered, and why."))
     prompt = serializers.JSONField(help_text=_("What the model was given."))
     guardrails = serializers.JSONField(

@@ -46,6 +46,7 @@ def shown_trace(message: Message) -> dict[str, Any] | None:
         "search_text": trace.data.get("search_text", ""),
         "words_only": trace.data.get("words_only", False),
         "candidates": trace.data.get("candidates", []),
+        "neighbours": trace.data.get("neighbours", []),
         "decision": trace.data.get("decision"),
         "prompt": _prompt(message, question, trace.data),
         "usage": {
@@ -65,7 +66,8 @@ def _prompt(message: Message, question: str, data: dict[str, Any]) -> list[dict[
     kept = data.get("prompt")
     if kept is None:
         return None
-    used = [candidate for candidate in data.get("candidates", []) if candidate["is_in_prompt"]]
+    found = [candidate for candidate in data.get("candidates", []) if candidate["is_in_prompt"]]
+    used = [*found, *data.get("neighbours", [])]
     texts = _texts(message.workspace_id, [UUID(candidate["chunk_id"]) for candidate in used])
     prompt = ChatPrompt(
         question=question,
@@ -85,7 +87,10 @@ def _texts(workspace_id: UUID, chunk_ids: list[UUID]) -> dict[UUID, str]:
 
 def _passage(candidate: dict[str, Any], texts: dict[UUID, str]) -> SearchHit:
     ids = [UUID(candidate[name]) for name in ("chunk_id", "document_id", "source_id")]
+    before, after = (UUID(candidate[side]) if candidate.get(side) else None for side in ("before", "after"))
     text = texts.get(ids[0], GONE)
+    if (before or after) and ids[0] in texts:
+        text = text[-candidate["length"] :] if before else text[: candidate["length"]]
     return SearchHit(
         chunk_id=ids[0],
         document_id=ids[1],
@@ -100,4 +105,6 @@ def _passage(candidate: dict[str, Any], texts: dict[UUID, str]) -> SearchHit:
         dense=None,
         sparse=None,
         fused=0.0,
+        before=before,
+        after=after,
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
+from uuid import UUID
 
 from chatsphere.services.types import ChatPrompt, SearchHit, Turn
 
@@ -82,7 +83,10 @@ def _system(prompt: ChatPrompt) -> str:
 
 def _user(prompt: ChatPrompt, nonce: str) -> str:
     passages = fit_passages(prompt.passages)
-    sources = "\n\n".join(_source(number, passage) for number, passage in enumerate(passages, start=1))
+    numbers = {passage.chunk_id: number for number, passage in enumerate(passages, start=1)}
+    sources = "\n\n".join(
+        _source(number, passage, _beside(passage, numbers)) for number, passage in enumerate(passages, start=1)
+    )
     return (
         f"Sources, between the two lines with {nonce}:\n"
         f"--- begin {nonce} ---\n{sources or '(none)'}\n--- end {nonce} ---\n\n"
@@ -90,11 +94,23 @@ def _user(prompt: ChatPrompt, nonce: str) -> str:
     )
 
 
-def _source(number: int, passage: SearchHit) -> str:
+def _beside(passage: SearchHit, numbers: Mapping[UUID, int]) -> str:
+    """Beside which source it stands, empty for one that was found."""
+    for word, other in (("before", passage.before), ("after", passage.after)):
+        if other is not None and other in numbers:
+            return f"right {word} [{numbers[other]}]"
+    return ""
+
+
+def _source(number: int, passage: SearchHit, beside: str) -> str:
+    text = _cut(clean_source(passage.text).strip(), MAX_SOURCE_BYTES)
+    return f"[{number}] {beside or _place(passage)}\n{text}"
+
+
+def _place(passage: SearchHit) -> str:
     place = " › ".join(part for part in (passage.title, *passage.heading_path) if part)
     page = f", page {passage.page}" if passage.page else ""
-    text = _cut(clean_source(passage.text).strip(), MAX_SOURCE_BYTES)
-    return f"[{number}] {_one_line(clean_source(place))[:200]}{page}\n{text}"
+    return f"{_one_line(clean_source(place))[:200]}{page}"
 
 
 def _memory(memory: str) -> list[Message]:

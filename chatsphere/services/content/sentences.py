@@ -12,6 +12,9 @@ _CANDIDATE = re.compile(
 )
 _SPACE = re.compile(r"\s*")
 _WORD_BEFORE = re.compile(r"(?:[^\W\d_]|[.'’&])+\Z|\d+\Z")
+_AFTER_ORDINAL = re.compile(
+    r"\s+(?:Jan|Feb|Mär|Mar|Apr|Mai|Maj|Jun|Jul|Aug|Sep|Okt|Nov|Dez|Dec|Des|Jahrhundert|Stock|Etage)"
+)
 _ABBREVIATIONS = frozenset(
     [
         "mr",
@@ -189,7 +192,8 @@ def _is_end(text: str, begin: int, mark: int, after: int) -> bool:
         return True
     word = before[0].lower()
     if word.isdigit():
-        return before.start() > begin  # "3." at the beginning of a line is a list number
+        is_ordinal = _AFTER_ORDINAL.match(text, mark + 1)  # "am 31. März"
+        return before.start() > begin and not is_ordinal  # "3." at the beginning of a line is a list number
     if len(word) == 1 and before[0].isupper():
         return False  # an initial
     return word not in _ABBREVIATIONS or (word in ("etc", "inc", "ltd", "co", "a.m", "p.m") and following.isupper())

@@ -21,6 +21,7 @@ def sentences(text: str) -> list[str]:
         ["これは文です。", "次の文です。"],
         ["यह पहला है।", "यह दूसरा है।"],
         ["Это т.е. первое.", "Второе."],
+        ["Der Vertrag endet am 31. März.", "Danach gilt Zimmer 31.", "Der Flur liegt im 3. Stock."],
         ["Made in the U.S. by Acme Inc.", "It sells."],
     ],
 )
