@@ -42,7 +42,8 @@ def test_neighbours_stand_behind_the_passages_each_once() -> None:
 )
 def test_of_one_that_does_not_fit_the_nearest_sentences_are_kept(side: str, start: int, end: int) -> None:
     found = hit("x" * (MAX_SOURCE_BYTES - 55), 5000)
-    _, part = fitted([found], [replace(hit(BEFORE, 1000), **{side: found.chunk_id})])
+    before, after = (found.chunk_id, None) if side == "before" else (None, found.chunk_id)
+    _, part = fitted([found], [hit(BEFORE, 1000, before=before, after=after)])
     assert part.text == BEFORE[start:end]
     assert (part.char_start, part.char_end) == (1000 + start, 1000 + end)
 
