@@ -9,6 +9,7 @@ second stack, and for a short list half of the request.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import lru_cache
@@ -24,7 +25,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_script_prefix
 
-from chatsphere.core import request_record
+from chatsphere.core import garbage, request_record
 from chatsphere.core.exceptions import answer_to
 from chatsphere.core.request_threads import LentThread
 from chatsphere.core.sse import EventStreamResponse
@@ -41,6 +42,7 @@ class Handler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self._room = asyncio.Semaphore(VIEWS_AT_ONCE)
+        self._scales = garbage.Scales()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         thread = LentThread()
@@ -58,6 +60,8 @@ class Handler(ASGIHandler):
             return
         except OSError as error:  # large bodies wait on the disk
             raise answer_to(error, f"the body of {scope['path']}") from error
+        size = body.seek(0, os.SEEK_END)
+        body.seek(0)
         set_script_prefix(get_script_prefix(scope))
         # Its receivers look after connections of this thread's past; a request's thread is new and has none.
         signals.request_started.send(sender=self.__class__, scope=scope)
@@ -77,6 +81,7 @@ class Handler(ASGIHandler):
         finally:
             await self._finish(response)
             body.close()
+            self._scales.add(size)
 
     async def send_response(self, response: Any, send: Send) -> None:
         """Event streams go out as they are: no copy, no layer between the log and the server."""

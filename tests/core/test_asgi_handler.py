@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
@@ -14,7 +16,7 @@ from django.template.response import SimpleTemplateResponse
 from django.test import override_settings
 from django.urls import path
 
-from chatsphere.core import asgi_handler
+from chatsphere.core import asgi_handler, garbage
 from chatsphere.core.asgi_handler import Handler
 from chatsphere.core.sse import EventStreamResponse
 
@@ -95,11 +97,13 @@ def _site(monkeypatch: pytest.MonkeyPatch) -> Any:
     signals.request_finished.disconnect(close)
 
 
-async def ask(name: str, *, leave_after: int | None = None) -> list[dict[str, Any]]:
+async def ask(
+    name: str, *, leave_after: int | None = None, body: bytes = b"", handler: Handler | None = None
+) -> list[dict[str, Any]]:
     """The messages sent; the client leaves when it has had so many."""
     sent: list[dict[str, Any]] = []
     gone = asyncio.Event()
-    inbox = [{"type": "http.request", "body": b"", "more_body": False}]
+    inbox = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
         if inbox:
@@ -113,7 +117,7 @@ async def ask(name: str, *, leave_after: int | None = None) -> list[dict[str, An
             gone.set()
 
     scope = {"type": "http", "method": "GET", "path": f"/{name}", "headers": [(b"host", b"localhost")], "query_string": b""}  # fmt: skip
-    await asyncio.wait_for(Handler()(scope, receive, send), 10)
+    await asyncio.wait_for((handler or Handler())(scope, receive, send), 10)
     return sent
 
 
@@ -162,3 +166,25 @@ async def test_a_path_leads_to_its_view_whatever_was_asked_before() -> None:
     ]
     assert bodies == [b"fine", b"sync", b"fine"]
     assert (await ask("nowhere"))[0]["status"] == 404
+
+
+async def test_large_bodies_that_hang_on_themselves_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "WEIGHT", 100_000)
+    handler = Handler()
+    rings = []
+    gc.disable()
+    try:
+        for _time in range(12):
+            ring = Ring()
+            rings.append(weakref.ref(ring))
+            del ring
+            await ask("plain", body=b"x" * 20_000, handler=handler)
+    finally:
+        gc.enable()
+
+    assert sum(ring() is not None for ring in rings) == 2, "each five bodies, what was left behind is collected"
+
+
+class Ring:
+    def __init__(self) -> None:
+        self.itself = self

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from chatsphere.apps.training import together
+from chatsphere.apps.training.actions import SEVERAL_SOURCES
 from chatsphere.core import durable
 from chatsphere.services.sql import statements
 from tests.acceptance.conftest import Account
@@ -27,20 +28,22 @@ CLAIM_MS = 250.0
 
 _QUEUE_SOURCES = """
 INSERT INTO training_trainingsource
-SELECT (jsonb_populate_record(given, jsonb_build_object(
+SELECT made.*
+  FROM training_trainingsource AS given, generate_series(1, %(length)s) AS number,
+       LATERAL jsonb_populate_record(given, jsonb_build_object(
            'id', gen_random_uuid(), 'name', 'Copy ' || number, 'status', 'queued', 'searchable', 'none', 'documents_count', 0,
            'chunks_count', 0, 'last_synced_at', NULL, 'options', jsonb_build_object('content', 'Room ' || number || ' opens at nine.')
-       ))).*
-  FROM training_trainingsource AS given, generate_series(1, %(length)s) AS number
+       )) AS made
  WHERE given.id = %(source)s
 """
 _QUEUE_RUNS = """
 INSERT INTO training_run
-SELECT (jsonb_populate_record(given, jsonb_build_object(
+SELECT made.*
+  FROM training_run AS given, training_trainingsource AS copy,
+       LATERAL jsonb_populate_record(given, jsonb_build_object(
            'id', gen_random_uuid(), 'source_id', copy.id, 'state', 'queued', 'attempt', 0, 'fence', 0, 'lease_until', NULL,
            'started_at', NULL, 'finished_at', NULL, 'available_at', now(), 'created_at', now(), 'priority', %(priority)s
-       ))).*
-  FROM training_run AS given, training_trainingsource AS copy
+       )) AS made
  WHERE given.source_id = %(source)s AND copy.workspace_id = given.workspace_id AND copy.status = 'queued'
 """
 _WAITING = "SELECT count(*) FROM training_run WHERE state = 'queued'"
@@ -75,7 +78,7 @@ def test_a_queue_of_100000(house: House) -> None:
 def _queue(house: House, large: Account) -> None:
     source = large.add_text("Template", "Room 0 opens at nine.")
     large.wait(source)
-    values = {"source": source, "length": LENGTH, "priority": 20}
+    values = {"source": source, "length": LENGTH, "priority": SEVERAL_SOURCES}
     with psycopg.connect(house.postgres.url) as connection:
         connection.execute(_QUEUE_SOURCES.encode(), values)
         connection.execute(_QUEUE_RUNS.encode(), values)
