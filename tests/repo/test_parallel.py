@@ -14,4 +14,4 @@ def test_each_worker_has_a_redis_database_of_its_own() -> None:
         pytest.skip("the tests do not run in parallel")
     number = int(worker.removeprefix("gw")) + 1
     assert settings.REDIS_URL.endswith(f"?db={number}")
-    assert settings.CACHES["default"]["LOCATION"] == settings.REDIS_URL
+    assert settings.CACHES["default"]["LOCATION"] == [settings.REDIS_URL]
