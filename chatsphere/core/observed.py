@@ -38,11 +38,10 @@ def observed(kind: str, name: str) -> Iterator[None]:
 def watched(kind: str, name: str, engine: Any) -> Any:
     """The same engine, whose calls are observed. It stays of its class: only these methods of this one object are put around."""
     for method in METHODS[kind]:
-        original = getattr(engine, method, None)
-        if original is not None:
-            setattr(engine, method, _around(original, kind, name))
+        if hasattr(engine, method):
+            setattr(engine, method, _around(engine, method, kind, name))
     if kind == "embedding" and not hasattr(engine, "embed_texts"):
-        engine.embed_query = _around(engine.embed_query, kind, name)
+        engine.embed_query = _around(engine, "embed_query", kind, name)
     return engine
 
 
@@ -50,20 +49,21 @@ def watched(kind: str, name: str, engine: Any) -> Any:
 METHODS = {"embedding": ("embed_passages", "embed_texts"), "rerank": ("rerank",), SEARCH: ("search",)}
 
 
-def _around(original: Callable[..., Any], kind: str, name: str) -> Callable[..., Any]:
-    if not asyncio.iscoroutinefunction(original):
+def _around(engine: Any, method: str, kind: str, name: str) -> Callable[..., Any]:
+    kind_of_engine = type(engine)
+    if not asyncio.iscoroutinefunction(getattr(kind_of_engine, method)):
 
-        @wraps(original)
+        @wraps(getattr(kind_of_engine, method))
         def call(*arguments: Any, **options: Any) -> Any:
             with observed(kind, name):
-                return original(*arguments, **options)
+                return getattr(kind_of_engine, method)(engine, *arguments, **options)
 
         return call
 
-    @wraps(original)
+    @wraps(getattr(kind_of_engine, method))
     async def call_async(*arguments: Any, **options: Any) -> Any:
         with observed(kind, name):
-            return await original(*arguments, **options)
+            return await getattr(kind_of_engine, method)(engine, *arguments, **options)
 
     return call_async
 
