@@ -105,10 +105,13 @@ def _documentation(name: str, method: str, schema: Callable[[Any], Any]) -> type
 
 
 def read_body(request: HttpRequest, kind: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-    """The validated JSON body. Raises Malformed, TooLarge, UnsupportedMedia or DRF's ValidationError."""
-    if request.content_type != "application/json":
+    """The validated JSON body; no body at all is an empty object. Raises Malformed, TooLarge, UnsupportedMedia or DRF's ValidationError."""
+    if not request.content_type and not request.body:
+        body = kind(data={})
+    elif request.content_type == "application/json":
+        body = kind(data=parse_json(request.body))
+    else:
         raise UnsupportedMedia(_("Send JSON with `Content-Type: application/json`."))
-    body = kind(data=parse_json(request.body))
     body.is_valid(raise_exception=True)
     return dict(body.validated_data)
 
