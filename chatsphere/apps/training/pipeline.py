@@ -252,12 +252,12 @@ class Training:
             knowledge.changed(self.chatbot)
 
     def _let_texts_pass(self, target: Target) -> None:
-        """Texts of all documents first, vectors then: a new document is found by its words while a hundred others are embedded."""
+        """Texts of all documents of a workspace first, vectors then: a new one is found by its words while a hundred others are embedded."""
         if (
             target.is_new
             and target.is_first
             and self.run.priority < PATIENCE
-            and sql("texts_wait", {"patience": PATIENCE})
+            and sql("texts_wait", {"workspace": self.run.workspace_id, "patience": PATIENCE})
         ):
             raise MakeRoom(patience=PATIENCE)
 

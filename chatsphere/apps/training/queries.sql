@@ -85,8 +85,12 @@ SELECT run.id, run.workspace_id, run.chatbot_id, run.source_id, run.kind, run.is
  ORDER BY run.id;
 
 -- name: texts_wait
--- A row when documents are due of which not even the text is known yet.
-SELECT 1 AS one FROM training_run WHERE state = 'queued' AND available_at <= now() AND priority < %(patience)s LIMIT 1;
+-- A row when documents of the same workspace are due of which not even the text is known yet. Those of others are no reason to let
+-- vectors wait: behind a queue of 100,000 a small customer's only document would wait for them.
+SELECT 1 AS one
+  FROM training_run
+ WHERE workspace_id = %(workspace)s AND state = 'queued' AND available_at <= now() AND priority < %(patience)s
+ LIMIT 1;
 
 -- name: just_begun
 -- Chatbots in whose training the first document came in less than a minute ago.

@@ -154,7 +154,8 @@ class _Together:
 
     def _let_texts_pass(self, runs: Sequence[Run]) -> bool:
         """Texts of all documents first, vectors then, as ``pipeline`` does."""
-        if runs[0].priority >= PATIENCE or not sql("texts_wait", {"patience": PATIENCE}):
+        asked = {"workspace": runs[0].workspace_id, "patience": PATIENCE}
+        if runs[0].priority >= PATIENCE or not sql("texts_wait", asked):
             return False
         sql("release_all", {"runs": [run.pk for run in runs], "patience": PATIENCE})
         for run in runs:

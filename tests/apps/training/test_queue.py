@@ -216,6 +216,27 @@ def test_all_texts_are_found_before_any_vector_is_made(chatbot: Any, monkeypatch
     assert len(sources) == len(searchable)
 
 
+def test_vectors_give_way_to_texts_of_their_own_workspace_alone(
+    chatbot: Any, charlie: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "MOST", 1)
+    for number in range(4):
+        make_source(chatbot, f"# Number {number}\n\nText about topic{number}.")
+    make_source(make_chatbot(charlie), "# Hours\n\nWe open at nine.")
+    kind = type(engines.embedder())
+    embed = kind.embed_passages
+    searchable: list[list[str]] = []
+
+    def embed_passages(self: Any, texts: Any) -> Any:
+        searchable.append(list(TrainingSource.objects.values_list("searchable", flat=True)))
+        return embed(self, texts)
+
+    monkeypatch.setattr(kind, "embed_passages", embed_passages)
+    work()
+    assert searchable[0].count("none") >= 2, "the small customer's vectors waited for the other's texts"
+    assert set(TrainingSource.objects.values_list("status", "searchable")) == {("ready", "full")}
+
+
 def test_a_new_text_overtakes_vectors_that_are_still_to_be_made(chatbot: Any, charlie: Any) -> None:
     make_source(chatbot, name="old")
     Run.objects.update(priority=10)
