@@ -73,7 +73,8 @@ def load(url: str, source: IO[bytes]) -> None:
     """Restore a dump into an empty database, all or nothing. Every constraint is checked by PostgreSQL on the way. Raises BackupError."""
     _require_vectors(url)
     command = [program("pg_restore", _server_version(url)), "--exit-on-error", "--single-transaction", "--no-owner"]
-    command += ["--no-privileges", "--dbname", str(conninfo_to_dict(url).get("dbname", ""))]
+    # The one comment in a dump is that of the extension, which only its owner, the administrator, may write.
+    command += ["--no-privileges", "--no-comments", "--dbname", str(conninfo_to_dict(url).get("dbname", ""))]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=_environment(url)
     ) as process:
