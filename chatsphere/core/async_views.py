@@ -108,12 +108,17 @@ def read_body(request: HttpRequest, kind: type[serializers.Serializer[Any]]) -> 
     """The validated JSON body; no body at all is an empty object. Raises Malformed, TooLarge, UnsupportedMedia or DRF's ValidationError."""
     if not request.content_type and not request.body:
         body = kind(data={})
-    elif request.content_type == "application/json":
-        body = kind(data=parse_json(request.body))
     else:
-        raise UnsupportedMedia(_("Send JSON with `Content-Type: application/json`."))
+        require_json(request)
+        body = kind(data=parse_json(request.body))
     body.is_valid(raise_exception=True)
     return dict(body.validated_data)
+
+
+def require_json(request: HttpRequest) -> None:
+    """Raises UnsupportedMedia for a body that does not call itself JSON."""
+    if request.content_type != "application/json":
+        raise UnsupportedMedia(_("Send JSON with `Content-Type: application/json`."))
 
 
 def json_response(value: Any, *, status: int = 200) -> HttpResponse:

@@ -43,8 +43,8 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 def _is_text(field: Any, value: Any) -> bool:
-    """False for a number where the field takes a text or a list of texts."""
-    if isinstance(field, serializers.CharField):
+    """False for a number where the field takes a text or a list of texts; an id is one (DRF would read ``false`` as the id 0)."""
+    if isinstance(field, (serializers.CharField, serializers.UUIDField)):
         return not isinstance(value, (int, float))
     if isinstance(field, serializers.ListField) and isinstance(value, list):
         return all(_is_text(field.child, item) for item in value)

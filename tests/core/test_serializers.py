@@ -20,6 +20,7 @@ class _Question(StrictSerializer):
     hosts = serializers.ListField(child=serializers.CharField(), required=False)
     history = _Turn(many=True, required=False)
     one = _Turn(required=False)
+    document_id = serializers.UUIDField(required=False)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,8 @@ class _Question(StrictSerializer):
         {"history": [{"role": "user"}]},
         {"one": {"text": "x"}},
         {"history": [{"role": "user", "text": 3}]},
+        {"document_id": False},
+        {"document_id": 7},
         {"other": "x"},
     ],
 )

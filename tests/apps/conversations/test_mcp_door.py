@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import AsyncClient
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -113,6 +114,17 @@ async def test_only_those_who_may_chat_come_in(
     assert (await caller.post(path, message, **headers)).status_code == 200
     assert (await caller.get(path, **headers)).status_code == 405
     assert (await caller.post(path, {"no": "message"}, **headers)).status_code == 400
+
+
+async def test_a_body_that_is_not_called_json_is_refused_as_everywhere(caller: Caller, chatbot: Any) -> None:
+    answer = await AsyncClient().post(
+        f"/api/v1/chatbots/{chatbot.pk}/mcp/",
+        b"{}",
+        content_type="text/plain",
+        headers={"Authorization": f"Bearer {caller.token}"},
+    )
+    assert answer.status_code == 415
+    assert answer.json()["error"]["type"] == "unsupported_media_type"
 
 
 def test_the_sdk_is_loaded_by_the_first_request_only() -> None:
