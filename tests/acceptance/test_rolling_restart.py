@@ -19,7 +19,7 @@ from tests.stubs.openai_stub import Settings, default_tokens, running_stub
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
-DRAIN = {"WEB_DRAIN_SECONDS": "4"}
+DRAIN = {"WEB_DRAIN_SECONDS": "8"}
 
 
 @contextmanager
@@ -61,6 +61,7 @@ def test_two_web_processes_are_restarted_in_turn_under_load(tmp_path: Path) -> N
             OPENAI_BASE_URL=model,
             OPENAI_API_KEY="sk-stub",
             TRUSTED_PROXIES="127.0.0.1",
+            **DRAIN,
         ) as house,
     ):
         house.start("worker", "ingest")
