@@ -200,6 +200,7 @@ class Load:
         answer = http.post(f"/api/v1/chatbots/{self.person.chatbot}/chat/", json=question)
         expect(answer, 200)
         assert "four euros" in answer.json()["message"]["content"]
+        time.sleep(0.1)  # a plan has only so many messages
 
     def stream(self, http: httpx2.Client) -> None:
         """Read an answer to its end; where the connection breaks, go on behind the last event, as an EventSource does."""
