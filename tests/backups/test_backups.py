@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -52,7 +53,7 @@ def chatbot(alice: Any, url: str) -> Chatbot:
 
 @pytest.fixture
 def empty(url: str) -> Iterator[str]:
-    with database.scratch(url, "chatsphere_test_restored") as made:
+    with database.scratch(url, f"chatsphere_test_{uuid4().hex[:12]}") as made:
         yield made
 
 
