@@ -19,13 +19,13 @@ from chatsphere.cli.ingest import Item, find_files, report, train
 from chatsphere.embedded.stack import Stack
 
 OWN_DOCS = Path(__file__).resolve().parents[2] / "docs"
+FAR_OFF = "Who painted the ceiling of the Sistine Chapel?"  # no page of docs/ may hold it: a test looks
 QUESTIONS = (
     "For how long can a deleted chatbot be restored?",
     "How long does a worker hold a lease?",
     "Which variable sets the largest file that may be uploaded?",
-    "Who won the football world cup in 1974?",
+    FAR_OFF,
 )
-FAR_OFF = "Who won the football world cup in 1974?"
 
 
 @click.command()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chatsphere.cli.demo import FAR_OFF
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "chatsphere"
 
@@ -53,3 +55,11 @@ def test_every_command_of_the_makefile_is_listed_by_make() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert phony is not None
     assert [name for name in phony.group(1).split() if f"make {name}" not in listed] == []
+
+
+def test_the_demo_shows_an_honest_no() -> None:
+    """The docs are what the demo trains on: a page that quotes its far-off question would answer it."""
+    said = " ".join(page.read_text(encoding="utf-8").lower() for page in (ROOT / "docs").rglob("*.md"))
+    words = re.findall(r"[a-z]{6,}", FAR_OFF.lower())
+    assert len(words) >= 3
+    assert [word for word in words if word in said] == []
