@@ -12,8 +12,7 @@ from django.db import connection
 from django.utils import timezone
 from redis import RedisError
 
-from chatsphere.core.durable import clock_went_back
-from chatsphere.core.health import kinds_of_work
+from chatsphere.core.durable import clock_went_back, kinds_of_work
 
 logger = logging.getLogger("chatsphere.clock")
 LEAST_STEP = timedelta(seconds=2)  # less is drift, which does no harm

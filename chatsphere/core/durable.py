@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Any, ClassVar, TypeVar
 
+from django.apps import apps
 from django.db import Error, connection, models, transaction
 from django.utils import timezone
 
@@ -64,6 +65,11 @@ class DurableWork(models.Model):
 
 
 W = TypeVar("W", bound=DurableWork)
+
+
+def kinds_of_work() -> list[type[DurableWork]]:
+    """All models whose rows are work."""
+    return [model for model in apps.get_models() if issubclass(model, DurableWork)]
 
 
 def claim(model: type[W], pk: Any) -> W | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
@@ -18,7 +17,7 @@ from drf_spectacular.utils import extend_schema
 from redis import RedisError
 
 from chatsphere.core import schema
-from chatsphere.core.durable import DurableState, DurableWork, due
+from chatsphere.core.durable import DurableState, DurableWork, due, kinds_of_work
 from chatsphere.core.openapi import documented
 from chatsphere.core.redis_clients import probe
 
@@ -107,11 +106,6 @@ def _queue() -> str:
     except Error:
         return "the database does not answer"
     return f"nobody works on: {', '.join(str(name) for name in stalled)}" if stalled else ""
-
-
-def kinds_of_work() -> list[type[DurableWork]]:
-    """All models whose rows are work."""
-    return [model for model in apps.get_models() if issubclass(model, DurableWork)]
 
 
 def is_stalled(model: type[DurableWork]) -> bool:

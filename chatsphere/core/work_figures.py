@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.db import Error, connection, transaction
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis import RedisError
 
-from chatsphere.core.durable import DurableState, DurableWork
+from chatsphere.core.durable import DurableState, DurableWork, kinds_of_work
 from chatsphere.core.redis_clients import sync_client
 
 KEPT_SECONDS = 5.0
@@ -58,11 +57,6 @@ def figures() -> Figures:
         if _kept is None or time.monotonic() - _kept[0] > KEPT_SECONDS:
             _kept = time.monotonic(), _looked_up()
         return _kept[1]
-
-
-def kinds_of_work() -> list[type[DurableWork]]:
-    """Every table whose rows are work."""
-    return [model for model in apps.get_models() if issubclass(model, DurableWork)]
 
 
 def kind_of(model: type[DurableWork]) -> str:
