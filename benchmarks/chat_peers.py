@@ -1,12 +1,10 @@
-"""The virtual environment of the hand-written application that bench-chat runs beside ChatSphere."""
+"""What the hand-written application of bench-chat runs on."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from benchmarks.peer_environment import interpreter_with
 
 PACKAGES = (
     "fastapi==0.165.0",
@@ -18,22 +16,9 @@ PACKAGES = (
 
 
 def python_of_peers() -> Path | None:
-    """The interpreter of that environment, made on first use (two minutes, 700 MB); None, with the reason printed, when it cannot be made."""
-    key = hashlib.sha256("\n".join(PACKAGES).encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "chatsphere-bench" / f"llamaindex-{key}"
-    python = folder / "bin" / "python"
-    if (folder / "complete").exists():
-        return python
-    uv = str(Path(sys.executable).with_name("uv"))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for command in (
-        [uv, "venv", "-q", "--clear", str(folder)],
-        [uv, "pip", "install", "-q", "--python", str(python), *PACKAGES],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"Without the LlamaIndex application: {done.stderr.strip()[-300:]}")
-            return None
-    (folder / "complete").touch()
+    """The interpreter of its environment, made on first use (two minutes, 700 MB); None, with the reason printed, when it cannot be made."""
+    python = interpreter_with("llamaindex", PACKAGES)
+    if isinstance(python, str):
+        print(f"Without the LlamaIndex application: {python}")
+        return None
     return python

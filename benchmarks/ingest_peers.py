@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peer_environment import interpreter_with
 from chatsphere.services.ai.local_files import MINILM, MINILM_TOKENIZER, locate
 
 PACKAGES = (
@@ -26,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def run_langchain(folder: Path) -> dict[str, Any] | str:
     """The figures of the script over the files of a folder, or why there are none. The environment is made on first use (200 MB)."""
-    python = _python()
+    python = interpreter_with("langchain", PACKAGES)
     if isinstance(python, str):
         return python
     command = [python, "-m", "benchmarks.ingest_langchain", locate(MINILM.weights), locate(MINILM_TOKENIZER), folder]
@@ -35,23 +33,3 @@ def run_langchain(folder: Path) -> dict[str, Any] | str:
         return f"the script failed: {done.stderr.strip()[-300:]}"
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
-
-
-def _python() -> Path | str:
-    key = hashlib.sha256("\n".join(PACKAGES).encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "chatsphere-bench" / f"langchain-{key}"
-    python = folder / "bin" / "python"
-    if (folder / "complete").exists():
-        return python
-    uv = str(Path(sys.executable).with_name("uv"))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for command in (
-        [uv, "venv", "-q", "--clear", str(folder)],
-        [uv, "pip", "install", "-q", "--python", str(python), *PACKAGES],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return f"it cannot be installed: {done.stderr.strip()[-300:]}"
-    (folder / "complete").touch()
-    return python
