@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from chatsphere.apps.conversations.handoff import hand_off as hand_off
 from chatsphere.apps.conversations.handoff import take_back as take_back
 from chatsphere.apps.conversations.models import Conversation, Feedback, Message
-from chatsphere.apps.users import audit
+from chatsphere.apps.conversations.trail import record_deed
 from chatsphere.apps.webhooks.actions import announce
 from chatsphere.core.exceptions import Conflict
 from chatsphere.services.sql import statements
@@ -21,7 +21,7 @@ def delete_conversation(*, conversation: Conversation) -> None:
     ids = {"id": conversation.pk, "workspace_id": conversation.workspace_id}
     with connection.cursor() as cursor:
         cursor.execute(statements("chatsphere.apps.conversations")["delete_conversation"], ids)
-    _audit("conversation.deleted", conversation)
+    record_deed("conversation.deleted", conversation)
 
 
 @transaction.atomic
@@ -47,14 +47,3 @@ def give_feedback(*, message: Message, rating: str, comment: str) -> Feedback:
         },
     )
     return feedback
-
-
-def _audit(action: str, conversation: Conversation) -> None:
-    audit.record(
-        audit.current(),
-        action,
-        workspace_id=conversation.workspace_id,
-        object_type="conversation",
-        object_id=conversation.pk,
-        details={"chatbot": str(conversation.chatbot_id)},
-    )

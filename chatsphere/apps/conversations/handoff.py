@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.conversations.models import Conversation, Message
-from chatsphere.apps.users import audit
+from chatsphere.apps.conversations.trail import record_deed
 from chatsphere.apps.webhooks.actions import announce
 from chatsphere.core.exceptions import Conflict, NotFound
 
@@ -47,7 +47,7 @@ def hand_off(*, workspace_id: UUID, conversation_id: UUID, reason: str = "", sum
             "transcript": transcript,
         },
     )
-    _audit("conversation.handed_off", conversation)
+    record_deed("conversation.handed_off", conversation)
     return conversation
 
 
@@ -56,7 +56,7 @@ def take_back(*, workspace_id: UUID, conversation_id: UUID) -> Conversation:
     """Let the chatbot answer again; why and when it was handed over stays to be read. Raises NotFound."""
     conversation = _locked(workspace_id, conversation_id)
     if conversation.state == Conversation.State.HANDOFF:
-        _audit("conversation.taken_back", conversation)
+        record_deed("conversation.taken_back", conversation)
     conversation.state = Conversation.State.BOT
     conversation.save(update_fields=["state"])
     return conversation
@@ -105,14 +105,3 @@ def _locked(workspace_id: UUID, conversation_id: UUID) -> Conversation:
     if found is None:
         raise NotFound
     return found
-
-
-def _audit(action: str, conversation: Conversation) -> None:
-    audit.record(
-        audit.current(),
-        action,
-        workspace_id=conversation.workspace_id,
-        object_type="conversation",
-        object_id=conversation.pk,
-        details={"chatbot": str(conversation.chatbot_id)},
-    )
