@@ -1,10 +1,14 @@
-"""``/healthz``: the process answers. ``/readyz``: it can do its work; 503 with the reason when not."""
+"""``/healthz``: the process answers. ``/readyz``: it can do its work; 503 with the reason when not.
+
+A proxy asks ``/readyz?exclude=database&exclude=redis&exclude=queue``: what all processes share is away for all of them at once, and taking them all
+out would turn an outage that is served (reads go on, chat goes on, 503 with Retry-After) into one that is not.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +17,7 @@ from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from redis import RedisError
 
 from chatsphere.core import schema
@@ -25,6 +29,13 @@ DRAIN_MARK = "CHATSPHERE_DRAIN_MARK"  # names the file that appears then
 KEEP_SECONDS = 1.0  # anybody may ask, so the answer is kept for a moment
 STALLED_AFTER = timedelta(minutes=2)
 RETRY_AFTER = "5"  # seconds
+EXCLUDE = OpenApiParameter(
+    "exclude",
+    str,
+    many=True,
+    enum=["database", "migrations", "redis", "queue"],
+    description="Checks to leave out. A proxy leaves out `database`, `redis` and `queue`: they are the same for all processes.",
+)
 
 
 @require_safe
@@ -34,9 +45,11 @@ async def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Djang
 
 
 @require_safe
-def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
-    """200 when every check passes; else 503 and what is wrong, by check."""
-    checks = _readiness.checks() | ({"process": "it is about to stop"} if is_draining() else {})
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when every check passes that is not left out; else 503 and what is wrong, by check."""
+    checks = _readiness.checks(without=request.GET.getlist("exclude"))
+    if is_draining():
+        checks |= {"process": "it is about to stop"}
     is_ready = all(outcome == "ok" for outcome in checks.values())
     body = {"status": "ok" if is_ready else "unavailable", "checks": checks}
     return JsonResponse(body) if is_ready else JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
@@ -49,19 +62,22 @@ def is_draining() -> bool:
 
 
 class Readiness:
-    """The outcome of every check, kept for KEEP_SECONDS; migrations, once good, are not looked at again in this process."""
+    """The outcome of each check, kept for KEEP_SECONDS; migrations, once good, are not looked at again in this process."""
 
     def __init__(self) -> None:
-        self._outcome: dict[str, str] = {}
-        self._until = 0.0
+        self._outcomes: dict[str, tuple[float, str]] = {}
         self._is_migrated = False
 
-    def checks(self) -> dict[str, str]:
-        """``ok`` or a reason, by name of the check."""
-        if time.monotonic() >= self._until:
-            self._outcome = {name: check() or "ok" for name, check in self._checks().items()}
-            self._until = time.monotonic() + KEEP_SECONDS
-        return self._outcome
+    def checks(self, *, without: Collection[str] = ()) -> dict[str, str]:
+        """``ok`` or a reason, by name of the check. What is left out costs nothing: a proxy never waits for a database that is away."""
+        return {name: self._outcome(name, check) for name, check in self._checks().items() if name not in without}
+
+    def _outcome(self, name: str, check: Callable[[], str]) -> str:
+        until, outcome = self._outcomes.get(name, (0.0, ""))
+        if time.monotonic() >= until:
+            outcome = check() or "ok"
+            self._outcomes[name] = time.monotonic() + KEEP_SECONDS, outcome
+        return outcome
 
     def _checks(self) -> dict[str, Callable[[], str]]:
         return {"database": _database, "migrations": self._migrations, "redis": _redis, "queue": _queue}
@@ -123,7 +139,14 @@ def _probe(operation_id: str, description: str) -> Callable[[Any], Any]:
     checks = {"type": "object", "additionalProperties": {"type": "string"}}
     detailed = {**outcome, "properties": {**outcome["properties"], "checks": checks}}
     responses = {200: detailed, 503: detailed} if operation_id == "readyz" else {200: outcome}
-    return extend_schema(operation_id=operation_id, description=description, tags=["operations"], responses=responses)
+    parameters = [EXCLUDE] if operation_id == "readyz" else []
+    return extend_schema(
+        operation_id=operation_id,
+        description=description,
+        tags=["operations"],
+        responses=responses,
+        parameters=parameters,
+    )
 
 
 documented(healthz, "GET", _probe("healthz", "The process answers."))

@@ -20,9 +20,9 @@ from chatsphere.core.durable import DurableState
 def ready(monkeypatch: pytest.MonkeyPatch, client: Any) -> Any:
     """Asks /readyz of a process that has checked nothing yet."""
 
-    def ask() -> Any:
+    def ask(query: str = "") -> Any:
         monkeypatch.setattr(health, "_readiness", health.Readiness())
-        return client.get("/readyz")
+        return client.get(f"/readyz{query}")
 
     return ask
 
@@ -48,6 +48,17 @@ def test_it_is_not_ready_without_redis(ready: Any, settings: Any) -> None:
     answer = ready()
 
     assert (answer.status_code, answer.json()["checks"]["redis"]) == (503, "Redis does not answer")
+
+
+@pytest.mark.django_db
+def test_what_all_processes_share_is_no_reason_for_a_proxy(ready: Any, settings: Any, alice: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    _run_that_waits(alice)
+    assert ready().json()["checks"].keys() == {"database", "migrations", "redis", "queue"}
+
+    answer = ready("?exclude=database&exclude=redis&exclude=queue&exclude=unheard-of")
+
+    assert (answer.status_code, answer.json()["checks"]) == (200, {"migrations": "ok"})
 
 
 @pytest.mark.django_db

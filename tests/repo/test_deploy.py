@@ -21,6 +21,9 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 OURS = {name: service for name, service in COMPOSE["services"].items() if "chatsphere" in service["image"]}
 KNOWN_VARIABLES = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE))
 
+# What all processes share is away for all of them at once; a proxy that asked for it would take every one of them out.
+ASKED_BY_PROXIES = "/readyz?exclude=database&exclude=redis&exclude=queue"
+
 
 def manifests() -> Iterator[dict[str, Any]]:
     for file in sorted((ROOT / "deploy/kubernetes").glob("*.yaml")):
@@ -91,7 +94,7 @@ def test_a_pod_runs_without_rights(name: str) -> None:
 def test_a_web_pod_leaves_the_service_before_it_ends() -> None:
     web = pods()["chatsphere-web"]
     container = web["containers"][0]
-    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["readinessProbe"]["httpGet"]["path"] == ASKED_BY_PROXIES
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     assert web["terminationGracePeriodSeconds"] > pause + 30
@@ -130,7 +133,8 @@ def test_workers_are_scaled_by_how_long_the_oldest_source_waits(alice: Any) -> N
 
 def test_haproxy_asks_what_a_process_says_when_it_is_about_to_stop() -> None:
     text = (ROOT / "deploy/haproxy/haproxy.cfg").read_text()
-    assert "option httpchk GET /readyz" in text
+    assert f"option httpchk GET {ASKED_BY_PROXIES}\n" in text
+    assert f"health_uri {ASKED_BY_PROXIES}\n" in (ROOT / "deploy/caddy/Caddyfile").read_text()
     answers = re.search(r"timeout server\s+(\d+)s", text)
     assert answers is not None
     assert int(answers[1]) > 15, "streams are quiet for 15 s at most"
