@@ -67,6 +67,7 @@ class ReplaySerializer(StrictSerializer):
         allow_null=True,
         default=None,
         min_value=1,
+        max_value=2**31 - 1,  # as the column
         help_text=_("A version's number; null: the configuration as it stands now."),
     )
     configuration = ConfigurationSerializer(

@@ -156,6 +156,7 @@ class EvaluateInput(StrictSerializer):
         allow_null=True,
         default=None,
         min_value=1,
+        max_value=2**31 - 1,  # as the column
         help_text=gettext_lazy("A version's number; null: the configuration as it stands now."),
     )
 

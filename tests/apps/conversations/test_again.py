@@ -67,6 +67,8 @@ async def test_a_replay_shows_both_answers_and_stores_none(caller: Any, chatbot:
 async def test_a_replay_of_a_version_that_is_not_there_is_told(caller: Any, chatbot: Any, model: Any) -> None:
     answer = (await caller.ask(chatbot)).json()["message"]["id"]
     assert (await caller.post(f"/api/v1/messages/{answer}/replay/", {"version": 7})).status_code == 422
+    past_the_column = await caller.post(f"/api/v1/messages/{answer}/replay/", {"version": 2**31})
+    assert past_the_column.status_code == 422
     assert (
         await caller.post(f"/api/v1/messages/{answer}/replay/", {"configuration": {"nonsense": 1}})
     ).status_code == 422
