@@ -29,13 +29,6 @@ DRAIN_MARK = "CHATSPHERE_DRAIN_MARK"  # names the file that appears then
 KEEP_SECONDS = 1.0  # anybody may ask, so the answer is kept for a moment
 STALLED_AFTER = timedelta(minutes=2)
 RETRY_AFTER = "5"  # seconds
-EXCLUDE = OpenApiParameter(
-    "exclude",
-    str,
-    many=True,
-    enum=["database", "migrations", "redis", "queue"],
-    description="Checks to leave out. A proxy leaves out `database`, `redis` and `queue`: they are the same for all processes.",
-)
 
 
 @require_safe
@@ -70,7 +63,7 @@ class Readiness:
 
     def checks(self, *, without: Collection[str] = ()) -> dict[str, str]:
         """``ok`` or a reason, by name of the check. What is left out costs nothing: a proxy never waits for a database that is away."""
-        return {name: self._outcome(name, check) for name, check in self._checks().items() if name not in without}
+        return {name: self._outcome(name, check) for name, check in self.all_checks().items() if name not in without}
 
     def _outcome(self, name: str, check: Callable[[], str]) -> str:
         until, outcome = self._outcomes.get(name, (0.0, ""))
@@ -79,7 +72,8 @@ class Readiness:
             self._outcomes[name] = time.monotonic() + KEEP_SECONDS, outcome
         return outcome
 
-    def _checks(self) -> dict[str, Callable[[], str]]:
+    def all_checks(self) -> dict[str, Callable[[], str]]:
+        """What each check is called, and what answers with a reason or with nothing."""
         return {"database": _database, "migrations": self._migrations, "redis": _redis, "queue": _queue}
 
     def _migrations(self) -> str:
@@ -132,6 +126,15 @@ def is_stalled(model: type[DurableWork]) -> bool:
         return False
     moving = Q(state=DurableState.RUNNING, lease_until__gte=timezone.now()) | Q(finished_at__gte=since)
     return not model.objects.filter(moving).exists()
+
+
+EXCLUDE = OpenApiParameter(
+    "exclude",
+    str,
+    many=True,
+    enum=list(_readiness.all_checks()),
+    description="Checks to leave out. A proxy leaves out `database`, `redis` and `queue`: they are the same for all processes.",
+)
 
 
 def _probe(operation_id: str, description: str) -> Callable[[Any], Any]:

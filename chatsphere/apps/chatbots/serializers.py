@@ -23,6 +23,18 @@ VISITOR_BUDGET_HELP = "What answers to one visitor may cost a day."
 LIKE_AN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 
 
+def version_field() -> serializers.IntegerField:
+    """A version's number in a body, within what its column holds; it may be left out or null."""
+    return serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text=gettext_lazy("A version's number; null: the configuration as it stands now."),
+    )
+
+
 class ChatbotSerializer(SparseFields):
     """A chatbot. ``configuration`` shows every key, defaults included."""
 

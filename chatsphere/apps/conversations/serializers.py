@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chatsphere.apps.chatbots.configuration import ConfigurationSerializer
+from chatsphere.apps.chatbots.serializers import version_field
 from chatsphere.apps.conversations.models import Citation, Conversation, Feedback, Message
 from chatsphere.apps.conversations.question import LONGEST_ATTRIBUTES, MOST_ATTRIBUTES
 from chatsphere.core.quick_fields import QuickFields
@@ -62,14 +63,7 @@ class EditSerializer(StrictSerializer):
 class ReplaySerializer(StrictSerializer):
     """With which settings the question is answered."""
 
-    version = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        default=None,
-        min_value=1,
-        max_value=2**31 - 1,  # as the column
-        help_text=_("A version's number; null: the configuration as it stands now."),
-    )
+    version = version_field()
     configuration = ConfigurationSerializer(
         required=False, default=dict, help_text=_("Keys that are different this time.")
     )

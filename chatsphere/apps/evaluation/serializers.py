@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from chatsphere.apps.chatbots.serializers import version_field
 from chatsphere.apps.evaluation.models import Evaluation, Generation, Result, TestQuestion, TestSet
 from chatsphere.core.serializers import FiniteFloatField, StrictSerializer
 
@@ -151,14 +152,7 @@ class GenerateInput(StrictSerializer):
 class EvaluateInput(StrictSerializer):
     """What is evaluated."""
 
-    version = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        default=None,
-        min_value=1,
-        max_value=2**31 - 1,  # as the column
-        help_text=gettext_lazy("A version's number; null: the configuration as it stands now."),
-    )
+    version = version_field()
 
 
 class SummarySerializer(serializers.Serializer[Any]):

@@ -89,6 +89,12 @@ def train(run: Run, lost: Event) -> None:
     Training(run, lost).work()
 
 
+def texts_come_first(run: Run) -> bool:
+    """Whether the vectors of this run, which has not made room yet, wait for texts of its workspace. One query."""
+    asked = {"workspace": run.workspace_id, "patience": PATIENCE}
+    return run.priority < PATIENCE and bool(sql("texts_wait", asked))
+
+
 class Training:
     """The run of a source of one document; ``web.WebTraining`` does its steps for each page."""
 
@@ -253,12 +259,7 @@ class Training:
 
     def _let_texts_pass(self, target: Target) -> None:
         """Texts of all documents of a workspace first, vectors then: a new one is found by its words while a hundred others are embedded."""
-        if (
-            target.is_new
-            and target.is_first
-            and self.run.priority < PATIENCE
-            and sql("texts_wait", {"workspace": self.run.workspace_id, "patience": PATIENCE})
-        ):
+        if target.is_new and target.is_first and texts_come_first(self.run):
             raise MakeRoom(patience=PATIENCE)
 
     # --- embed ---

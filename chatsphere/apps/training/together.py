@@ -25,7 +25,15 @@ from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.knowledge import NewChunks
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import Document, DocumentVersion, Run, TrainingSource
-from chatsphere.apps.training.pipeline import CHUNKS_A_TRANSACTION, PATIENCE, Target, Training, known_by, tell
+from chatsphere.apps.training.pipeline import (
+    CHUNKS_A_TRANSACTION,
+    PATIENCE,
+    Target,
+    Training,
+    known_by,
+    tell,
+    texts_come_first,
+)
 from chatsphere.core.durable import DurableState, LostLease
 from chatsphere.services.content.markup import search_text
 from chatsphere.services.errors import EngineError, RetryableError
@@ -154,8 +162,7 @@ class _Together:
 
     def _let_texts_pass(self, runs: Sequence[Run]) -> bool:
         """Texts of all documents first, vectors then, as ``pipeline`` does."""
-        asked = {"workspace": runs[0].workspace_id, "patience": PATIENCE}
-        if runs[0].priority >= PATIENCE or not sql("texts_wait", asked):
+        if not texts_come_first(runs[0]):
             return False
         sql("release_all", {"runs": [run.pk for run in runs], "patience": PATIENCE})
         for run in runs:

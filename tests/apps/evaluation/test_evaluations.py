@@ -158,6 +158,7 @@ def test_an_empty_set_and_too_many_at_once_are_refused(alice: Any, chatbot: Any,
     client = client_of(alice)
     assert client.post(f"/api/v1/test-sets/{empty.pk}/evaluations/").json()["error"]["type"] == "no_questions"
     path = f"/api/v1/test-sets/{test_set.pk}/evaluations/"
+    assert client.post(path, {"version": 2**31}, format="json").status_code == 422
     answers = [client.post(path, {}, format="json").status_code for _ in range(5)]
     assert answers == [202, 202, 202, 202, 409]
 

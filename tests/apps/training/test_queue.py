@@ -198,20 +198,26 @@ def test_the_sweep_counts_statistics_that_a_killed_worker_left(
     assert KnowledgeStatistics.objects.get(pk=chatbot.pk).chunks > 0
 
 
-def test_all_texts_are_found_before_any_vector_is_made(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "MOST", 1)
-    sources = [make_source(chatbot, f"# Number {number}\n\nText about topic{number}.") for number in range(4)]
+def _watch_embedding(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """How far each source can be searched, noted whenever passages are embedded."""
     kind = type(engines.embedder())
     embed = kind.embed_passages
-    searchable: list[set[str]] = []
+    searchable: list[list[str]] = []
 
     def embed_passages(self: Any, texts: Any) -> Any:
-        searchable.append(set(TrainingSource.objects.values_list("searchable", flat=True)))
+        searchable.append(list(TrainingSource.objects.values_list("searchable", flat=True)))
         return embed(self, texts)
 
     monkeypatch.setattr(kind, "embed_passages", embed_passages)
+    return searchable
+
+
+def test_all_texts_are_found_before_any_vector_is_made(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "MOST", 1)
+    sources = [make_source(chatbot, f"# Number {number}\n\nText about topic{number}.") for number in range(4)]
+    searchable = _watch_embedding(monkeypatch)
     work()
-    assert searchable[0] == {"text"}
+    assert set(searchable[0]) == {"text"}
     assert set(TrainingSource.objects.values_list("status", "searchable")) == {("ready", "full")}
     assert len(sources) == len(searchable)
 
@@ -223,15 +229,7 @@ def test_vectors_give_way_to_texts_of_their_own_workspace_alone(
     for number in range(4):
         make_source(chatbot, f"# Number {number}\n\nText about topic{number}.")
     make_source(make_chatbot(charlie), "# Hours\n\nWe open at nine.")
-    kind = type(engines.embedder())
-    embed = kind.embed_passages
-    searchable: list[list[str]] = []
-
-    def embed_passages(self: Any, texts: Any) -> Any:
-        searchable.append(list(TrainingSource.objects.values_list("searchable", flat=True)))
-        return embed(self, texts)
-
-    monkeypatch.setattr(kind, "embed_passages", embed_passages)
+    searchable = _watch_embedding(monkeypatch)
     work()
     assert searchable[0].count("none") >= 2, "the small customer's vectors waited for the other's texts"
     assert set(TrainingSource.objects.values_list("status", "searchable")) == {("ready", "full")}
