@@ -96,7 +96,7 @@ def _claim() -> Run | None:
 def _claim_several(most: int) -> list[Run]:
     """The next run by fairness, and small ones of its chatbot that may come along."""
     types = {"small": together.SMALL_BYTES, "small_types": list(together.SMALL_TYPES)}
-    rows = sql("claim_next", {"lease": durable.LEASE, "peers": most - 1, **types})
+    rows = sql("claim_next", {"lease": durable.LEASE, "peers": most - 1, "patience": pipeline.PATIENCE, **types})
     found = sql("claimed_run", {"runs": [row["id"] for row in rows]}) if rows else []
     return [_run_of(row["id"], row) for row in found]
 

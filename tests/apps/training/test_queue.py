@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
-from chatsphere.apps.training import actions, sweep, tasks, together, worker
+from chatsphere.apps.training import actions, pipeline, sweep, tasks, together, worker
 from chatsphere.apps.training.hints import INGEST, RUN_TRAINING
 from chatsphere.apps.training.models import KnowledgeStatistics, Run, TermChange, TrainingSource
 from chatsphere.core import durable, engines, hints
@@ -235,11 +236,32 @@ def test_vectors_give_way_to_texts_of_their_own_workspace_alone(
     assert set(TrainingSource.objects.values_list("status", "searchable")) == {("ready", "full")}
 
 
-def test_a_new_text_overtakes_vectors_that_are_still_to_be_made(chatbot: Any, charlie: Any) -> None:
+def test_a_new_text_overtakes_vectors_that_are_still_to_be_made(chatbot: Any) -> None:
     make_source(chatbot, name="old")
-    Run.objects.update(priority=10)
-    make_source(make_chatbot(charlie), name="new")
+    _waits_with_its_vectors()
+    make_source(chatbot, name="new")
     assert order_of_service() == ["new", "old"]
+
+
+def test_vectors_that_wait_are_as_urgent_to_other_workspaces_as_their_document_was(chatbot: Any, charlie: Any) -> None:
+    make_source(make_chatbot(charlie), name="theirs")
+    _waits_with_its_vectors()
+    bulk = [actions.NewSource(source_type="text", name=f"bulk{n}", options={"content": "x"}) for n in range(3)]
+    actions.add_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, new=bulk, created_by=None)
+    assert order_of_service() == ["theirs", "bulk0", "bulk1", "bulk2"]
+
+
+def test_a_slow_document_is_behind_the_bulk_of_another_workspace(chatbot: Any, charlie: Any) -> None:
+    make_source(make_chatbot(charlie), name="slow")
+    Run.objects.update(priority=actions.SLOW)
+    bulk = [actions.NewSource(source_type="text", name=f"bulk{n}", options={"content": "x"}) for n in range(3)]
+    actions.add_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, new=bulk, created_by=None)
+    assert order_of_service() == ["bulk0", "bulk1", "bulk2", "slow"]
+
+
+def _waits_with_its_vectors() -> None:
+    """What ``outcomes.made_room`` leaves of a run whose text is stored."""
+    Run.objects.update(priority=F("priority") + pipeline.PATIENCE, progress_total=1, progress_done=0)
 
 
 def test_another_workspaces_document_waits_for_one_turn_whatever_a_bulk_has_queued(chatbot: Any, charlie: Any) -> None:
