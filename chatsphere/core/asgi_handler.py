@@ -20,7 +20,7 @@ from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.signals import setting_changed
-from django.db import close_old_connections
+from django.db import close_old_connections, reset_queries
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver, set_script_prefix
@@ -43,6 +43,9 @@ class Handler(ASGIHandler):
         super().__init__()
         self._room = asyncio.Semaphore(VIEWS_AT_ONCE)
         self._scales = garbage.Scales()
+        for signal in (signals.request_started, signals.request_finished):  # the loop's thread has no connections to look after
+            signal.disconnect(close_old_connections)
+        signals.request_started.disconnect(reset_queries)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         thread = LentThread()
@@ -63,7 +66,6 @@ class Handler(ASGIHandler):
         size = body.seek(0, os.SEEK_END)
         body.seek(0)
         set_script_prefix(get_script_prefix(scope))
-        # Its receivers look after connections of this thread's past; a request's thread is new and has none.
         signals.request_started.send(sender=self.__class__, scope=scope)
         request, refusal = self.create_request(scope, body)
         response: HttpResponseBase | None = refusal
@@ -119,7 +121,7 @@ class Handler(ASGIHandler):
         """Receivers of ``request_finished`` hear of it here, and in the thread only when it was needed until now."""
         close = response.close if response is not None else self._finished
         if response is not None and response.streaming and not isinstance(response, EventStreamResponse):
-            await sync_to_async(close, thread_sensitive=True)()
+            await sync_to_async(_closed_with_connections(close), thread_sensitive=True)()
         else:
             close()
 
@@ -170,6 +172,18 @@ def _in_one_go(view: View) -> View:
         finally:
             if not getattr(response, "streaming", False):  # else its pieces may still come from the database
                 close_old_connections()
+
+    return run
+
+
+def _closed_with_connections(close: Callable[[], None]) -> Callable[[], None]:
+    """For a response whose pieces may have come from the database until now."""
+
+    def run() -> None:
+        try:
+            close()
+        finally:
+            close_old_connections()
 
     return run
 
