@@ -43,7 +43,7 @@ class Handler(ASGIHandler):
         super().__init__()
         self._room = asyncio.Semaphore(VIEWS_AT_ONCE)
         self._scales = garbage.Scales()
-        for signal in (signals.request_started, signals.request_finished):  # the loop's thread has no connections to look after
+        for signal in (signals.request_started, signals.request_finished):  # the loop's thread has no connections
             signal.disconnect(close_old_connections)
         signals.request_started.disconnect(reset_queries)
 
