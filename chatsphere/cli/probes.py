@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -56,14 +57,24 @@ def migrations() -> str:
 
 
 def redis() -> str:
+    found = f"Redis {_redis_version('REDIS_URL')}"
+    if settings.CACHE_REDIS_URL:
+        found += f", for cache and limits {_redis_version('CACHE_REDIS_URL')}"
+    return found
+
+
+def _redis_version(setting: str) -> str:
     try:
-        with probe(5) as client:
-            version = str(client.info("server")["redis_version"])
+        with probe(5, getattr(settings, setting)) as client:
+            told: Any = client.info("server")
     except (RedisError, OSError) as error:
-        raise Finding(f"REDIS_URL does not answer: {error}") from error
+        raise Finding(f"{setting} does not answer: {error}") from error
+    version = str(
+        told.get("redis_version") or next(iter(told.values()))["redis_version"]
+    )  # a cluster tells it by server
     if _numbers(version) < OLDEST_REDIS:
-        raise Finding(f"Redis {version} is too old; version 6.2 or newer, or Valkey, is needed")
-    return f"Redis {version}"
+        raise Finding(f"Redis {version} of {setting} is too old; version 6.2 or newer, or Valkey, is needed")
+    return version
 
 
 def uploads() -> str:

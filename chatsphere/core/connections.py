@@ -111,9 +111,39 @@ def sentinels(redis_url: str) -> Sentinels | None:
     )
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return (host, int(port)) if host else (port, 26379)
+def _address(text: str, port: int = 26379) -> tuple[str, int]:
+    host, _, own_port = text.rpartition(":")
+    return (host, int(own_port)) if host else (own_port, port)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAddress:
+    """Some servers of a Redis Cluster, which know the others, and how to sign in there."""
+
+    nodes: tuple[tuple[str, int], ...]
+    options: dict[str, Any]  # username, password, ssl
+
+
+def cluster(redis_url: str) -> ClusterAddress | None:
+    """What ``redis+cluster://user:password@one:6379,two:6379`` says (``rediss+cluster`` with TLS); None for other URLs.
+
+    Raises ValueError for an address that cannot be read, or with a database: a cluster has only one.
+    """
+    split = urlsplit(redis_url)
+    if split.scheme not in CLUSTER_SCHEMES:
+        return None
+    if split.path.strip("/") not in ("", "0"):
+        raise ValueError("a Redis Cluster has no databases; leave the number out")
+    who, _, hosts = split.netloc.rpartition("@")
+    if not hosts:
+        raise ValueError("name a server of the cluster: redis+cluster://one:6379,two:6379")
+    user, _, password = who.partition(":")
+    own = {"username": unquote(user), "password": unquote(password), "ssl": split.scheme == "rediss+cluster"}
+    nodes = tuple(_address(each, 6379) for each in hosts.split(","))
+    return ClusterAddress(nodes, {name: value for name, value in own.items() if value})
+
+
+CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 
 
 def broker_options(redis_url: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
@@ -102,11 +103,17 @@ def _database() -> str:
 
 
 def _redis() -> str:
+    return _answers(settings.REDIS_URL, "Redis") or (
+        _answers(settings.CACHE_REDIS_URL, "Redis of the cache and limits") if settings.CACHE_REDIS_URL else ""
+    )
+
+
+def _answers(url: str, name: str) -> str:
     try:
-        with probe(2) as client:
+        with probe(2, url) as client:
             client.ping()
     except RedisError:
-        return "Redis does not answer"
+        return f"{name} does not answer"
     return ""
 
 

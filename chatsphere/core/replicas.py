@@ -23,7 +23,7 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from redis import RedisError
 
-from chatsphere.core.redis_clients import sync_client
+from chatsphere.core.redis_clients import sync_cache_client
 
 logger = logging.getLogger("chatsphere.replicas")
 REPLICA = "replica"
@@ -138,7 +138,7 @@ def _may_read_there(request: HttpRequest) -> bool:
     if not request.path_info.startswith("/api/") or "Authorization" not in request.headers:
         return False
     try:
-        written = sync_client().get(_key(request))
+        written = sync_cache_client().get(_key(request))
     except (RedisError, OSError):
         return False
     return _replica.has(int(written) if written else 0)
@@ -160,7 +160,7 @@ def _note_write(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.execute(_WRITTEN)
             position = int(cursor.fetchone()[0])
-        sync_client().set(_key(request), position, ex=KEPT_SECONDS)
+        sync_cache_client().set(_key(request), position, ex=KEPT_SECONDS)
     except (Error, RedisError, OSError) as error:
         logger.warning("A write could not be noted for reads from the replica: %s", error)
         _replica.is_away()

@@ -1,5 +1,8 @@
 """Rate limits: one atomic script in Redis, the same for DRF and for async views.
 
+In a Redis Cluster the limits of a request lie on several servers, because a person's limit is one over all workspaces and a visitor's one over
+all keys. They are charged one after the other then, and taken back when a later one has no room: still all or none.
+
 When Redis is away, chat keeps a limiter inside the process and everything else is let through, counted in ``uncounted`` and logged.
 Sign-in and password reset do not stand here: their limits live in PostgreSQL (``apps.users.attempts``).
 """
@@ -10,7 +13,7 @@ import hashlib
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import cache
 from importlib.resources import files
 from threading import Lock
@@ -27,7 +30,7 @@ from chatsphere.core.addresses import client_address, limited_as
 from chatsphere.core.exceptions import Throttled
 from chatsphere.core.principal import Principal
 from chatsphere.core.rates import Charge, RateDecision, decide, rate
-from chatsphere.core.redis_clients import async_client, sync_client
+from chatsphere.core.redis_clients import async_cache_client, is_cache_spread, sync_cache_client
 
 logger = logging.getLogger("chatsphere.limits")
 uncounted: Counter[str] = Counter()
@@ -87,12 +90,12 @@ _local = LocalLimiter()
 
 
 def check_rate(charges: Sequence[Charge]) -> RateDecision:
-    """Charge one request against all these limits, or none of them when one has no room. One round trip to Redis."""
+    """Charge one request against all these limits, or none of them when one has no room. One round trip to Redis, in a cluster one a limit."""
     if not settings.RATE_LIMITS_ENABLED:
         return _open(charges)
     if not _absence.is_on:
         try:
-            return decide(charges, _ask(charges))
+            return _ask(charges)
         except (RedisError, OSError) as error:
             _absence.begin(error)
     return _without_redis(charges)
@@ -104,7 +107,7 @@ async def check_rate_async(charges: Sequence[Charge]) -> RateDecision:
         return _open(charges)
     if not _absence.is_on:
         try:
-            return decide(charges, await _ask_async(charges))
+            return await _ask_async(charges)
         except (RedisError, OSError) as error:
             _absence.begin(error)
     return _without_redis(charges)
@@ -162,10 +165,26 @@ def _open(charges: Sequence[Charge]) -> RateDecision:
     return RateDecision(is_allowed=True, rate=first, remaining=first.limit, reset_after=0.0, is_counted=False)
 
 
-def _request(charges: Sequence[Charge]) -> tuple[Any, ...]:
+def _request(charges: Sequence[Charge], sign: int) -> tuple[Any, ...]:
+    """What the script is asked; with the sign -1 it takes back what it has charged, for which there is always room."""
     keys = [charge.redis_key for charge in charges]
-    figures = [figure for charge in charges for figure in (charge.rate.step, charge.rate.window)]
+    figures = [figure for charge in charges for figure in (sign * charge.rate.step, charge.rate.window)]
     return (len(keys), *keys, *figures)
+
+
+def _asking(charges: Sequence[Charge]) -> Generator[tuple[Any, ...], list[int], RateDecision]:
+    """Yields what the script is to be asked and takes its answers."""
+    if not is_cache_spread():
+        return decide(charges, (yield _request(charges, 1)))
+    answers: list[int] = []
+    for number, charge in enumerate(charges):
+        answer = yield _request([charge], 1)
+        answers += answer
+        if not answer[0]:
+            for earlier in charges[:number]:
+                yield _request([earlier], -1)
+            return decide(charges[: number + 1], answers)
+    return decide(charges, answers)
 
 
 @cache
@@ -175,21 +194,43 @@ def _script() -> tuple[str, str]:
     return source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 
-def _ask(charges: Sequence[Charge]) -> list[int]:
-    source, digest = _script()
-    client: Any = sync_client()
+def _ask(charges: Sequence[Charge]) -> RateDecision:
+    client: Any = sync_cache_client()
+    asking = _asking(charges)
     try:
-        answer: list[int] = client.evalsha(digest, *_request(charges))
+        request = next(asking)
+        while True:
+            request = asking.send(_answer(client, request))
+    except StopIteration as end:
+        decision: RateDecision = end.value
+        return decision
+
+
+def _answer(client: Any, request: tuple[Any, ...]) -> list[int]:
+    source, digest = _script()
+    try:
+        answer: list[int] = client.evalsha(digest, *request)
     except NoScriptError:
-        answer = client.eval(source, *_request(charges))
+        answer = client.eval(source, *request)
     return answer
 
 
-async def _ask_async(charges: Sequence[Charge]) -> list[int]:
-    source, digest = _script()
-    client: Any = async_client()
+async def _ask_async(charges: Sequence[Charge]) -> RateDecision:
+    client: Any = async_cache_client()
+    asking = _asking(charges)
     try:
-        answer: list[int] = await client.evalsha(digest, *_request(charges))
+        request = next(asking)
+        while True:
+            request = asking.send(await _answer_async(client, request))
+    except StopIteration as end:
+        decision: RateDecision = end.value
+        return decision
+
+
+async def _answer_async(client: Any, request: tuple[Any, ...]) -> list[int]:
+    source, digest = _script()
+    try:
+        answer: list[int] = await client.evalsha(digest, *request)
     except NoScriptError:
-        answer = await client.eval(source, *_request(charges))
+        answer = await client.eval(source, *request)
     return answer

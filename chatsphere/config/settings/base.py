@@ -121,6 +121,13 @@ REDIS_URL = env.url(
     help="Redis 6.2 or newer (or Valkey). Unset, `chatsphere up` starts its own. With sentinels: `sentinel://user:password@one:26379,two:26379,three:26379/0?service=mymaster`.",
     secret=True,
 )
+CACHE_REDIS_URL = env.url(
+    "CACHE_REDIS_URL",
+    "",
+    ("redis", "rediss", "unix", "sentinel", *connections.CLUSTER_SCHEMES),
+    help="Another Redis for the cache and limits, which may be a Redis Cluster: `redis+cluster://user:password@one:6379,two:6379` (`rediss+cluster://` with TLS). Empty: that of REDIS_URL.",
+    secret=True,
+)
 DATABASE_DIRECT_URL = env.url(
     "DATABASE_DIRECT_URL",
     "",
@@ -133,6 +140,12 @@ try:
 except ValueError as error:
     env.problem("REDIS_URL", str(error))
     REDIS_URL = "redis://localhost:6379/0"
+try:
+    connections.sentinels(CACHE_REDIS_URL)
+    connections.cluster(CACHE_REDIS_URL)
+except ValueError as error:
+    env.problem("CACHE_REDIS_URL", str(error))
+    CACHE_REDIS_URL = ""
 DATABASE_REPLICA_URL = env.url(
     "DATABASE_REPLICA_URL",
     "",
@@ -477,8 +490,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": [REDIS_URL],
+        "BACKEND": "chatsphere.core.cache.ClusterCache"
+        if connections.cluster(CACHE_REDIS_URL)
+        else "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": [CACHE_REDIS_URL or REDIS_URL],
         "OPTIONS": {
             "serializer": "chatsphere.core.cache.JSONSerializer",
             "pool_class": "chatsphere.core.redis_clients.CachePool",
