@@ -35,6 +35,8 @@ from chatsphere.apps.conversations.retrieval import merge
 from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.services.ai.closest_sentences import read_closely
 from chatsphere.services.ai.local_model import LocalModel
+from chatsphere.services.ai.period_bonus import meant_by, prefer_meant
+from chatsphere.services.content.chunking import CONTEXT_SEPARATOR
 from chatsphere.services.types import (
     EmbeddingModel,
     SearchHit,
@@ -96,7 +98,7 @@ class Engine:
             (
                 chunk_id,
                 piece.text,
-                PlacedChunk(_number(piece.doc_id), _number(piece.doc_id), heading_path=(piece.context,)),
+                _place(piece),
             )
             for chunk_id, piece in zip(scope.ids, scope.pieces, strict=True)
         ]
@@ -120,6 +122,11 @@ class Engine:
     async def aclose(self) -> None:
         if isinstance(self.store, PgVectorStore):
             await self.store.aclose()
+
+
+def _place(piece: Piece) -> PlacedChunk:
+    title, *headings = piece.context.split(CONTEXT_SEPARATOR)
+    return PlacedChunk(_number(piece.doc_id), _number(piece.doc_id), title=title, heading_path=tuple(headings))
 
 
 def _numbered(chunks: Sequence[tuple[UUID, str, PlacedChunk]]) -> list[tuple[UUID, str, PlacedChunk]]:
@@ -169,7 +176,7 @@ async def _served(engine: Engine, cache: VectorCache, scope: Scope, question: Qu
     texts = list(dict.fromkeys((question.text, search_text(question.text, history))))
     vectors = cache.vectors(texts)
     outcomes = [await _outcome(engine, scope, text, vector) for text, vector in zip(texts, vectors, strict=True)]
-    hits = merge(*(outcome.hits for outcome in outcomes))
+    hits = prefer_meant(meant_by(*texts), merge(*(outcome.hits for outcome in outcomes)))
     if outcomes[-1].statistics.dense_share >= LEAST_DENSE_SHARE:
         hits = await read_closely(texts[-1], vectors[-1], hits, CachedTexts(cache), language=scope.language)
     return scope.documents_of(hits)

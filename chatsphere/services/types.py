@@ -146,6 +146,7 @@ class SearchHit:
     sparse: float | None
     fused: float
     rerank: float | None = None
+    period: float | None = None  # what is in ``fused`` because the title names the period that the question means
     sentence: float | None = None  # cosine of the sentence that holds most of the question's words, where it was read
     sentence_coverage: float | None = None  # how much of them it holds, weighted by IDF
     before: UUID | None = None  # not found itself: the chunk found that it stands right before,

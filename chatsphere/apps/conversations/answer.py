@@ -87,6 +87,7 @@ def scores(hit: SearchHit) -> dict[str, float | None]:
         "dense": hit.dense,
         "sparse": hit.sparse,
         "fused": hit.fused,
+        "period": hit.period,
         "sentence": hit.sentence,
         "rerank": hit.rerank,
     }

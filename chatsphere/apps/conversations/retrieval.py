@@ -23,6 +23,7 @@ from chatsphere.apps.conversations.neighbours import Reader, traced, with_neighb
 from chatsphere.apps.conversations.quarantine import without_held
 from chatsphere.apps.conversations.reranking import Asked, hits_needed, last_order
 from chatsphere.apps.conversations.rewrite import search_text
+from chatsphere.services.ai.period_bonus import MEANS_NONE, meant_by, prefer_meant
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
 from chatsphere.services.ai.refusal import Decision, decide
 from chatsphere.services.errors import EngineError
@@ -63,12 +64,15 @@ async def find_passages(lookup: Lookup) -> Retrieved:
     at once for a follow-up question: as it was asked, and with the subject of earlier questions. Raises EngineError."""
     began = time.perf_counter()
     texts = dict.fromkeys((lookup.question, search_text(lookup.question, lookup.history)))
-    limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, MOST_HITS) if len(texts) == 1 else MOST_HITS
+    meant = meant_by(*texts)
+    is_plain = len(texts) == 1 and meant == MEANS_NONE
+    limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, MOST_HITS) if is_plain else MOST_HITS
     searches = await asyncio.gather(*(_search(lookup, text, limit=limit) for text in texts))
     outcomes = [each.outcome for each in searches]
     decision = max(map(partial(_decide, lookup), texts, outcomes), key=attrgetter("probability"))
     text = list(texts)[-1]
-    hits = await last_order(_asked(lookup, text, searches[-1]), merge(*(outcome.hits for outcome in outcomes)))
+    merged = prefer_meant(meant, merge(*(outcome.hits for outcome in outcomes)))
+    hits = await last_order(_asked(lookup, text, searches[-1]), merged)
     passages = choose(hits, lookup.configuration.top_k)
     if decision.answer and _is_read_by_a_model(lookup):
         passages = await with_neighbours(passages, _reader(lookup))
@@ -81,8 +85,10 @@ async def best_hits(
     lookup: Lookup, text: str, *, most: int, filters: SearchFilters | None = None
 ) -> tuple[SearchHit, ...]:
     """The best hits for a text in their last order."""
-    searched = await _search(lookup, text, limit=hits_needed(most, lookup.embedding_model), filters=filters)
-    return (await last_order(_asked(lookup, text, searched), searched.outcome.hits))[:most]
+    meant = meant_by(text)
+    limit = max(hits_needed(most, lookup.embedding_model), 0 if meant == MEANS_NONE else MOST_HITS)
+    searched = await _search(lookup, text, limit=limit, filters=filters)
+    return (await last_order(_asked(lookup, text, searched), prefer_meant(meant, searched.outcome.hits)))[:most]
 
 
 def _is_read_by_a_model(lookup: Lookup) -> bool:

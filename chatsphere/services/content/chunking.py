@@ -27,7 +27,7 @@ _Measured = tuple[int, int, tuple[float, int]]  # a span with its words and toke
 
 _RESERVED_TOKENS = 3  # special tokens, and the separator of context and text
 _WINDOW = 64  # atoms that one chunk may hold; bounds the work for one atom
-_CONTEXT_SEPARATOR = " › "
+CONTEXT_SEPARATOR = " › "
 _REMEMBERED_PIECES = 40_000
 _LONGEST_REMEMBERED = 40  # characters; longer ones do not come again
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
@@ -276,9 +276,9 @@ class _Chunker:
     def _shortened(self, parts: list[str]) -> str:
         """Within its share of the tokens: outer headings go first, then words at the end."""
         allowed = int(self._settings.max_tokens * self._settings.context_share)
-        while len(parts) > 1 and self._measure_source(_CONTEXT_SEPARATOR.join(parts))[1] > allowed:
+        while len(parts) > 1 and self._measure_source(CONTEXT_SEPARATOR.join(parts))[1] > allowed:
             parts.pop(1 if len(parts) > 2 else 0)
-        context = _CONTEXT_SEPARATOR.join(parts)
+        context = CONTEXT_SEPARATOR.join(parts)
         while context and self._measure_source(context)[1] > allowed:
             context = context[: len(context) * 2 // 3].rstrip()
         return context

@@ -61,3 +61,23 @@ async def test_words_alone_answer_when_the_model_of_the_vectors_is_no_longer_set
     assert message["content"] == "Spare chargers are kept in locker B-17 [1]."
     trace = (await caller.get(f"/api/v1/messages/{message['id']}/trace/")).json()
     assert trace["words_only"] is True
+
+
+async def test_of_reports_that_differ_in_the_quarter_the_one_that_is_asked_for_comes_first(
+    caller: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    for quarter in ("2023 Q1", "2023 Q2", "2022 Q4", "2023 Q3"):
+        text = f"Marble & Finch had revenue of {len(quarter) * 7} million in this quarter. Margins were stable. [{quarter[-1]}]"
+        await sync_to_async(teach)(chatbot, text, title=f"{quarter} Marble & Finch")
+    for question, title in (
+        ("Marble & Finch revenue in the second quarter of 2023", "2023 Q2 Marble & Finch"),
+        ("Marble & Finch revenue in the latest quarter", "2023 Q3 Marble & Finch"),
+        ("Marble & Finch revenue in Q4 2022", "2022 Q4 Marble & Finch"),
+    ):
+        first, second, *_ = await found(caller, chatbot, question)
+        assert first["title"] == title
+        assert (first["scores"]["period"], second["scores"]["period"]) == (1.0, None)
+        message = (await caller.ask(chatbot, question)).json()["message"]
+        trace = (await caller.get(f"/api/v1/messages/{message['id']}/trace/")).json()
+        assert trace["candidates"][0]["title"] == title
+        assert trace["candidates"][0]["scores"]["period"] == 1.0
