@@ -2,8 +2,8 @@
 
 Twenty connections ask the list of chatbots on two web processes: from a bare Django view with the same rows; made anew for somebody who is
 believed without a look and not counted; made anew for a person (the difference is what authentication and limits cost); and as it is, from
-the cache of reads. Then the other endpoints, as they are; memory of the web processes, sizes of the packages and of the wheel. Load generator, PostgreSQL and Redis share
-the machine. Takes about three minutes.
+the cache of reads. Then the other endpoints, as they are; memory of the web processes, cold starts, sizes of the packages and of the wheel. Load generator, PostgreSQL and Redis share
+the machine. Takes about four minutes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from packaging.requirements import Requirement
 
 from benchmarks import api_load
 from benchmarks.api_load import Load
+from benchmarks.api_start import show_starts
 from benchmarks.chat import _cpu, _process, _servers, _wait_for
 
 PORT = 9321
@@ -58,6 +59,7 @@ def main() -> None:
             for name, request in _endpoints(account).items():
                 _show(name, pid, request, options)
             _show_memory(pid)
+        show_starts(servers)
     _show_sizes()
 
 
