@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chatsphere.services.ai.lone_marks import without_lone_marks
 from chatsphere.services.ai.sentences import Kind, Sentence, split_sentences
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.errors import RetryableError
@@ -136,8 +137,29 @@ def _is_other_row(candidate: Candidate, best: Candidate) -> bool:
 
 
 def answer_text(picked: Sequence[PickedSentence]) -> list[str]:
-    """The answer in pieces, one a sentence: the quote and its number; table rows stand under their header."""
-    return [_piece(sentence, is_first=number == 0) for number, sentence in enumerate(picked)]
+    """The answer in pieces, one a sentence or table: the quote and its number. Rows of one table stand together under its header, in its order."""
+    pieces: list[str] = []
+    for quotes in _by_table(picked):
+        text, is_block = _quote(quotes)
+        gap = "\n\n" if is_block or (pieces and pieces[-1].startswith("\n\n")) else " "
+        pieces.append(f"{gap}{text}{chr(10) * 2 if is_block else ' '}[{quotes[0].passage_index + 1}]")
+    return [piece.lstrip() if place == 0 else piece for place, piece in enumerate(pieces)]
+
+
+def _by_table(picked: Sequence[PickedSentence]) -> list[list[PickedSentence]]:
+    """Each sentence by itself, the rows of one table together at the place of the first."""
+    groups: dict[object, list[PickedSentence]] = {}
+    for place, each in enumerate(picked):
+        groups.setdefault((each.passage_index, each.header) if each.header else place, []).append(each)
+    return [sorted(group, key=lambda each: each.start) for group in groups.values()]
+
+
+def _quote(group: Sequence[PickedSentence]) -> tuple[str, bool]:
+    """What is shown, and whether it is a block by itself."""
+    first = group[0]
+    if first.header or first.is_code or first.text.startswith("|"):
+        return "\n".join([first.header, *(each.text for each in group)] if first.header else [first.text]), True
+    return without_lone_marks(first.text), False
 
 
 class ExtractiveChatModel:
@@ -222,14 +244,6 @@ def coverage_of(weights: Mapping[int, float], terms: set[int]) -> float:
     """The share of the weights whose terms are among these, 0 to 1."""
     total = sum(weights.values())
     return sum(weight for term, weight in weights.items() if term in terms) / total if total else 0.0
-
-
-def _piece(sentence: PickedSentence, *, is_first: bool) -> str:
-    number = f"[{sentence.passage_index + 1}]"
-    if sentence.header or sentence.is_code or sentence.text.startswith("|"):
-        header = f"{sentence.header}\n" if sentence.header else ""
-        return f"{'' if is_first else chr(10) * 2}{header}{sentence.text}\n\n{number}"
-    return f"{'' if is_first else ' '}{sentence.text} {number}"
 
 
 def _prompt_tokens(prompt: ChatPrompt) -> int:

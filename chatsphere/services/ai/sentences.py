@@ -19,7 +19,10 @@ _HEADING = re.compile(r"\s{0,3}#{1,6}\s")
 _FENCE = re.compile(r"\s{0,3}(```|~~~)")
 _TABLE_ROW = re.compile(r"\s*\|.*\|\s*$")
 _DELIMITER_ROW = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
-_ITEM = re.compile(r"\s*(?:[-*+•‣·–]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+|\s*>\s?")
+_ITEM = re.compile(
+    r"\s*(?:[-*+•‣·–]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+|\s*>\s?"
+    r"|\s*(?:\*\*)?(?:Q|A|F|R|P|Question|Answer|Frage|Antwort|Réponse|Pregunta|Respuesta) ?\d{0,3}:(?:\*\*)?[ \t]+"
+)
 _END = re.compile(r"""[.!?…]+["'”’»)\]*_]*(?=\s|$)|[。！？｡]+["'”’»)」』】]*|[।॥؟۔]+(?=\s|$)""")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘«]+$")
 _SPLIT_LONG = re.compile(r"\n|;\s|,\s")
@@ -139,11 +142,9 @@ def _paragraph(text: str, start: int, end: int) -> Iterator[Sentence]:
 
 
 def _is_boundary(text: str, start: int, match: re.Match[str], end: int) -> bool:
-    if match.group()[0] != ".":
-        return True
     following = text[match.end() : end].lstrip()[:1]
     if following.islower():
-        return False
+        return False  # also: click "Forgot password?" below
     if match.group() != "." or not following:
         return True
     word = _LAST_WORD.search(text, start, match.start())

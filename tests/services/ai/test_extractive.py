@@ -92,7 +92,7 @@ async def test_rows_that_hold_fewer_words_of_the_question_are_left_out(passage: 
 async def test_what_follows_a_question_answers_it(passage: Passage) -> None:
     faq = "**Q: How do I reset my password?**\nA: Click on the sign-in page. Wait.\n\n**Q: Is there an app?**\nA: Yes."
     text, _ = await answer(None, "How do I reset my password?", [passage(faq)])
-    assert text.startswith("A: Click on the sign-in page. [1]")
+    assert text.startswith("Click on the sign-in page. [1]")
 
 
 async def test_a_follow_up_is_answered_about_its_subject(passage: Passage) -> None:
@@ -136,6 +136,22 @@ def test_at_most_three_and_only_near_the_best(passage: Passage) -> None:
 def test_pieces_join_to_one_text() -> None:
     pieces = answer_text([PickedSentence(0, 0, 4, "One.", 1.0), PickedSentence(2, 0, 4, "Two.", 0.9)])
     assert "".join(pieces) == "One. [1] Two. [3]"
+
+
+def test_rows_of_one_table_stand_under_one_header_and_text_below_it() -> None:
+    header = "| Plan | Price |\n|---|---|"
+    rows = [PickedSentence(0, place, 9, f"| {place} | 5 |", 1.0, header) for place in (60, 40)]
+    pieces = answer_text([rows[0], PickedSentence(1, 0, 4, "One.", 0.9), rows[1]])
+    assert "".join(pieces) == f"{header}\n| 40 | 5 |\n| 60 | 5 |\n\n[1]\n\nOne. [2]"
+    assert "".join(answer_text([PickedSentence(1, 0, 4, "One.", 0.9), rows[0]])).startswith(f"One. [2]\n\n{header}")
+
+
+async def test_a_quote_from_within_bold_text_leaves_no_stray_stars(passage: Passage) -> None:
+    rule = "**Guests see their boards only. Guests cannot invite others.** Members can."
+    text, _ = await answer(None, "Which boards do guests see?", [passage(rule)])
+    assert text == "Guests see their boards only. [1]"
+    text, _ = await answer(None, "Whom can guests invite?", [passage(rule)])
+    assert text.startswith("Guests cannot invite others. [1]")
 
 
 async def test_a_chatbot_without_a_language_answers_too(passage: Passage) -> None:

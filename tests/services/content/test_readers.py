@@ -185,6 +185,11 @@ def test_html() -> None:
     assert [(link.text, link.url) for link in document.links] == [("a link", "https://example.com/x")]
 
 
+def test_a_term_that_asks_keeps_its_question_mark_alone() -> None:
+    page = b"<html><body><dl><dt>Where is it?</dt><dd>In Rome.</dd><dt>Price:</dt><dd>5</dd></dl></body></html>"
+    assert texts(extract(page, name="a.html")) == ["Where is it? In Rome.", "Price: 5"]
+
+
 def test_layout_tables_are_read_as_text() -> None:
     page = b"<html><table><tr><td><h1>Title</h1><p>Text.</p></td><td><p>Side.</p></td></tr></table>"
     assert texts(extract(page, name="a.html")) == ["# Title", "Text.", "Side."]

@@ -293,7 +293,7 @@ class _Walker:
         for child in element:
             if child.tag == "dt":
                 self._flow(child)
-                self._inline.append(": " if not _visible_text(child).endswith(":") else " ")
+                self._inline.append(" " if _visible_text(child).endswith((":", "?", "？", "!", ".")) else ": ")
             elif not _is_skipped(child):
                 self._flow(child)
                 self._flush()
