@@ -44,5 +44,6 @@ choose_settings()
 django.setup(set_prefix=False)
 handler = import_string("chatsphere.core.asgi_handler.Handler")()  # it needs the settings
 application = Lifespan(RequestLog(BodyLimit(handler, body_limits, may_upload)))
-list(get_resolver().url_patterns)  # imports every view now, not in the first request
+list(get_resolver().reverse_dict)  # imports every view and compiles every route now, not in the first request
+import_string("chatsphere.core.engines.make_all")()
 spare_what_stays()

@@ -5,6 +5,7 @@ Engines are imported when they are first asked for: a process that talks to an A
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -20,9 +21,10 @@ from chatsphere.core.async_database import WAIT_SECONDS
 from chatsphere.core.connections import conninfo, is_pooled
 from chatsphere.core.observed import observed, watched
 from chatsphere.services.ai.base import ChatModel, Embedder, Reranker
-from chatsphere.services.errors import EngineMisconfigured
+from chatsphere.services.errors import EngineError, EngineMisconfigured
 from chatsphere.services.vector_store.base import VectorStore
 
+logger = logging.getLogger("chatsphere.engines")
 Maker = Callable[[str], Any]  # from the part of the name behind the colon
 
 _made: dict[tuple[int, str, str], Any] = {}
@@ -68,6 +70,16 @@ def reranker() -> Reranker | None:
 def vector_store() -> VectorStore:
     """Where chunks are found, by ``VECTOR_STORE``. Raises EngineMisconfigured for a name nobody knows."""
     return cast(VectorStore, _engine("vector_store", settings.VECTOR_STORE, _VECTOR_STORES, watch="search"))
+
+
+def make_all() -> None:
+    """Make the deployment's own engines now: else the first question of a process waits while a client of several hundred modules is
+    imported, and with it every stream of that process. Connects to nothing; an engine that cannot be made is left to who asks for it."""
+    for make in (embedder, chat_model, vector_store, reranker):
+        try:
+            make()
+        except EngineError as error:
+            logger.warning("An engine cannot be made: %s", error)
 
 
 def made() -> list[Any]:
