@@ -139,8 +139,10 @@ EXCLUDE = OpenApiParameter(
     "exclude",
     str,
     many=True,
-    enum=list(_readiness.all_checks()),
-    description="Checks to leave out. A proxy leaves out `database`, `redis` and `queue`: they are the same for all processes.",
+    description=(
+        f"Checks to leave out, of {', '.join(f'`{name}`' for name in _readiness.all_checks())}; any other name leaves nothing out. A proxy "
+        "leaves out `database`, `redis` and `queue`: they are the same for all processes."
+    ),
 )
 
 

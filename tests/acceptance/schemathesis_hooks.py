@@ -5,9 +5,16 @@ Only well-formed made-up ids are exchanged, so a request that is meant to be wro
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import os
+import re
+import struct
 import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,6 +26,7 @@ PASSWORD = "a-Long-Passphrase-9"
 VISITOR = "drill-visitor"
 ENDING = ("/users/me/delete/", "/auth/logout/", "/auth/password/change/", "/auth/second-factor/")
 http = httpx2.Client(base_url=os.environ["DRILL_URL"], trust_env=False, timeout=60)
+log = Path(os.environ["DRILL_LOG"])
 reach = Path(os.environ["DRILL_REACH"]).open("a", encoding="utf-8")  # noqa: SIM115, open as long as the drill runs
 
 
@@ -29,6 +37,24 @@ class Person:
         self.email = f"{os.urandom(6).hex()}@example.com"
         self.tokens = self._call("auth/register/", email=self.email, password=PASSWORD)
         self.expires = time.monotonic() + 600
+
+    @property
+    def user(self) -> str:
+        return str(self.tokens["user"]["id"])
+
+    @property
+    def workspace(self) -> str:
+        return str(self.tokens["workspace"]["id"])
+
+    def with_member(self) -> Person:
+        """Somebody else who has joined this person's workspace."""
+        other = Person()
+        other.post("invitations/accept/", token=self.invitation_of(other))
+        return other
+
+    def invitation_of(self, other: Person) -> str:
+        invitation = self.post(f"workspaces/{self.workspace}/invitations/", email=other.email, role="editor")
+        return str(invitation["token"])
 
     @property
     def access(self) -> str:
@@ -65,8 +91,7 @@ class World:
     def start_anew(self) -> None:
         self.owner = Person()
         self.ids: dict[str, str] = {}
-        self.workspace = self.owner.tokens.get("workspace", {}).get("id", "")
-        self.user = self.owner.tokens.get("user", {}).get("id", "")
+        self.workspace, self.user = self.owner.workspace, self.owner.user
         self.bot = ""
         self.keep_up()
 
@@ -77,7 +102,7 @@ class World:
             return
         if not self.bot or http.get(f"/api/v1/chatbots/{self.bot}/", headers=self._headers()).status_code != 200:
             self.ids.clear()
-            self.bot = self.ids["chatbot_id"] = self.fresh("chatbot_id")
+            self.bot = self.ids["chatbot_id"] = self.ids["name"] = self.fresh("chatbot_id")
         for kind in MAKERS:
             if kind in PASSING or not self.ids.get(kind):
                 self.ids[kind] = self.fresh(kind)
@@ -85,6 +110,15 @@ class World:
 
     def fresh(self, kind: str) -> str:
         return str(MAKERS[kind](self) or "") if kind in MAKERS else ""
+
+    def mend(self) -> None:
+        """What the drill has done to the chatbot's configuration keeps it from answering no longer."""
+        plain = {"name": "Drill", "is_active": True, "configuration": {}}
+        http.put(f"/api/v1/chatbots/{self.bot}/", json=plain, headers=self._headers())
+
+    def answered(self) -> str:
+        self.mend()
+        return str(self.said().get("message", {}).get("id", ""))
 
     def source(self, content: str = "We open at nine. Parking is behind the house.") -> str:
         sources = f"chatbots/{self.bot}/sources/"
@@ -131,6 +165,7 @@ def _evaluated(world: World) -> str:
 
 def _asked(world: World) -> str:
     """A question, not its answer."""
+    world.mend()
     conversation = world.said().get("conversation_id")
     answer = http.get(f"/api/v1/conversations/{conversation}/messages/", headers=world._headers())
     found = answer.json().get("results", []) if answer.is_success else []
@@ -181,17 +216,93 @@ MAKERS: dict[str, Callable[[World], Any]] = {
         f"workspaces/{world.workspace}/invitations/", email=f"{os.urandom(4).hex()}@example.com", role="viewer"
     ).get("id"),
     "number": lambda world: world.owner.post(f"chatbots/{world.bot}/versions/").get("number"),
-    "name": lambda world: "drill",
     "external_id": lambda world: VISITOR,
 }
 PASSING = ("conversation_id", "message_id", "asked_id")  # an erased visitor takes them along
 # What another thing than the usual one is taken for: made anew each time, or one that nobody needs.
 INSTEAD: dict[str, Callable[[World], str]] = {
-    "/messages/{message_id}/edit/": lambda world: world.ids.get("asked_id", ""),
+    "/messages/{message_id}/edit/": _asked,
+    "/messages/{message_id}/replay/": World.answered,
     "/evaluations/{evaluation_id}/cancel/": _evaluation,
     "/retrainings/{retraining_id}/cancel/": _retraining,
     "/privacy/visitors/{external_id}/erase/": lambda world: "somebody-else",
 }
+
+
+@dataclass
+class Scene:
+    """A request that only makes sense from somebody who has prepared it."""
+
+    person: Person
+    names: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+
+
+def _code(secret: str) -> str:
+    """Six digits of RFC 6238, as an app shows them now."""
+    counter = struct.pack(">Q", int(time.time()) // 30)
+    digest = hmac.digest(base64.b32decode(secret), counter, hashlib.sha1)
+    number = struct.unpack(">I", digest[digest[-1] & 15 :][:4])[0] & 0x7FFFFFFF
+    return f"{number % 1_000_000:06}"
+
+
+def _factor_begun() -> tuple[Person, str]:
+    person = Person()
+    return person, str(person.post("auth/second-factor/", password=PASSWORD)["secret"])
+
+
+def _confirming() -> Scene:
+    person, secret = _factor_begun()
+    return Scene(person, body={"code": _code(secret)})
+
+
+def _proving() -> Scene:
+    """With a recovery code: the one of the app was good once."""
+    person, secret = _factor_begun()
+    codes = person.post("auth/second-factor/confirm/", code=_code(secret))["recovery_codes"]
+    return Scene(person, body={"password": PASSWORD, "code": codes[0]})
+
+
+def _joining() -> Scene:
+    person = Person()
+    return Scene(person, body={"token": Person().invitation_of(person)})
+
+
+def _handing_over() -> Scene:
+    person = Person()
+    return Scene(person, {"workspace_id": person.workspace}, {"user": person.with_member().user})
+
+
+def _removing() -> Scene:
+    person = Person()
+    return Scene(person, {"workspace_id": person.workspace, "user_id": person.with_member().user})
+
+
+def _forgetful() -> Scene:
+    """With the code of the mail, which the platform writes into its log."""
+    person, read = Person(), log.stat().st_size
+    person.post("auth/password/reset/", email=person.email)
+    for _look in range(100):
+        with log.open("rb") as lines:
+            lines.seek(read)
+            told = lines.read().decode("utf-8", "replace").partition(f"To: {person.email}")[2]
+        if found := re.search(r"give this code: (\S+)", told):
+            return Scene(person, body={"token": found[1], "password": PASSWORD + "1"})
+        time.sleep(0.1)
+    return Scene(person, body={"token": "never-came", "password": PASSWORD})
+
+
+SCENES: dict[str, Callable[[], Scene]] = {
+    "POST /api/v1/auth/second-factor/confirm/": _confirming,
+    "POST /api/v1/auth/second-factor/disable/": _proving,
+    "POST /api/v1/auth/second-factor/recovery-codes/": _proving,
+    "POST /api/v1/auth/password/reset/confirm/": _forgetful,
+    "POST /api/v1/invitations/accept/": _joining,
+    "POST /api/v1/workspaces/{workspace_id}/transfer/": _handing_over,
+    "DELETE /api/v1/workspaces/{workspace_id}/members/{user_id}/": _removing,
+}
+EACH_SCENE = 4  # of the well-formed requests one in four
+asked: Counter[str] = Counter()
 TAKEN_AWAY = ("chatbot_id", "source_id", "conversation_id", "test_set_id", "question_id", "endpoint_id", "key_id", "secret_id", "session_id", "invitation_id")  # fmt: skip
 IN_BODIES = {"conversation_id": "conversation_id", "test_set": "test_set_id", "chatbot": "chatbot_id"}
 world = World()
@@ -235,13 +346,40 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         case.body = case.body | _real_ids(case.body)
     if _is_chosen(case.body):  # a made-up version is 412, whatever else is sent
         (case.headers or {}).pop("If-Match", None)
-    make = BODIES.get(f"{case.operation.method.upper()} {case.operation.path}")
+    name = f"{case.operation.method.upper()} {case.operation.path}"
+    asked[name] += 1
+    if name in SCENES and asked[name] % EACH_SCENE == 1:
+        _play(case, SCENES[name]())
+        return
+    make = BODIES.get(name)
     if case.operation.path.endswith("/comparison/") and _is_chosen(case.query):
         case.query = {}
     if make and sum(str(case.body).encode()) % 2:
         case.body = make()
-        for header in ("If-Match", "Idempotency-Key", "X-Visitor-Token", "X-Workspace", "Last-Event-ID"):
-            (case.headers or {}).pop(header, None)
+        _plain_headers(case)
+
+
+def _plain_headers(case: Any) -> None:
+    for header in ("If-Match", "Idempotency-Key", "X-Visitor-Token", "X-Workspace", "Last-Event-ID"):
+        (case.headers or {}).pop(header, None)
+
+
+def _play(case: Any, scene: Scene) -> None:
+    _plain_headers(case)
+    case.headers["Authorization"] = f"Bearer {scene.person.access}"
+    case.path_parameters = (case.path_parameters or {}) | scene.names
+    if scene.body is not None:
+        case.body = scene.body
+
+
+@schemathesis.hook
+def filter_case(context: Any, case: Any) -> bool:
+    """False for a form that is called wrong while nothing wrong was put into it: any bytes are a file, so there is nothing to spoil."""
+    meta = case.meta
+    if meta is None or case.media_type != "multipart/form-data":
+        return True
+    spoiled = [info for place, info in meta.components.items() if info.mode.value == "negative"]
+    return not spoiled or getattr(meta.phase.data, "description", "") != "Positive test case"
 
 
 def _real_names(case: Any) -> dict[str, Any]:
@@ -277,6 +415,7 @@ def _text() -> dict[str, Any]:
 QUESTION = {"question": "When do you open?", "answers": ["nine"]}
 API = "/api/v1"
 BODIES: dict[str, Callable[[], dict[str, Any]]] = {
+    f"POST {API}/auth/register/": lambda: {"email": f"{os.urandom(6).hex()}@example.com", "password": PASSWORD},
     f"POST {API}/auth/token/": lambda: {"email": world.owner.email, "password": PASSWORD},
     f"POST {API}/auth/token/refresh/": lambda: {"refresh": Person().tokens["refresh"]},
     f"POST {API}/auth/logout/": lambda: {"refresh": Person().tokens["refresh"]},
