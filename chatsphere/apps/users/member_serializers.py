@@ -7,7 +7,13 @@ from typing import Any
 from rest_framework import serializers
 
 from chatsphere.apps.users.models import AuditEvent, Invitation, Role
-from chatsphere.apps.users.serializers import MAX_TOKEN, ProfileSerializer, SessionSerializer, password_field
+from chatsphere.apps.users.serializers import (
+    MAX_TOKEN,
+    AddressField,
+    ProfileSerializer,
+    SessionSerializer,
+    password_field,
+)
 from chatsphere.core.quick_fields import QuickFields
 from chatsphere.core.serializers import StrictSerializer
 
@@ -21,7 +27,7 @@ class TransferSerializer(StrictSerializer):
 
 
 class InviteSerializer(StrictSerializer):
-    email = serializers.EmailField(max_length=254)
+    email = AddressField()
     role = serializers.ChoiceField(choices=[choice for choice in Role.choices if choice[0] != Role.OWNER])
 
 
@@ -46,7 +52,7 @@ class TokenSerializer(StrictSerializer):
 
 
 class EmailSerializer(StrictSerializer):
-    email = serializers.EmailField(max_length=254)
+    email = AddressField()
 
 
 class ChangePasswordSerializer(StrictSerializer):

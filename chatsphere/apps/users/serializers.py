@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from chatsphere.apps.users import tokens
+from chatsphere.apps.users.mailboxes import one_spelling
 from chatsphere.apps.users.models import APIKey, Membership, Role, Session
 from chatsphere.apps.users.scopes import PUBLISHABLE_SCOPES, SCOPES
 from chatsphere.core.quick_fields import QuickFields
@@ -50,15 +51,29 @@ def budget_field(help_text: str) -> serializers.IntegerField:
     )
 
 
+class AddressField(serializers.EmailField):
+    """An e-mail address of a person, in its one spelling."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=254, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        try:
+            return one_spelling(text)
+        except ValueError:
+            self.fail("invalid")
+
+
 class RegisterSerializer(StrictSerializer):
-    email = serializers.EmailField(max_length=254)
+    email = AddressField()
     password = password_field()
     name = serializers.CharField(max_length=200, required=False, allow_blank=True)
     company_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 
 class SignInSerializer(StrictSerializer):
-    email = serializers.EmailField(max_length=254)
+    email = AddressField()
     password = password_field()
     code = serializers.CharField(
         max_length=40, required=False, allow_blank=True, help_text="Of a second factor, or a recovery code."

@@ -19,6 +19,7 @@ from chatsphere.apps.users.actions.second_factor import require_code
 from chatsphere.apps.users.actions.sessions import SessionTokens, open_session
 from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.flags import REGISTRATION
+from chatsphere.apps.users.mailboxes import spellings
 from chatsphere.apps.users.models import Invitation, User, Workspace
 from chatsphere.core.addresses import limited_as
 from chatsphere.core.exceptions import Forbidden, Invalid, Unauthenticated
@@ -125,8 +126,8 @@ def change_profile(*, user_id: UUID, name: str) -> None:
 
 
 def person_with(email: str) -> User | None:
-    """The person with this address, in whatever case it is written."""
-    return User.objects.alias(lower_email=Lower("email")).filter(lower_email=email.lower()).first()
+    """The person with this address, however it is spelled."""
+    return User.objects.alias(lower_email=Lower("email")).filter(lower_email__in=spellings(email)).first()
 
 
 def check_password_strength(password: str, user: User, *, field: str = "password") -> None:

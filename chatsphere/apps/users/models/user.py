@@ -8,12 +8,21 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models, transaction
 from django.db.models.functions import Lower
 
+from chatsphere.apps.users.mailboxes import one_spelling
 from chatsphere.apps.users.models.workspace import Membership, Role, Workspace
 from chatsphere.core.identifiers import new_id
 
 
 class PeopleManager(UserManager["User"]):
     """Makes people, each with a workspace of their own."""
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """In its one spelling; what is no address is left to the field to refuse."""
+        try:
+            return one_spelling(email or "")
+        except ValueError:
+            return super().normalize_email(email)
 
     @transaction.atomic
     def _create_user(self, username: str | None, email: str | None, password: str | None, **extra: Any) -> User:
