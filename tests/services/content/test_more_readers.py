@@ -308,6 +308,37 @@ def test_feeds_and_records() -> None:
     assert parts(b"<?xml version='1.0'?><all><r><a>1</a><b>x</b></r></all>", "a.xml") == ["- a: 1\n- b: x"]
 
 
+def test_words_between_marks_are_not_lost() -> None:
+    assert parts(b"<?xml version='1.0'?><all><note>See <i>Table 1</i> and <b>p</b> there.</note></all>", "a.xml") == [
+        "See Table 1 and p there."
+    ]
+    assert parts(b"<?xml version='1.0'?><all><p>See <x>1</x> and <y>2</y>.</p></all>", "a.xml") == ["See 1 and 2."]
+
+
+def test_the_front_of_an_article_says_what_readers_ask() -> None:
+    front = (
+        "<journal-meta><journal-id>x1</journal-id><journal-title>Lakes</journal-title></journal-meta><article-meta>"
+        '<article-id pub-id-type="doi">10.1/2</article-id><article-id pub-id-type="pmid">77</article-id>'
+        "<article-categories><subject>Biology</subject></article-categories><article-title>On pikes</article-title>"
+        '<contrib contrib-type="author"><name><surname>Roe</surname><given-names>Ann</given-names></name><role>Software</role></contrib>'
+        '<contrib contrib-type="author"><collab>The Pike Group</collab></contrib>'
+        "<aff><label>1</label>Institute of Lakes</aff><pub-date><month>5</month><year>2024</year></pub-date>"
+        "<abstract><p>Pikes grow.</p></abstract><kwd>pike</kwd><kwd>lake</kwd></article-meta>"
+    )
+    article = f"<?xml version='1.0'?><article><front>{front}</front><body><sec><title>Method</title><p>We fished.</p></sec></body></article>"
+    assert parts(article.encode(), "a.xml") == [
+        "# On pikes",
+        "Authors: Ann Roe, The Pike Group",
+        "Affiliations: Institute of Lakes",
+        "Published: Lakes, 2024, DOI 10.1/2",
+        "## Abstract",
+        "Pikes grow.",
+        "Keywords: pike, lake",
+        "## Method",
+        "We fished.",
+    ]
+
+
 def test_xml_bombs_stay_small() -> None:
     lol = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
     bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{lol}]><x><p>Before.</p><p>&l9; end</p></x>'

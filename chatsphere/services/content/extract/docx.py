@@ -1,7 +1,7 @@
 """DOCX: WordprocessingML read directly, in document order.
 
 Kept: headings (with their numbers), lists with the markers that Word shows, tables with merged cells filled in, text boxes,
-hyperlinks, inserted text, footnotes and endnotes (after the paragraph that refers to them), equations as their characters.
+hyperlinks, inserted text, footnotes and endnotes (after the paragraph that refers to them), equations in one line (``equations``).
 Left out: deleted and hidden text, comments, field codes, headers and footers.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from chatsphere.services.content.extract.archive import Archive
 from chatsphere.services.content.extract.builder import DocumentBuilder
+from chatsphere.services.content.extract.equations import equation_text
 from chatsphere.services.content.extract.numbering import Numbering
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
@@ -244,14 +245,14 @@ class _Reader:
                 self._refer(child, name.removesuffix("Reference"), paragraph)
             elif name == "txbxContent":
                 paragraph.boxes.append(child)
+            elif name == "oMath":
+                yield equation_text(child)
             elif name == "hyperlink":
                 text = "".join(self._inline(child, paragraph))
                 self._builder.link(text, self._targets.get(attribute(child, "id"), ""))
                 yield text
             else:
-                yield _CHARACTERS.get(name) or ""
-                if name == "sym":
-                    yield _symbol(child)
+                yield _symbol(child) if name == "sym" else _CHARACTERS.get(name, "")
                 yield from self._inline(child, paragraph)
 
     def _refer(self, reference: Element, kind: str, paragraph: _Paragraph) -> None:

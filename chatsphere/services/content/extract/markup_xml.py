@@ -6,6 +6,7 @@ import re
 
 from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.html import add_html, parse_html
+from chatsphere.services.content.extract.jats import FRONTS, add_front, text_of
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
 from chatsphere.services.errors import damaged
@@ -50,21 +51,31 @@ def _flow(element: Element, builder: DocumentBuilder, depth: int) -> None:
         return
     depth += name in _SECTIONS
     if name in _TITLES:
-        builder.heading(_text(element), max(depth, 1))
+        builder.heading(text_of(element), max(depth, 1))
+    elif name in FRONTS:
+        add_front(element, builder, lambda part: _flow(part, builder, depth))
     elif name in ("table", "informaltable"):
         _table(element, builder)
     elif name == "link":
         builder.link("", attribute(element, "href") or (element.text or ""))
     elif _is_record(element):
-        lines = [f"{local_name(child)}: {_text(child)}" for child in element if local_name(child) and _text(child)]
+        lines = [f"{local_name(child)}: {text_of(child)}" for child in element if local_name(child) and text_of(child)]
         builder.list_items([(0, "-", line) for line in lines])
-    elif len(element) == 0 or (
-        name in _TEXTS and not any(local_name(child) in _TEXTS | _SECTIONS for child in element)
-    ):
-        _add_text(_text(element), builder)
+    elif len(element) == 0 or _is_text(element):
+        _add_text(text_of(element), builder)
     else:
         for child in element:
             _flow(child, builder, depth)
+
+
+def _is_text(element: Element) -> bool:
+    """Words with marks among them, as in a paragraph, and not only other texts."""
+    is_named_so = local_name(element) in _TEXTS or _has_words_of_its_own(element)
+    return is_named_so and not any(local_name(child) in _TEXTS | _SECTIONS for child in element)
+
+
+def _has_words_of_its_own(element: Element) -> bool:
+    return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
 
 
 def _is_record(element: Element) -> bool:
@@ -73,6 +84,7 @@ def _is_record(element: Element) -> bool:
     names = {local_name(child) for child in leaves}
     return (
         len(leaves) > 1
+        and not _has_words_of_its_own(element)
         and len(names) == len(leaves)
         and not names & (_TITLES | _TEXTS)
         and all(len(child) == 0 for child in leaves)
@@ -88,8 +100,4 @@ def _add_text(text: str, builder: DocumentBuilder) -> None:
 
 def _table(table: Element, builder: DocumentBuilder) -> None:
     rows = [row for row in table.iter() if local_name(row) in ("tr", "row")]
-    builder.table([[_text(cell) for cell in row if local_name(cell) in ("td", "th", "entry")] for row in rows])
-
-
-def _text(element: Element) -> str:
-    return " ".join("".join(str(part) for part in element.itertext()).split())
+    builder.table([[text_of(cell) for cell in row if local_name(cell) in ("td", "th", "entry")] for row in rows])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from chatsphere.services.content.extract.archive import Archive
 from chatsphere.services.content.extract.builder import DocumentBuilder
+from chatsphere.services.content.extract.equations import equation_text
 from chatsphere.services.content.extract.ooxml import Relation, relations
 from chatsphere.services.content.extract.ooxml_chart import add_chart
 from chatsphere.services.content.extract.source import Source
@@ -139,14 +140,20 @@ def _paragraphs(shape: Element) -> Iterator[tuple[int, str, str]]:
 
 
 def _text(paragraph: Element) -> str:
-    parts = []
-    for node in paragraph.iter():
+    return "".join(_pieces(paragraph))
+
+
+def _pieces(parent: Element) -> Iterator[str]:
+    for node in parent:
         name = local_name(node)
         if name == "t":
-            parts.append(node.text or "")
+            yield node.text or ""
         elif name == "br":
-            parts.append("\n")
-    return "".join(parts)
+            yield "\n"
+        elif name == "oMath":
+            yield equation_text(node)
+        else:
+            yield from _pieces(node)
 
 
 def _cell(cell: Element) -> str:
