@@ -14,7 +14,7 @@ import click
 from django.conf import settings
 
 from chatsphere.backups.errors import BackupError
-from chatsphere.cli.settings import load_settings
+from chatsphere.cli.settings import OF_RUNNING, load_settings
 
 T = TypeVar("T")
 A_FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -28,13 +28,14 @@ A_FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir
     type=click.IntRange(0),
     help="With a folder: how many of the newest backups stay in it; 0 keeps all.",
 )
-def backup(target: Path, keep: int) -> None:
+@OF_RUNNING
+def backup(target: Path, keep: int, data_dir: Path | None) -> None:
     """Write the database and all uploaded files to TARGET: a folder, a file that does not exist yet, or - for standard output.
 
     It is consistent, needs no pause, and is encrypted when BACKUP_KEY is set (`chatsphere createkey` makes one).
     Keep ENCRYPTION_KEYS and BACKUP_KEY apart from it: without them a backup cannot be read, with them beside it anybody can.
     """
-    actions = _actions()
+    actions = _actions(data_dir)
     if target.is_dir():
         click.echo(_told(lambda: actions.back_up_to_folder(target, key=settings.BACKUP_KEY, keep=keep)))
         return
@@ -48,9 +49,10 @@ def backup(target: Path, keep: int) -> None:
 
 @click.command()
 @A_FILE
-def verify(file: Path) -> None:
+@OF_RUNNING
+def verify(file: Path, data_dir: Path | None) -> None:
     """Restore FILE into a scratch database, compare it with its manifest, and drop it again. Exit code 0: it can be restored."""
-    actions = _actions()
+    actions = _actions(data_dir)
     proof = _told(lambda: actions.verify(file, key=settings.BACKUP_KEY))
     click.echo(f"Of {proof.made_at}: {proof.rows} rows of {proof.tables} tables and {proof.files} files are all there.")
     click.echo(f"{proof.questions} questions found their sources in it.")
@@ -75,8 +77,8 @@ def _to_file(actions: Any, target: Path) -> Any:
         return actions.back_up(out, key=settings.BACKUP_KEY)
 
 
-def _actions() -> Any:
-    load_settings()
+def _actions(data_dir: Path | None = None) -> Any:
+    load_settings(data_dir)
     return import_module("chatsphere.backups.actions")  # it needs the settings
 
 

@@ -6,22 +6,24 @@ import logging
 import os
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 import click
 from django.conf import settings
 
-from chatsphere.cli.settings import load_settings
+from chatsphere.cli.settings import OF_RUNNING, load_settings
 
 
 @click.command()
 @click.option("--offline", is_flag=True, help="Look at the settings only; talk to no server.")
-def check(*, offline: bool) -> None:
+@OF_RUNNING
+def check(data_dir: Path | None, *, offline: bool) -> None:
     """Check the configuration in the environment, then every server it names.
 
     Exit code 0: everything is well; 1: something is not, and each line that begins with FAIL says what to do.
     CHATSPHERE_ENV is `production` unless it is set.
     """
-    load_settings()
+    load_settings(data_dir)
     click.echo(f"ok    settings: {os.environ['CHATSPHERE_ENV']}, reached at {settings.PUBLIC_URL}")
     if offline:
         return

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from importlib import import_module
+from pathlib import Path
 
 import click
 from redis import RedisError
 
-from chatsphere.cli.settings import load_settings
+from chatsphere.cli.settings import OF_RUNNING, load_settings
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -31,12 +32,14 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
 @click.option("--logger", default="chatsphere", show_default=True, help="Part of the log, such as chatsphere.training.")
 @click.option("--for", "seconds", default="15m", show_default=True, type=Duration(), help="Until it ends by itself.")
 @click.option("--reset", is_flag=True, help="Back to LOG_LEVEL at once.")
-def loglevel(level: str | None, logger: str, seconds: int, *, reset: bool) -> None:
+@OF_RUNNING
+def loglevel(level: str | None, logger: str, seconds: int, data_dir: Path | None, *, reset: bool) -> None:
     """Change what all processes log, without a restart; without LEVEL, show what is changed.
 
-    It reaches every process within five seconds and ends by itself. Run it where the platform's REDIS_URL is set.
+    It reaches every process within five seconds and ends by itself. Run it where the platform's settings are set, or
+    name the data directory of a running `chatsphere up`.
     """
-    load_settings()
+    load_settings(data_dir)
     levels = import_module("chatsphere.core.log_levels")  # it needs the settings
     if seconds > levels.LONGEST_SECONDS:
         raise click.UsageError("At most 24h; set LOG_LEVEL for longer.")

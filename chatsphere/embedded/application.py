@@ -61,6 +61,13 @@ def load(environment: Mapping[str, str]) -> None:
     gc.enable()
 
 
+def settings_without_secrets() -> set[str]:
+    """Names of the settings that hold no secret, and of those that name a file with one; call it once everything is loaded."""
+    variables = import_module("chatsphere.config.settings.base").env.variables
+    shown = {name for name, variable in variables.items() if not variable.is_secret}
+    return shown | {f"{name}_FILE" for name in variables}
+
+
 def migrate(phase: str = "all") -> int:
     """Apply the migrations of ``phase`` (``before`` or ``all``); exit code."""
     return int(import_module("chatsphere.embedded.migration").main(phase))

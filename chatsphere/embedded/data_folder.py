@@ -21,6 +21,7 @@ class DataFolder:
         self.media = self.path / "media"
         self.secrets_file = self.path / "secrets.json"
         self.children_file = self.path / "children.json"
+        self.environment_file = self.path / "environment.json"
         self.runtime_record = self.path / "runtime-folder"
         self._lock: int | None = None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatsphere.config.env import Environment
-from chatsphere.embedded import application, children_environment, leftovers, services
+from chatsphere.embedded import application, children_environment, leftovers, running, services
 from chatsphere.embedded.children_environment import WILDCARDS, is_set, local_url
 from chatsphere.embedded.data_folder import DataFolder
 from chatsphere.embedded.errors import StackError
@@ -71,6 +71,7 @@ def run(options: Options, log: MergedLog, on_ready: Callable[[], None]) -> None:
                 supervisor.say("Stopping; a second Ctrl-C hurries.")
         folder.children_file.unlink(missing_ok=True)
     finally:
+        folder.environment_file.unlink(missing_ok=True)
         runtime.remove()
         folder.close()
 
@@ -111,7 +112,9 @@ class _Startup:
         provided = self._start_redis() | self._start_embedder() | self._make_cluster()
         self._start_chat_model(provided)
         environment = self._environment(provided)
+        own = dict(self._environ)  # loading takes the environment over
         application.load(environment)
+        running.note(self._folder, environment, own, application.settings_without_secrets())
         self._start_postgres()
         self._migrate()
         self._start_embedder_of_old_vectors(environment)
