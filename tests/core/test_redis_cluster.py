@@ -21,7 +21,7 @@ from chatsphere.core.connections import cluster
 from chatsphere.core.rates import Charge, Rate
 from chatsphere.core.redis_clients import close_async_client, sync_cache_client
 from chatsphere.core.throttling import LocalLimiter, check_rate, check_rate_async
-from tests.stubs.redis_cluster import Cluster, running_cluster, wait_for
+from tests.stubs.redis_cluster import Cluster, ask, running_cluster, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,20 @@ async def test_async_views_charge_the_same_keys() -> None:
     assert after.remaining == 489
 
 
+async def test_a_user_and_a_password_are_told_to_every_server(servers: Cluster, settings: Any) -> None:
+    for port in servers.owners:
+        ask(port, "ACL", "SETUSER", "limits", "on", ">se/cret", "~chatsphere:rate:*", "+@all")
+    settings.CACHE_REDIS_URL = servers.url.replace("://", "://limits:se%2Fcret@")
+    mine = await asyncio.to_thread(charges, Rate("one", 9, 60), Rate("two", 9, 60), Rate("three", 9, 60))
+
+    assert (await check_rate_async(mine)).is_counted
+    assert (await asyncio.to_thread(check_rate, mine)).remaining == 7
+    settings.CACHE_REDIS_URL = servers.url.replace("://", "://limits:wrong@")
+    await close_async_client()
+    assert not (await check_rate_async(mine)).is_counted
+    await close_async_client()
+
+
 def test_djangos_cache_lies_on_all_servers() -> None:
     cache = ClusterCache([""], {"OPTIONS": {"serializer": "chatsphere.core.cache.JSONSerializer"}})
     values = {f"key{number}": [number] for number in range(30)}
@@ -100,15 +114,15 @@ def test_djangos_cache_lies_on_all_servers() -> None:
 
 
 def test_without_one_of_the_servers_chat_keeps_a_limit_of_its_own_until_it_is_back(servers: Cluster) -> None:
-    ask = Charge(Rate("ask", 3, 3600), os.urandom(4).hex())
-    assert check_rate([ask]).is_counted
+    one = Charge(Rate("ask", 3, 3600), os.urandom(4).hex())
+    assert check_rate([one]).is_counted
     throttling._local = LocalLimiter()
     away = servers.owners[0]
     servers.kill(away)
     wait_for(lambda: not servers.is_well())
 
     began = time.monotonic()
-    decisions = [check_rate([ask]) for _number in range(6)]
+    decisions = [check_rate([one]) for _number in range(6)]
     took = time.monotonic() - began
 
     assert [decision.is_allowed for decision in decisions] == [True, True, True, False, False, False]
