@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
 from django.utils.translation import gettext as _
 from rest_framework.parsers import JSONParser, MultiPartParser
 
@@ -83,12 +84,15 @@ class StrictJSONParser(JSONParser):
 
 
 class StrictMultiPartParser(MultiPartParser):
-    """DRF's own for forms; names of encodings that cannot decode a form are the client's mistake."""
+    """DRF's own for forms; names of encodings that cannot decode a form are the client's mistake, too many files are told how many may come."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         try:
             return super().parse(stream, media_type, parser_context)
+        except TooManyFilesSent as error:
+            most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+            raise TooLarge(_("Send at most %(most)s files at once.") % {"most": most}) from error
         except (UnicodeError, LookupError) as error:
             raise Malformed(_("Send forms in UTF-8.")) from error

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
+
+# Line breaks and other control characters (a name stands in subjects of mails), what turns the direction of writing (it makes one name look like
+# another), and invisible separators of lines and tags.
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -49,6 +55,20 @@ def _is_text(field: Any, value: Any) -> bool:
     if isinstance(field, serializers.ListField) and isinstance(value, list):
         return all(_is_text(field.child, item) for item in value)
     return True
+
+
+class LineField(serializers.CharField):
+    """A name or label: one line, in Unicode NFC, so that what looks the same is the same, without characters that hide something."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = unicodedata.normalize("NFC", super().to_internal_value(data))
+        if _NOT_IN_A_LINE.search(text):
+            raise serializers.ValidationError(
+                _(
+                    "This must be one line, without control characters and characters that turn the direction of writing."
+                )
+            )
+        return text
 
 
 class FiniteFloatField(serializers.FloatField):

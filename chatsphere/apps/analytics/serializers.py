@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from chatsphere.apps.analytics.models import QuestionCluster
 from chatsphere.apps.analytics.reports import DIMENSIONS
-from chatsphere.core.serializers import StrictSerializer
+from chatsphere.core.serializers import LineField, StrictSerializer
 
 INTERVALS = ("hour", "day", "week")
 
@@ -219,7 +219,7 @@ class AnswerInput(StrictSerializer):
     question = serializers.CharField(
         max_length=2_000, required=False, help_text=_("Default: the cluster's most central question.")
     )
-    name = serializers.CharField(max_length=300, required=False, help_text=_("Name of the new source."))
+    name = LineField(max_length=300, required=False, help_text=_("Name of the new source."))
 
 
 # --- coverage -------------------------------------------------------------------------------------------------------

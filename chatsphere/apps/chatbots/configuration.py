@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from chatsphere.core.engines import providers
-from chatsphere.core.serializers import FiniteFloatField, StrictSerializer
+from chatsphere.core.serializers import FiniteFloatField, LineField, StrictSerializer
 from chatsphere.services.ai.refusal import WEIGHT_NAMES
 
 
@@ -135,7 +135,7 @@ def _is_origin(text: str) -> bool:
 class ThemeSerializer(StrictSerializer):
     """How the widget looks."""
 
-    title = serializers.CharField(required=False, max_length=100)
+    title = LineField(required=False, max_length=100)
     primary_color = serializers.RegexField(COLOR, required=False, help_text="`#rgb` or `#rrggbb`.")
     mode = serializers.ChoiceField(choices=["auto", "light", "dark"], required=False)
     position = serializers.ChoiceField(choices=["left", "right"], required=False)
@@ -167,7 +167,7 @@ class ConfigurationSerializer(StrictSerializer):
     system_prompt = _text(8_000, gettext_lazy("Your own instructions to the model."))
     welcome_message = _text(1_000, gettext_lazy("What the widget says first."))
     suggested_questions = serializers.ListField(
-        child=serializers.CharField(max_length=200), required=False, allow_null=True, max_length=10
+        child=LineField(max_length=200), required=False, allow_null=True, max_length=10
     )
     model = serializers.RegexField(
         MODEL,
@@ -233,7 +233,7 @@ class ConfigurationSerializer(StrictSerializer):
         ),
     )
     blocked_topics = serializers.ListField(
-        child=serializers.CharField(max_length=200),
+        child=LineField(max_length=200),
         required=False,
         allow_null=True,
         max_length=50,

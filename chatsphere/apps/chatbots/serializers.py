@@ -16,7 +16,7 @@ from chatsphere.apps.chatbots.slugs import slug_of
 from chatsphere.apps.users.serializers import budget_field
 from chatsphere.core.query import SparseFields
 from chatsphere.core.quick_fields import QuickFields
-from chatsphere.core.serializers import StrictSerializer
+from chatsphere.core.serializers import LineField, StrictSerializer
 
 BUDGET_HELP = "What all answers of this chatbot may cost a day."
 VISITOR_BUDGET_HELP = "What answers to one visitor may cost a day."
@@ -69,7 +69,7 @@ class ChatbotSerializer(SparseFields):
 class ChatbotInput(StrictSerializer):
     """What a member may say of a chatbot."""
 
-    name = serializers.CharField(max_length=200)
+    name = LineField(max_length=200)
     slug = serializers.CharField(
         required=False,
         max_length=80,

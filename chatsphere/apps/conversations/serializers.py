@@ -13,7 +13,7 @@ from chatsphere.apps.chatbots.serializers import version_field
 from chatsphere.apps.conversations.models import Citation, Conversation, Feedback, Message
 from chatsphere.apps.conversations.question import LONGEST_ATTRIBUTES, MOST_ATTRIBUTES
 from chatsphere.core.quick_fields import QuickFields
-from chatsphere.core.serializers import StrictSerializer
+from chatsphere.core.serializers import LineField, StrictSerializer
 
 LONGEST_MESSAGE = 8_000
 LONGEST_QUERY = 2_000
@@ -24,7 +24,7 @@ class VisitorSerializer(StrictSerializer):
     """Who is asking, as you know them."""
 
     external_id = serializers.CharField(max_length=200, help_text=_("Your own id of this person."))
-    name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    name = LineField(max_length=200, required=False, allow_blank=True, default="")
     email = serializers.EmailField(required=False, allow_blank=True)
     attributes = serializers.JSONField(
         required=False,
@@ -72,7 +72,7 @@ class ReplaySerializer(StrictSerializer):
 class HandoffSerializer(StrictSerializer):
     """Why a person is needed, and what it is about."""
 
-    reason = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
+    reason = LineField(max_length=40, required=False, allow_blank=True, default="")
     summary = serializers.CharField(
         max_length=4_000,
         required=False,
@@ -94,7 +94,7 @@ class FiltersSerializer(StrictSerializer):
     source_ids = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=100)
     document_ids = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=100)
     languages = serializers.ListField(child=serializers.CharField(max_length=20), required=False, max_length=20)
-    access_tags = serializers.ListField(child=serializers.CharField(max_length=100), required=False, max_length=100)
+    access_tags = serializers.ListField(child=LineField(max_length=100), required=False, max_length=100)
 
 
 class SearchSerializer(StrictSerializer):

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from chatsphere.apps.chatbots.serializers import version_field
 from chatsphere.apps.evaluation.models import Evaluation, Generation, Result, TestQuestion, TestSet
-from chatsphere.core.serializers import FiniteFloatField, StrictSerializer
+from chatsphere.core.serializers import FiniteFloatField, LineField, StrictSerializer
 
 LONGEST_IMPORT = 900_000  # characters
 
@@ -90,7 +90,7 @@ class TestSetInput(StrictSerializer):
     """Name and description of a test set."""
 
     __test__ = False
-    name = serializers.CharField(max_length=200)
+    name = LineField(max_length=200)
     description = serializers.CharField(max_length=2_000, required=False, allow_blank=True)
 
 

@@ -16,7 +16,7 @@ from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.apps.training.quality import Duplicate, remarks
 from chatsphere.core.durable import DurableState
 from chatsphere.core.query import SparseFields
-from chatsphere.core.serializers import StrictSerializer
+from chatsphere.core.serializers import LineField, StrictSerializer
 from chatsphere.services.content.crawl import tidy
 from chatsphere.services.errors import FetchRefused
 
@@ -131,10 +131,8 @@ class SourceDetailSerializer(SourceSerializer):
 class _Editable(StrictSerializer):
     """What a person may say about a source; which fields a call must have is decided below."""
 
-    name = serializers.CharField(max_length=300)
-    access_tags = serializers.ListField(
-        child=serializers.CharField(max_length=100), max_length=50, help_text="Empty: open to all."
-    )
+    name = LineField(max_length=300)
+    access_tags = serializers.ListField(child=LineField(max_length=100), max_length=50, help_text="Empty: open to all.")
     refresh = serializers.ChoiceField(TrainingSource.Refresh.choices)
     content = serializers.CharField(trim_whitespace=False, help_text="Markdown or plain text.")
     pairs = PairInput(many=True, allow_empty=False, max_length=MOST_PAIRS)  # type: ignore[call-arg]  # of the list
@@ -151,6 +149,11 @@ class _Editable(StrictSerializer):
 
     def validate_access_tags(self, value: list[str]) -> list[str]:
         return list(dict.fromkeys(value))
+
+    def validate_content(self, value: str) -> str:
+        if not value.strip():
+            raise serializers.ValidationError(_("This text is empty. Send what the chatbot shall know."))
+        return value
 
     def validate_url(self, value: str) -> str:
         try:
@@ -195,8 +198,8 @@ class UploadInput(StrictSerializer):
 
     source_type = serializers.ChoiceField([TrainingSource.Type.FILE.value], default=TrainingSource.Type.FILE.value)
     file = serializers.ListField(child=serializers.FileField(allow_empty_file=False, max_length=300), allow_empty=False)
-    name = serializers.CharField(max_length=300, required=False, help_text="Of one file; else its file name is taken.")
-    access_tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=50, required=False)
+    name = LineField(max_length=300, required=False, help_text="Of one file; else its file name is taken.")
+    access_tags = serializers.ListField(child=LineField(max_length=100), max_length=50, required=False)
 
     def validate_file(self, value: list[Any]) -> list[Any]:
         if len(value) > settings.MAX_UPLOAD_FILES:

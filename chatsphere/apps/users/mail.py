@@ -18,7 +18,7 @@ TASK = "chatsphere.apps.users.tasks.deliver_mail"
 
 def post(*, recipient: str, subject: str, body: str) -> None:
     """Send a mail after the caller's transaction; ``recipient`` empty costs the same and reaches nobody."""
-    mail = OutgoingMail.objects.create(recipient=recipient, subject=subject[:200], body=body)
+    mail = OutgoingMail.objects.create(recipient=recipient, subject=" ".join(subject.split())[:200], body=body)
     hint_after_commit(TASK, str(mail.pk))
 
 

@@ -16,7 +16,7 @@ from chatsphere.apps.users.mailboxes import one_spelling
 from chatsphere.apps.users.models import APIKey, Membership, Role, Session
 from chatsphere.apps.users.scopes import PUBLISHABLE_SCOPES, SCOPES
 from chatsphere.core.quick_fields import QuickFields
-from chatsphere.core.serializers import StrictSerializer
+from chatsphere.core.serializers import LineField, StrictSerializer
 
 MAX_PASSWORD = 256
 MAX_TOKEN = 4096
@@ -68,8 +68,8 @@ class AddressField(serializers.EmailField):
 class RegisterSerializer(StrictSerializer):
     email = AddressField()
     password = password_field()
-    name = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    company_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    name = LineField(max_length=200, required=False, allow_blank=True)
+    company_name = LineField(max_length=200, required=False, allow_blank=True)
 
 
 class SignInSerializer(StrictSerializer):
@@ -93,7 +93,7 @@ class WorkspaceSerializer(StrictSerializer):
     """The tenant, as its members see it."""
 
     id = serializers.UUIDField(read_only=True)
-    name = serializers.CharField(max_length=200)
+    name = LineField(max_length=200)
     subscription_tier = serializers.CharField(source="plan_id", read_only=True)
     usage_limit = serializers.IntegerField(
         source="messages_per_month", read_only=True, allow_null=True, help_text="Messages a month; null is unlimited."
@@ -122,9 +122,9 @@ class ProfileSerializer(StrictSerializer):
 
     id = serializers.UUIDField(source="user.id", read_only=True)
     email = serializers.EmailField(source="user.email", read_only=True)
-    name = serializers.CharField(source="user.name", max_length=200, allow_blank=True)
+    name = LineField(source="user.name", max_length=200, allow_blank=True)
     is_email_verified = serializers.BooleanField(source="user.is_email_verified", read_only=True)
-    company_name = serializers.CharField(
+    company_name = LineField(
         source="workspace.name", max_length=200, help_text="Name of the workspace; admins and owners change it."
     )
     subscription_tier = serializers.CharField(source="workspace.plan_id", read_only=True)
@@ -152,7 +152,7 @@ class MemberSerializer(QuickFields, serializers.ModelSerializer[Membership]):
 
     id = serializers.UUIDField(source="user.id", read_only=True)
     email = serializers.EmailField(source="user.email", read_only=True)
-    name = serializers.CharField(source="user.name", read_only=True)
+    name = LineField(source="user.name", read_only=True)
     joined_at = serializers.DateTimeField(source="created_at", read_only=True)
 
     class Meta:
@@ -218,7 +218,7 @@ class NewAPIKeySerializer(APIKeySerializer):
 
 
 class CreateAPIKeySerializer(StrictSerializer):
-    name = serializers.CharField(max_length=200)
+    name = LineField(max_length=200)
     kind = serializers.ChoiceField(choices=APIKey.Kind.choices, default=APIKey.Kind.SECRET)
     scopes = serializers.MultipleChoiceField(choices=sorted(SCOPES), required=False)
     chatbots = serializers.ListField(

@@ -126,6 +126,26 @@ def test_an_empty_file_is_422(client: Any, chatbot: Any) -> None:
     assert any(name.startswith("file") for name in answer.json()["error"]["fields"])
 
 
+@pytest.mark.parametrize("nothing", ["", "\n", " \t\n\n"])
+def test_a_text_that_says_nothing_is_422(client: Any, chatbot: Any, nothing: str) -> None:
+    answer = client.post(url(chatbot), {"source_type": "text", "content": nothing})
+    assert (answer.status_code, list(answer.json()["error"]["fields"])) == (422, ["content"])
+
+
+def test_parts_that_are_no_files_are_422(client: Any, chatbot: Any) -> None:
+    answer = client.post(url(chatbot), {"source_type": "file", "file": [""] * 11}, format="multipart")
+    assert answer.status_code == 422
+    assert "not a file" in answer.json()["error"]["fields"]["file.10"][0]
+    assert client.post(url(chatbot), {"file": [""] * 11}, format="json").status_code == 422
+    assert not TrainingSource.objects.exists()
+
+
+def test_too_many_files_are_told_how_many_may_come(client: Any, chatbot: Any, settings: Any) -> None:
+    files = [upload(f"{number}.txt", b"Text.") for number in range(settings.MAX_UPLOAD_FILES + 1)]
+    answer = client.post(url(chatbot), {"source_type": "file", "file": files}, format="multipart")
+    assert (answer.status_code, "20 files" in answer.json()["error"]["message"]) == (413, True)
+
+
 def test_a_file_over_the_limit_is_413_and_leaves_nothing(client: Any, chatbot: Any, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES = 2_000
     answer = client.post(url(chatbot), {"file": upload("a.txt", b"word " * 1_000)}, format="multipart")

@@ -35,6 +35,16 @@ def test_the_invited_person_joins_with_the_role(alice: Any, charlie: Any, client
     assert client_of(charlie).post(ACCEPT, {"token": token}).status_code == 422
 
 
+def test_a_workspace_whose_name_has_a_line_break_can_still_invite(alice: Any, client_of: Any) -> None:
+    type(alice.default_workspace).objects.update(name="Acme\r\nBcc: everybody@example.com")
+    _invite(client_of(alice), alice)
+
+    deliver(OutgoingMail.objects.get().pk)
+
+    assert (mail.outbox[0].recipients(), mail.outbox[0].bcc) == (["charlie@example.com"], [])
+    assert mail.outbox[0].subject == "Join Acme Bcc: everybody@example.com on ChatSphere"
+
+
 def test_the_mail_carries_the_code_and_is_gone_when_it_was_sent(alice: Any, client_of: Any) -> None:
     token = _invite(client_of(alice), alice)["token"]
     row = OutgoingMail.objects.get()
