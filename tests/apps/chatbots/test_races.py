@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from chatsphere.apps.chatbots.actions import create_chatbot, create_version
+from chatsphere.apps.chatbots.actions import create_chatbot, create_version, update_chatbot
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.users.models import Plan
 from chatsphere.core.exceptions import QuotaExceeded
@@ -47,6 +47,18 @@ def test_the_last_places_of_a_quota_are_given_once(alice: Any) -> None:
 
     assert sum(isinstance(each, Chatbot) for each in made) == 2
     assert sum(isinstance(each, QuotaExceeded) for each in made) == 4
+
+
+def test_changes_of_the_slug_and_of_other_things_do_not_wait_for_each_other(alices_chatbot: Chatbot) -> None:
+    ids = {"workspace_id": alices_chatbot.workspace_id, "chatbot_id": alices_chatbot.pk}
+    texts = iter(range(160))
+
+    def change() -> Any:
+        number = next(texts)
+        changes = {"slug": f"desk-{number}"} if number % 2 else {"name": f"Desk {number}"}
+        return update_chatbot(**ids, changes=changes)
+
+    assert len(_all_at_once(8, lambda: [change() for _ in range(20)])) == 8
 
 
 def test_version_numbers_have_no_gap_and_no_double(alices_chatbot: Chatbot) -> None:
