@@ -88,7 +88,7 @@ class CitationScanner:
     def report(self) -> CitationReport:
         """All citations of the text so far, checked statement by statement."""
         cited = [(self._statement_at(place), number) for place, number in self._marks]
-        quotes = [find_quote(text, number, self._passages[number - 1], self._language) for text, number in cited]
+        quotes = [self._quote_at(place, number) for place, number in self._marks]
         pairs = zip(cited, quotes, strict=True)
         unsupported = [statement for (statement, _), quote in pairs if quote.support < LEAST_SUPPORT]
         uncited = [statement for start, statement in _statements(self._plain) if not self._is_cited(start)]
@@ -141,9 +141,18 @@ class CitationScanner:
         place = len(self._plain)
         self._marks.append((place, number))
         if number not in self._citations:
-            passage = self._passages[number - 1]
-            quote = find_quote(self._statement_at(place), number, passage, self._language)
-            self._citations[number] = replace(quote, index=len(self._citations) + 1)
+            self._citations[number] = replace(self._quote_at(place, number), index=len(self._citations) + 1)
+
+    def _quote_at(self, place: int, number: int) -> Citation:
+        """All between this marker and the one before, where it stands there word for word: a list, several sentences. Else what supports the last
+        statement best."""
+        passage = self._passages[number - 1]
+        since = max((other for other, _ in self._marks if other < place), default=0)
+        whole = self._plain[since:place].strip()
+        start = passage.text.find(whole) if whole else -1
+        if start >= 0:
+            return _citation(number, passage, start, start + len(whole), 1.0)
+        return find_quote(self._statement_at(place), number, passage, self._language)
 
     def _statement_at(self, place: int) -> str:
         """The statement before a marker; a marker in front of everything belongs to nothing."""

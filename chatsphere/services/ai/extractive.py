@@ -8,14 +8,14 @@ two others that come near it. docs/algorithms/extractive_answers.md has the figu
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chatsphere.services.ai.answer_units import Unit, units_of
 from chatsphere.services.ai.lone_marks import without_lone_marks
-from chatsphere.services.ai.sentences import Kind, Sentence, split_sentences
+from chatsphere.services.ai.sentences import Kind
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.errors import RetryableError
 from chatsphere.services.types import (
@@ -35,7 +35,9 @@ MAX_SENTENCES = 3
 RANK_COST = 0.1
 FALLBACK_LANGUAGE = "en"  # of a chatbot without one; both sides are stemmed alike, so others lose little
 NEAR_BEST = 0.25  # a further sentence may score this much less than the best
-_IS_QUESTION = re.compile(r"[?？؟][\"'”’»)\]*_]*$")
+BLOCK_NEAR_BEST = 0.1  # and a table, list or code beside a sentence
+SHARE_BESIDE_ALL = 0.6  # of the best one's words of the question, for what stands beside one that says all
+LIST_COST = 0.1  # an item that answers alone goes before its list
 LEAST_SCORE = 0.25  # below, nothing in the passages supports an answer
 
 
@@ -49,7 +51,7 @@ class TextEmbedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A sentence that may answer. ``header`` is a table row's header, verbatim from the same passage, else empty."""
+    """What may answer. ``header`` is a table row's header, verbatim from the same passage, else empty."""
 
     passage_index: int
     start: int
@@ -57,17 +59,26 @@ class Candidate:
     text: str
     header: str
     coverage: float  # share of the question's words in it, weighted by IDF
-    is_code: bool = False
+    kind: Kind = Kind.SENTENCE
+    is_list: bool = False
     asked: str = ""  # the question that stands before it
+    heading: str = ""  # above it
 
     @property
     def lexical(self) -> float:
-        return self.coverage - RANK_COST * self.passage_index
+        return self.coverage - RANK_COST * self.passage_index - (LIST_COST if self.is_list else 0.0)
+
+    @property
+    def is_block(self) -> bool:
+        return self.is_list or self.kind is not Kind.SENTENCE
+
+    def overlaps(self, other: Candidate) -> bool:
+        return self.passage_index == other.passage_index and self.start < other.end and other.start < self.end
 
 
 @dataclass(frozen=True, slots=True)
 class PickedSentence:
-    """A sentence of the answer: ``passages[passage_index].text[start:end] == text``."""
+    """A part of the answer: ``passages[passage_index].text[start:end] == text``."""
 
     passage_index: int
     start: int
@@ -75,42 +86,23 @@ class PickedSentence:
     text: str
     score: float
     header: str = ""
-    is_code: bool = False
+    is_block: bool = False
 
 
 def preselect(
     question: str, passages: Sequence[SearchHit], *, language: str = "", limit: int = MAX_CANDIDATES
 ) -> list[Candidate]:
-    """The sentences worth embedding, best first by words and passage rank."""
-    sentences = [
-        (index, sentence, asked)
-        for index, passage in enumerate(passages)
-        for sentence, asked in _answering(passage.text)
-    ]
+    """The sentences, rows and lists worth embedding, best first by words and passage rank."""
+    units = [(index, unit) for index, passage in enumerate(passages) for unit in units_of(passage)]
     language = language or FALLBACK_LANGUAGE
-    terms = [
-        set(count_terms(f"{asked}\n{_words_of(passages[index], sentence)}", language))
-        for index, sentence, asked in sentences
-    ]
+    terms = [set(count_terms(_words_of(passages[index], unit), language)) for index, unit in units]
     weights = idf_among(set(count_terms(question, language)), terms)
     found = [
-        _candidate(index, passages[index], sentence, asked, coverage_of(weights, own))
-        for (index, sentence, asked), own in zip(sentences, terms, strict=True)
+        _candidate(index, passages[index], unit, coverage_of(weights, own))
+        for (index, unit), own in zip(units, terms, strict=True)
     ]
     unique = {candidate.text: candidate for candidate in reversed(found)}
     return sorted(unique.values(), key=lambda candidate: -candidate.lexical)[:limit]
-
-
-def _answering(text: str) -> Iterator[tuple[Sentence, str]]:
-    """Each sentence that may answer, with the question before it: a question answers nothing, what follows it does."""
-    asked = ""
-    for sentence in split_sentences(text):
-        quote = text[sentence.start : sentence.end]
-        if sentence.kind is Kind.SENTENCE and _IS_QUESTION.search(quote):
-            asked = quote
-        else:
-            yield sentence, asked
-            asked = ""
 
 
 def pick_sentences(candidates: Sequence[Candidate], similarity: Sequence[float]) -> list[PickedSentence]:
@@ -125,9 +117,36 @@ def pick_sentences(candidates: Sequence[Candidate], similarity: Sequence[float])
     )
     if not scored or scored[0][1] < LEAST_SCORE:
         return []
-    best, highest = scored[0]
-    near = [(each, score) for each, score in scored if score >= highest - NEAR_BEST and not _is_other_row(each, best)]
-    return [_picked(each, score) for each, score in near[:MAX_SENTENCES]]
+    (best, highest), *others = scored
+    best = _its_list(best, candidates)
+    chosen = [(best, highest)]
+    for each, score in others:
+        is_beside = score >= highest - _margin(best, each) and _is_about(each, best) and not _is_other_row(each, best)
+        if is_beside and len(chosen) < MAX_SENTENCES and not any(each.overlaps(other) for other, _ in chosen):
+            chosen.append((each, score))
+    return [_picked(each, score) for each, score in chosen]
+
+
+def _its_list(best: Candidate, candidates: Sequence[Candidate]) -> Candidate:
+    """The whole list in place of an item when the question does not single it out: another item holds as much of its words."""
+    inside = [each for each in candidates if each.is_list and each.overlaps(best) and not best.is_block]
+    for whole in inside:
+        items = [each for each in candidates if each.overlaps(whole) and not each.is_block]
+        if sum(each.coverage >= best.coverage for each in items) > 1:
+            return whole
+    return best
+
+
+def _margin(best: Candidate, each: Candidate) -> float:
+    """How much less it may score to stand beside the best: little for a block beside a sentence, for anything else beside a row."""
+    is_other_kind = each.is_block if not best.is_block else bool(best.header) and not each.header
+    return BLOCK_NEAR_BEST if is_other_kind else NEAR_BEST
+
+
+def _is_about(candidate: Candidate, best: Candidate) -> bool:
+    """Beside a row, a list or an answer behind its question, which say all, whether it holds enough of what the best holds of the question."""
+    says_all = best.is_block or bool(best.asked)
+    return not says_all or candidate.coverage >= best.coverage * SHARE_BESIDE_ALL
 
 
 def _is_other_row(candidate: Candidate, best: Candidate) -> bool:
@@ -157,7 +176,7 @@ def _by_table(picked: Sequence[PickedSentence]) -> list[list[PickedSentence]]:
 def _quote(group: Sequence[PickedSentence]) -> tuple[str, bool]:
     """What is shown, and whether it is a block by itself."""
     first = group[0]
-    if first.header or first.is_code or first.text.startswith("|"):
+    if first.is_block:
         return "\n".join([first.header, *(each.text for each in group)] if first.header else [first.text]), True
     return without_lone_marks(first.text), False
 
@@ -192,16 +211,18 @@ class ExtractiveChatModel:
         return cosines
 
 
-def _candidate(index: int, passage: SearchHit, sentence: Sentence, asked: str, coverage: float) -> Candidate:
+def _candidate(index: int, passage: SearchHit, unit: Unit, coverage: float) -> Candidate:
     return Candidate(
         passage_index=index,
-        start=sentence.start,
-        end=sentence.end,
-        text=passage.text[sentence.start : sentence.end],
-        header=_header(passage, sentence),
+        start=unit.start,
+        end=unit.end,
+        text=passage.text[unit.start : unit.end],
+        header=_header(passage, unit),
         coverage=coverage,
-        is_code=sentence.kind is Kind.CODE,
-        asked=asked,
+        kind=unit.kind,
+        is_list=unit.is_list,
+        asked=unit.asked,
+        heading=unit.heading,
     )
 
 
@@ -213,21 +234,21 @@ def _picked(candidate: Candidate, score: float) -> PickedSentence:
         candidate.text,
         score,
         candidate.header,
-        candidate.is_code,
+        candidate.is_block,
     )
 
 
-def _header(passage: SearchHit, sentence: Sentence) -> str:
-    return passage.text[slice(*sentence.header)] if sentence.header else ""
+def _header(passage: SearchHit, unit: Unit) -> str:
+    return passage.text[slice(*unit.header)] if unit.header else ""
 
 
-def _words_of(passage: SearchHit, sentence: Sentence) -> str:
-    text = passage.text[sentence.start : sentence.end]
-    return f"{_header(passage, sentence)}\n{text}" if sentence.header else text
+def _words_of(passage: SearchHit, unit: Unit) -> str:
+    return "\n".join((unit.asked, unit.heading, _header(passage, unit), passage.text[unit.start : unit.end]))
 
 
 def _shown(candidate: Candidate) -> str:
-    return "\n".join(part for part in (candidate.header, candidate.asked, candidate.text) if part)
+    asked = "" if candidate.asked == candidate.heading else candidate.asked
+    return "\n".join(part for part in (candidate.heading, candidate.header, asked, candidate.text) if part)
 
 
 def idf_among(question: set[int], sentences: Iterable[set[int]]) -> dict[int, float]:

@@ -67,6 +67,15 @@ def _hit() -> SearchHit:
     return SearchHit(one, one, one, "", "", None, (), REFUNDS, 0, len(REFUNDS), None, None, 0.0)
 
 
+def test_what_is_copied_whole_is_quoted_whole(passage: Passage) -> None:
+    text = "Bring these:\n\n- a passport\n- two photos\n\nThe fee is 5 euros. Cash only."
+    answer = "Bring these:\n\n- a passport\n- two photos\n\n[1] The fee is 5 euros. Cash only. [1] So pay in cash. [1]"
+    _, report = scan_answer(answer, [passage(text, char_start=10)], language="en")
+    (citation,) = report.citations
+    assert (citation.quote, citation.char_start) == ("Bring these:\n\n- a passport\n- two photos", 10)
+    assert citation.more[0] == ("The fee is 5 euros. Cash only.", 10 + text.index("The"), 10 + len(text))
+
+
 def test_holds_back_only_what_may_become_a_marker(passages: list[SearchHit]) -> None:
     scanner = CitationScanner(passages)
     assert scanner.feed("Paid [")[0] == "Paid"

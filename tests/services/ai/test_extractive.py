@@ -92,7 +92,7 @@ async def test_rows_that_hold_fewer_words_of_the_question_are_left_out(passage: 
 async def test_what_follows_a_question_answers_it(passage: Passage) -> None:
     faq = "**Q: How do I reset my password?**\nA: Click on the sign-in page. Wait.\n\n**Q: Is there an app?**\nA: Yes."
     text, _ = await answer(None, "How do I reset my password?", [passage(faq)])
-    assert text.startswith("Click on the sign-in page. [1]")
+    assert text.startswith("Click on the sign-in page. Wait. [1]")
 
 
 async def test_a_follow_up_is_answered_about_its_subject(passage: Passage) -> None:
@@ -140,7 +140,7 @@ def test_pieces_join_to_one_text() -> None:
 
 def test_rows_of_one_table_stand_under_one_header_and_text_below_it() -> None:
     header = "| Plan | Price |\n|---|---|"
-    rows = [PickedSentence(0, place, 9, f"| {place} | 5 |", 1.0, header) for place in (60, 40)]
+    rows = [PickedSentence(0, place, 9, f"| {place} | 5 |", 1.0, header, is_block=True) for place in (60, 40)]
     pieces = answer_text([rows[0], PickedSentence(1, 0, 4, "One.", 0.9), rows[1]])
     assert "".join(pieces) == f"{header}\n| 40 | 5 |\n| 60 | 5 |\n\n[1]\n\nOne. [2]"
     assert "".join(answer_text([PickedSentence(1, 0, 4, "One.", 0.9), rows[0]])).startswith(f"One. [2]\n\n{header}")
@@ -152,6 +152,37 @@ async def test_a_quote_from_within_bold_text_leaves_no_stray_stars(passage: Pass
     assert text == "Guests see their boards only. [1]"
     text, _ = await answer(None, "Whom can guests invite?", [passage(rule)])
     assert text.startswith("Guests cannot invite others. [1]")
+
+
+FORMATS = "## Supported formats\n\nYou can attach:\n\n- **Documents:** PDF and TXT\n- **Images:** PNG and SVG\n- **Sheets:** CSV"
+
+
+async def test_a_question_for_all_items_gets_the_whole_list(passage: Passage) -> None:
+    text, _ = await answer(None, "Which formats are supported?", [passage(FORMATS)])
+    assert text == f"{FORMATS.partition(chr(10) * 2)[2]}\n\n[1]"
+
+
+async def test_a_question_for_one_item_gets_that_item(passage: Passage) -> None:
+    text, _ = await answer(None, "Which formats for images are supported?", [passage(FORMATS)])
+    assert text == "**Images:** PNG and SVG [1]"
+
+
+async def test_steps_come_together(passage: Passage) -> None:
+    steps = (
+        "Files stay for a month. To restore a file:\n\n1. Open the trash.\n2. Select the file.\n3. Click **Restore**."
+    )
+    text, _ = await answer(None, "How do I restore a file?", [passage(steps)])
+    assert text == f"{steps.partition('. ')[2]}\n\n[1]"
+
+
+async def test_beside_a_row_that_says_all_nothing_else_that_shares_a_word_is_quoted(passage: Passage) -> None:
+    table = "| Plan | Price |\n|---|---|\n| Basic | 5 euros |\n| Pro | 9 euros |"
+    text, _ = await answer(
+        Nearest("Pro"),
+        "What is the price of the Pro plan?",
+        [passage(table), passage("Pro users may export.", number=2)],
+    )
+    assert text.endswith("| Pro | 9 euros |\n\n[1]")
 
 
 async def test_a_chatbot_without_a_language_answers_too(passage: Passage) -> None:

@@ -1,0 +1,150 @@
+"""What of a passage may be quoted as one: a sentence, a row of a table, a block of code, a short list with the line that introduces it, an answer
+behind its question.
+
+Items of a numbered list are steps that say nothing by themselves; other items may be quoted alone as well. A line that ends with a colon
+and introduces a list says nothing without it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from chatsphere.services.ai.sentences import Kind, Sentence, split_sentences
+from chatsphere.services.types import SearchHit
+
+LONGEST: Final = 700  # characters of a list or of an answer behind its question
+MOST_ASKED: Final = 5  # sentences of such an answer
+
+_IS_QUESTION: Final = re.compile(r"[?？؟][\"'”’»)\]*_]*$")
+_HEADING: Final = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$", re.MULTILINE)
+_LINK: Final = re.compile(r"!?\[[^\]]*\]\([^)\s]*\)[.:]?")  # leads on, and answers nothing
+_ITEM: Final = re.compile(r"(?P<indent>[ \t]*)(?:[-*+•‣·–]|(?P<number>\(?\d{1,3}[.)]))[ \t]+(?=.*\w)")
+_OTHER_BLOCK: Final = re.compile(r"\s{0,3}(?:#{1,6}\s|```|~~~|\|)")
+_Headings = tuple[list[int], list[str]]  # where each begins to hold, and its text
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """``text[start:end]`` of a passage. ``asked`` is the question that stands before it, ``heading`` the heading above it."""
+
+    start: int
+    end: int
+    kind: Kind = Kind.SENTENCE
+    header: tuple[int, int] | None = None  # of a table row
+    asked: str = ""
+    heading: str = ""
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    start: int
+    end: int
+    is_numbered: bool
+
+
+def units_of(passage: SearchHit) -> list[Unit]:
+    """All of them in reading order; a list overlaps its items."""
+    text, sentences = passage.text, split_sentences(passage.text)
+    code = [each for each in sentences if each.kind is Kind.CODE]
+    lists = [
+        _with_lead_in(text, each, sentences)
+        for each in _lists(text)
+        if not any(block.start < each.end and each.start < block.end for block in code)
+    ]
+    short = [each for each in lists if each.end - each.start <= LONGEST]
+    steps = [each for each in short if each.is_numbered]
+    headings = _headings(passage)
+    found = [*_single(text, headings, sentences, short, steps), *_whole(headings, short)]
+    return sorted(found, key=lambda unit: unit.start)
+
+
+def _single(
+    text: str, headings: _Headings, sentences: Sequence[Sentence], short: Sequence[_List], steps: Sequence[_List]
+) -> Iterator[Unit]:
+    """Sentences, rows and code that may stand alone."""
+    asked, before = "", -1
+    for place, sentence in enumerate(sentences):
+        heading = _above(headings, sentence.start)
+        if before < 0 or _HEADING.search(text, before, sentence.start):
+            asked = heading if _IS_QUESTION.search(heading) else ""
+        before = sentence.end
+        quote = text[sentence.start : sentence.end]
+        if sentence.kind is Kind.SENTENCE and _IS_QUESTION.search(quote):
+            asked = quote
+        elif not _LINK.fullmatch(quote) and not _is_part(text, sentence, short, steps):
+            end = _end_of_answer(text, sentences[place : place + MOST_ASKED]) if asked else sentence.end
+            yield Unit(sentence.start, end, sentence.kind, sentence.header, asked, heading)
+            asked = ""
+
+
+def _whole(headings: _Headings, short: Sequence[_List]) -> Iterator[Unit]:
+    for each in short:
+        heading = _above(headings, each.start)
+        asked = heading if _IS_QUESTION.search(heading) else ""
+        yield Unit(each.start, each.end, asked=asked, heading=heading, is_list=True)
+
+
+def _is_part(text: str, sentence: Sentence, short: Sequence[_List], steps: Sequence[_List]) -> bool:
+    """Whether it is a step, or what introduces a list."""
+    is_step = any(each.start <= sentence.start < each.end for each in steps)
+    return is_step or any(each.start == sentence.start and text[sentence.end - 1] == ":" for each in short)
+
+
+def _end_of_answer(text: str, sentences: Sequence[Sentence]) -> int:
+    """Of the sentences of the first one's paragraph, as many as are short together."""
+    end = sentences[0].end
+    for sentence in sentences[1:] if sentences[0].kind is Kind.SENTENCE else ():
+        gap = text[end : sentence.start]
+        is_same = sentence.kind is Kind.SENTENCE and gap.isspace() and "\n\n" not in gap
+        if not is_same or sentence.end - sentences[0].start > LONGEST:
+            break
+        end = sentence.end
+    return end
+
+
+def _headings(passage: SearchHit) -> _Headings:
+    above = passage.heading_path[-1] if passage.heading_path else ""
+    inside = list(_HEADING.finditer(passage.text))
+    return [0, *(match.start() for match in inside)], [above, *(match.group(1) for match in inside)]
+
+
+def _above(headings: _Headings, place: int) -> str:
+    starts, texts = headings
+    return texts[bisect_right(starts, place) - 1]
+
+
+def _lists(text: str) -> Iterator[_List]:
+    """Two items and more, with the lines that go on with an item."""
+    start = end = items = position = 0
+    is_numbered = is_after_blank = False
+    for line in [*text.split("\n"), "#"]:
+        item = _ITEM.match(line)
+        if item:
+            if not items:
+                start, is_numbered = position, bool(item["number"])
+            items += 1
+            end = position + len(line.rstrip())
+        elif line.strip() and items and not _goes_on(line, is_after_blank=is_after_blank):
+            if items > 1:
+                yield _List(start, end, is_numbered)
+            items = 0
+        elif line.strip() and items:
+            end = position + len(line.rstrip())
+        is_after_blank = not line.strip()
+        position += len(line) + 1
+
+
+def _goes_on(line: str, *, is_after_blank: bool) -> bool:
+    return not _OTHER_BLOCK.match(line) and line != "#" and (not is_after_blank or line.startswith("  "))
+
+
+def _with_lead_in(text: str, found: _List, sentences: Sequence[Sentence]) -> _List:
+    """With the sentence before it that ends with a colon."""
+    lead = next((each for each in reversed(sentences) if each.end <= found.start), None)
+    is_lead = lead is not None and text[lead.end - 1] == ":" and not text[lead.end : found.start].strip()
+    return _List(lead.start, found.end, found.is_numbered) if lead is not None and is_lead else found

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chatsphere.services.ai.answer_units import LONGEST, Unit, units_of
+from chatsphere.services.types import SearchHit
+
+Passage = Callable[..., SearchHit]
+FORMATS = "Files count. You can attach:\n\n- **Images:** PNG and\n  JPEG\n- Sheets: CSV\n\nNothing else."
+STEPS = "## Restoring\n\n1. Open the trash.\n2. Click. Wait.\n\nDone it is."
+
+
+def quotes(hit: SearchHit) -> list[str]:
+    return [hit.text[unit.start : unit.end] for unit in units_of(hit)]
+
+
+def unit_with(hit: SearchHit, words: str) -> Unit:
+    return next(unit for unit in units_of(hit) if words in hit.text[unit.start : unit.end])
+
+
+def test_a_list_is_quoted_with_its_lead_in_and_by_item(passage: Passage) -> None:
+    whole = "You can attach:\n\n- **Images:** PNG and\n  JPEG\n- Sheets: CSV"
+    hit = passage(FORMATS)
+    assert quotes(hit) == ["Files count.", whole, "**Images:** PNG and\n  JPEG", "Sheets: CSV", "Nothing else."]
+    assert [unit.is_list for unit in units_of(hit)] == [False, True, False, False, False]
+
+
+def test_steps_stand_together_only(passage: Passage) -> None:
+    assert quotes(passage(STEPS)) == ["1. Open the trash.\n2. Click. Wait.", "Done it is."]
+    assert unit_with(passage(STEPS), "Open").heading == "Restoring"
+
+
+@pytest.mark.parametrize("text", ["- only one item", f"- {'long ' * (LONGEST // 5)}\n- two", "1. alone\n\nText."])
+def test_a_single_item_and_a_long_list_are_no_list(text: str, passage: Passage) -> None:
+    assert not any(unit.is_list for unit in units_of(passage(text)))
+
+
+def test_an_answer_behind_its_question_is_one(passage: Passage) -> None:
+    hit = passage("Q: Offline?\nA: Yes. For 14 days.\nQ: Linux?\nA: No.\n\nMore text.")
+    assert quotes(hit) == ["Yes. For 14 days.", "For 14 days.", "No.", "More text."]
+    assert [unit.asked for unit in units_of(hit)] == ["Offline?", "", "Linux?", ""]
+
+
+def test_a_heading_that_asks_is_a_question_too(passage: Passage) -> None:
+    inside = passage("### How do I reset it?\n\nClick here. Wait.\n\n### Hours\n\nNine to five.")
+    assert unit_with(inside, "Click").asked == "How do I reset it?"
+    assert (unit_with(inside, "Nine").asked, unit_with(inside, "Nine").heading) == ("", "Hours")
+    above = replace(passage("Click here.\n\nLater text."), heading_path=("FAQ", "How?"))
+    assert unit_with(above, "Click").asked == "How?"
+    assert (unit_with(above, "Later").asked, unit_with(above, "Later").heading) == ("", "How?")
+
+
+def test_a_link_alone_answers_nothing(passage: Passage) -> None:
+    assert quotes(passage("[Signing in](sso.md)\n\nUse [this](a.md) page.")) == ["Use [this](a.md) page."]
+
+
+def test_rows_and_code_stay_what_they_are(passage: Passage) -> None:
+    hit = passage("| A | B |\n|---|---|\n| 1 | 2 |\n\n```\n- a\n- b\n```")
+    row, code = units_of(hit)[0], units_of(hit)[-1]
+    assert hit.text[row.start : row.end] == "| 1 | 2 |"
+    assert row.header == (0, 19)
+    assert hit.text[code.start : code.end] == "```\n- a\n- b\n```"
