@@ -67,7 +67,7 @@ def _single(
     text: str, headings: _Headings, sentences: Sequence[Sentence], short: Sequence[_List], steps: Sequence[_List]
 ) -> Iterator[Unit]:
     """Sentences, rows and code that may stand alone."""
-    asked, before = "", -1
+    asked, before, answered = "", -1, 0  # up to where an answer behind its question reaches
     for place, sentence in enumerate(sentences):
         heading = _above(headings, sentence.start)
         if before < 0 or _HEADING.search(text, before, sentence.start):
@@ -76,8 +76,9 @@ def _single(
         quote = text[sentence.start : sentence.end]
         if sentence.kind is Kind.SENTENCE and _IS_QUESTION.search(quote):
             asked = quote
-        elif not _LINK.fullmatch(quote) and not _is_part(text, sentence, short, steps):
+        elif sentence.start >= answered and not _LINK.fullmatch(quote) and not _is_part(text, sentence, short, steps):
             end = _end_of_answer(text, sentences[place : place + MOST_ASKED]) if asked else sentence.end
+            answered = end if asked else answered
             yield Unit(sentence.start, end, sentence.kind, sentence.header, asked, heading)
             asked = ""
 
