@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -29,9 +30,14 @@ Floats = npt.NDArray[np.float64]
 def chunk_counts(context: str, text: str, language: str) -> Counter[int]:
     """Term frequencies of a chunk, its title and headings counted with it."""
     counts = count_terms(text, language)
-    for term, count in count_terms(context, language).items():
-        counts[term] += CONTEXT_WEIGHT * count
+    for term, count in _terms_of_context(context, language):
+        counts[term] += count
     return counts
+
+
+@lru_cache(maxsize=256)  # the chunks of a section have the same one
+def _terms_of_context(context: str, language: str) -> tuple[tuple[int, int], ...]:
+    return tuple((term, CONTEXT_WEIGHT * count) for term, count in count_terms(context, language).items())
 
 
 def stored_weights(counts: Mapping[int, int]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], float]:

@@ -97,10 +97,13 @@ def checked_rows(vectors: Sequence[Vector], model: EmbeddingModel) -> np.ndarray
             raise PermanentError(
                 f"A vector of {model.id} has shape {vector.shape}; it must have {model.dimensions} values."
             )
-    rows = np.stack(vectors).astype(np.float32)
+    rows = np.stack(vectors).astype(np.float32, copy=False)
     if not np.isfinite(rows).all():
         raise PermanentError(f"A vector of {model.id} holds a value that is no finite number.")
-    return np.stack([unit(row) for row in rows])
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    lengths[lengths == 0] = 1
+    rows /= lengths
+    return rows
 
 
 def most_used(languages: Mapping[str, int]) -> Sequence[str]:
