@@ -97,10 +97,14 @@ class _Walk:
             answer = None
         if document is not None:
             self._counts["unchecked" if answer is None else _compared(document, answer)] += 1
-        if answer is not None and answer.status == 200:
+        if answer is None:
+            return
+        if answer.status == 200:
             self._moved(url, answer)
             if depth < self._depth:
                 self._follow(answer, depth + 1)
+        elif document is None:
+            self._found.discard(url)  # a link to nothing adds nothing
 
     def _moved(self, url: str, answer: Fetched) -> None:
         """A page that leads to another one is no page of its own."""

@@ -135,7 +135,7 @@ class _Editable(StrictSerializer):
     access_tags = serializers.ListField(child=LineField(max_length=100), max_length=50, help_text="Empty: open to all.")
     refresh = serializers.ChoiceField(TrainingSource.Refresh.choices)
     content = serializers.CharField(trim_whitespace=False, help_text="Markdown or plain text.")
-    pairs = PairInput(many=True, allow_empty=False, max_length=MOST_PAIRS)  # type: ignore[call-arg]  # of the list
+    pairs = PairInput(many=True, max_length=MOST_PAIRS)  # type: ignore[call-arg]  # of the list
 
     url = serializers.CharField(max_length=2_000)
     max_pages = serializers.IntegerField(min_value=1, max_value=10_000, help_text="200 of a crawl, 1,000 of a sitemap.")
@@ -153,6 +153,11 @@ class _Editable(StrictSerializer):
     def validate_content(self, value: str) -> str:
         if not value.strip():
             raise serializers.ValidationError(_("This text is empty. Send what the chatbot shall know."))
+        return value
+
+    def validate_pairs(self, value: list[dict[str, str]]) -> list[dict[str, str]]:
+        if not value:
+            raise serializers.ValidationError(_("Give at least one question with its answer."))
         return value
 
     def validate_url(self, value: str) -> str:

@@ -46,7 +46,7 @@ def media_type_of(file: UploadedFile[Any]) -> str:
     head = file.read(_HEAD)
     file.seek(0)
     if not head.strip():
-        raise Invalid(fields={"file": [_("The file is empty.")]})
+        raise Invalid(fields={"file": [_("This file is empty.")]})
     if head.startswith(_ZIP):
         return _IN_ZIP
     try:

@@ -161,7 +161,7 @@ class Fetcher:
     def _addresses(self, host: str, port: int) -> Sequence[str]:
         texts = self._resolve(host, port)
         if not texts:
-            raise FetchFailed("This host name is not known.")
+            raise FetchFailed("This host name is not known. Check the address.")
         for text in texts:
             self._require_allowed(read_address(text.split("%")[0]))
         return texts
@@ -313,7 +313,7 @@ def _within(work: Callable[[], Sequence[str]], seconds: float) -> Sequence[str]:
     except Empty as error:
         raise httpcore2.ConnectTimeout("the name was not resolved in time") from error
     if isinstance(result, socket.gaierror | UnicodeError):
-        raise FetchFailed("This host name is not known.") from result
+        raise FetchFailed("This host name is not known. Check the address.") from result
     if isinstance(result, Exception):
         raise result
     return result

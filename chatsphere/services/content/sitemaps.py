@@ -23,6 +23,7 @@ MOST_LEVELS: Final = 2  # of indexes
 MOST_BYTES: Final = 52_428_800  # unpacked, of one sitemap: the standard's own limit
 _PIECE: Final = 64 * 1024
 _LONGEST: Final = 2_000  # characters of an address
+_NO_SITEMAP: Final = "There is no sitemap at this address. Check it, or add the site's first page as a crawl instead."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _entries(data: bytes) -> Iterator[tuple[bool, SitemapEntry]]:
     elif head.startswith((b"http://", b"https://")):
         yield from _of_lines(first, pieces)
     else:
-        raise BrokenDocument("There is no sitemap at this address.")
+        raise BrokenDocument(_NO_SITEMAP)
 
 
 def _unpacked(data: bytes) -> Iterator[bytes]:
@@ -112,7 +113,7 @@ def _of_xml(first: bytes, pieces: Iterator[bytes]) -> Iterator[tuple[bool, Sitem
                 parser.close()
         except (ParseError, DefusedXmlException, ValueError) as error:
             if not reader.is_sitemap:
-                raise BrokenDocument("There is no sitemap at this address.") from error
+                raise BrokenDocument(_NO_SITEMAP) from error
             yield from reader.take()
             raise BrokenDocument("This sitemap is damaged and cannot be read to its end.") from error
         yield from reader.take()

@@ -174,7 +174,8 @@ def test_what_a_sitemap_lists_no_more_goes_after_three_misses(chatbot: Any, libr
 
 def test_what_is_no_sitemap_fails_with_a_sentence(chatbot: Any, library: Website) -> None:
     source = done(make_source(chatbot, source_type="sitemap", name="S", uri=f"{library.url}/fees", options={}))
-    assert (source.status, source.error_message) == ("failed", "There is no sitemap at this address.")
+    assert source.status == "failed"
+    assert source.error_message.startswith("There is no sitemap at this address. Check it, or add")
 
 
 # --- visited again ---
@@ -482,6 +483,8 @@ def test_a_dry_run_of_a_crawl_finds_new_pages(client: Any, chatbot: Any, library
     }
     assert told["changed"] + told["unchanged"] == 4
     assert stored(chatbot) == before
+    library.pages["/newer"] = Answer(b"", 404)
+    assert dry_run(client, source)["added"] == 1, "a link to nothing adds nothing"
     assert not Document.objects.filter(key__endswith="/new").exists()
 
 

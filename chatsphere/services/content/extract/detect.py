@@ -140,7 +140,9 @@ def _truncated_container(data: bytes) -> str:
 def _text_type(data: bytes, name: str, hint: str | None) -> str:
     text, _ = decode(data[:_HEAD] if len(data) <= _HEAD else _whole_characters(data[:_HEAD]))
     if _is_binary(text):
-        raise UnsupportedFormat("This file is neither text nor a document format that can be read.")
+        raise UnsupportedFormat(
+            "This file is neither text nor a document format that can be read. Save it as PDF, DOCX or text first."
+        )
     by_name = _BY_EXTENSION.get(PurePath(name.lower()).suffix, "")
     declared = (hint or "").split(";")[0].strip().lower()
     return (
