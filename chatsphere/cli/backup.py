@@ -15,6 +15,8 @@ from django.conf import settings
 
 from chatsphere.backups.errors import BackupError
 from chatsphere.cli.settings import OF_RUNNING, load_settings
+from chatsphere.embedded.database_alone import database_alone
+from chatsphere.embedded.errors import StackError
 
 T = TypeVar("T")
 A_FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -60,13 +62,23 @@ def verify(file: Path, data_dir: Path | None) -> None:
 
 @click.command()
 @A_FILE
-def restore(file: Path) -> None:
-    """Bring FILE back into the empty database of DATABASE_URL and its files into the storage.
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A new data directory for `chatsphere up`, with the secrets.json of the old one in it.",
+)
+def restore(file: Path, data_dir: Path | None) -> None:
+    """Bring FILE back into the empty database of DATABASE_URL and its files into the storage, or into a new data directory.
 
     Stop web and workers before; start them again when it has ended.
     """
-    actions = _actions()
-    proof = _told(lambda: actions.restore(file, key=settings.BACKUP_KEY))
+    try:
+        with nullcontext() if data_dir is None else database_alone(data_dir) as given:
+            os.environ.update(given or {})
+            actions = _actions()
+            proof = _told(lambda: actions.restore(file, key=settings.BACKUP_KEY))
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"Restored {proof.rows} rows of {proof.tables} tables and {proof.files} files of {proof.made_at}.")
 
 

@@ -88,6 +88,21 @@ def test_verify_counts_what_is_there_and_leaves_no_database_behind(chatbot: Chat
     assert (proof.files, left) == (1, [])
 
 
+def test_a_scratch_database_in_which_autovacuum_works_is_dropped_all_the_same() -> None:
+    asked: list[str] = []
+
+    class Server:
+        def execute(self, statement: Any) -> None:
+            asked.append(statement.as_string(None))
+            if "FORCE" in asked[-1]:
+                raise psycopg.errors.InsufficientPrivilege
+
+    server: Any = Server()
+    database._drop(server, "scratch")
+
+    assert asked == ['DROP DATABASE "scratch" WITH (FORCE)', 'DROP DATABASE "scratch"']
+
+
 def test_a_backup_is_of_one_moment_whatever_is_written_meanwhile(
     chatbot: Chatbot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from chatsphere.embedded.data_folder import DataFolder
@@ -60,29 +63,44 @@ def test_a_note_without_its_stack_does_not_count(noted: DataFolder) -> None:
     again.close()
 
 
+ENVIRON = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+PERSON = {"email": "owner@example.com", "password": "a-Long-Passphrase-9"}
+
+
+def chatsphere(data: Path, *arguments: str, code: int = 0) -> str:
+    command = [str(CHATSPHERE), *arguments, "--data-dir", str(data)]
+    done = subprocess.run(command, env=ENVIRON, capture_output=True, text=True, check=False, cwd=data.parent)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 @pytest.mark.timeout(400)
-def test_levels_checks_and_backups_need_the_data_directory_alone(
+def test_levels_checks_backups_and_a_restore_need_the_data_directory_alone(
     folder: Path, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
-    data = folder / "data"
-    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-
-    def run(*arguments: str) -> str:
-        command = [str(CHATSPHERE), *arguments, "--data-dir", str(data)]
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    given = {**environ, "EMBEDDING_MODEL": "hashing:256"}
+    data, new = folder / "data", folder / "new"
+    run = partial(chatsphere, data)
+    given = {**ENVIRON, "EMBEDDING_MODEL": "hashing:256"}
     with Stack(data, port=free_port(), environ=given) as stack:
         assert "chatsphere: DEBUG for another" in run("loglevel", "DEBUG", "--for", "2m")
         wait_for(lambda: "[debug" in stack.log_file.read_text())
         assert "Nothing is changed" in run("loglevel", "--reset")
         assert "FAIL" not in run("check")
-        backup = run("backup", str(tmp_path)).strip()
-        assert "are all there" in run("verify", backup if "/" in backup else str(tmp_path / backup))
+        assert httpx2.post(f"{stack.url}/api/v1/auth/register/", json=PERSON, trust_env=False).status_code == 201
+        backup = str(tmp_path / run("backup", str(tmp_path)).strip())
+        assert "are all there" in run("verify", backup)
+        assert "is in use by" in chatsphere(data, "restore", backup, code=1)
         assert "SECRET_KEY" in json.loads((data / "environment.json").read_text())
     assert not (data / "environment.json").exists()
+
+    assert "None of ENCRYPTION_KEYS is a key of this backup" in chatsphere(new, "restore", backup, code=1)
+    shutil.rmtree(new)
+    new.mkdir()
+    shutil.copy(data / "secrets.json", new)
+    assert "Restored" in chatsphere(new, "restore", backup)
+    assert "has tables already" in chatsphere(new, "restore", backup, code=1)
+    with Stack(new, port=free_port(), environ=given) as stack:
+        assert httpx2.post(f"{stack.url}/api/v1/auth/token/", json=PERSON, trust_env=False).status_code == 200
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:
