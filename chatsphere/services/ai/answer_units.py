@@ -2,7 +2,7 @@
 behind its question.
 
 Items of a numbered list are steps that say nothing by themselves; other items may be quoted alone as well. A line that ends with a colon
-and introduces a list says nothing without it.
+and introduces a list says nothing without it, and neither does the bare title or a link.
 """
 
 from __future__ import annotations
@@ -60,7 +60,10 @@ def units_of(passage: SearchHit) -> list[Unit]:
     steps = [each for each in short if each.is_numbered]
     headings = _headings(passage)
     found = [*_single(text, headings, sentences, short, steps), *_whole(headings, short)]
-    return sorted(found, key=lambda unit: unit.start)
+    names = {name.casefold() for name in (passage.title, *passage.heading_path)}
+    return sorted(
+        (unit for unit in found if text[unit.start : unit.end].casefold() not in names), key=lambda unit: unit.start
+    )
 
 
 def _single(

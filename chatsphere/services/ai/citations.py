@@ -149,9 +149,8 @@ class CitationScanner:
         passage = self._passages[number - 1]
         since = max((other for other, _ in self._marks if other < place), default=0)
         whole = self._plain[since:place].strip()
-        start = passage.text.find(whole) if whole else -1
-        if start >= 0:
-            return _citation(number, passage, start, start + len(whole), 1.0)
+        if span := _word_for_word(whole, passage.text):
+            return _citation(number, passage, *span, 1.0)
         return find_quote(self._statement_at(place), number, passage, self._language)
 
     def _statement_at(self, place: int) -> str:
@@ -177,9 +176,8 @@ def scan_answer(text: str, passages: Sequence[SearchHit], *, language: str = "")
 def find_quote(statement: str, number: int, passage: SearchHit, language: str = FALLBACK_LANGUAGE) -> Citation:
     """The place of the passage that supports the statement best: itself where it stands there word for word, else one sentence,
     else two neighbours."""
-    place = passage.text.find(statement) if statement else -1
-    if place >= 0:
-        return _citation(number, passage, place, place + len(statement), 1.0)
+    if span := _word_for_word(statement, passage.text):
+        return _citation(number, passage, *span, 1.0)
     spans = [(sentence.start, sentence.end) for sentence in split_sentences(passage.text)] or [(0, len(passage.text))]
     pairs = [(first[0], second[1]) for first, second in itertools.pairwise(spans)]
     wanted = set(count_terms(statement, language))
@@ -189,6 +187,18 @@ def find_quote(statement: str, number: int, passage: SearchHit, language: str = 
     )
     share, span = double if double[0] >= single[0] + TWO_SENTENCES_GAIN else single
     return _citation(number, passage, *span, share if _has_facts(statement, passage) else 0.0)
+
+
+def _word_for_word(quote: str, text: str) -> tuple[int, int] | None:
+    """Where it stands; lines may be broken elsewhere."""
+    words = quote.split()
+    if not words or words[0] not in text:
+        return None
+    place = text.find(quote)
+    if place >= 0:
+        return place, place + len(quote)
+    match = re.search(r"\s+".join(map(re.escape, words)), text)
+    return match.span() if match else None
 
 
 def _safe_end(pending: str) -> int:

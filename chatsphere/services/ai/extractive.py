@@ -8,6 +8,7 @@ two others that come near it. docs/algorithms/extractive_answers.md has the figu
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ NEAR_BEST = 0.25  # a further sentence may score this much less than the best
 BLOCK_NEAR_BEST = 0.1  # and a table, list or code beside a sentence
 SHARE_BESIDE_ALL = 0.6  # of the best one's words of the question, for what stands beside one that says all
 LIST_COST = 0.1  # an item that answers alone goes before its list
+_CELL_EDGE = re.compile(r"\s*(?<!\\)\|\s*")
 LEAST_SCORE = 0.25  # below, nothing in the passages supports an answer
 
 
@@ -176,9 +178,13 @@ def _by_table(picked: Sequence[PickedSentence]) -> list[list[PickedSentence]]:
 def _quote(group: Sequence[PickedSentence]) -> tuple[str, bool]:
     """What is shown, and whether it is a block by itself."""
     first = group[0]
+    if first.header:
+        return "\n".join([first.header, *(each.text for each in group)]), True
+    if first.text.startswith("|"):  # the header lies in another passage: no table without it
+        return _CELL_EDGE.sub(" – ", first.text.strip("| ")), False
     if first.is_block:
-        return "\n".join([first.header, *(each.text for each in group)] if first.header else [first.text]), True
-    return without_lone_marks(first.text), False
+        return first.text, True
+    return without_lone_marks(" ".join(first.text.split())), False
 
 
 class ExtractiveChatModel:

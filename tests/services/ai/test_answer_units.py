@@ -57,6 +57,10 @@ def test_a_link_alone_answers_nothing(passage: Passage) -> None:
     assert quotes(passage("[Signing in](sso.md)\n\nUse [this](a.md) page.")) == ["Use [this](a.md) page."]
 
 
+def test_the_title_alone_answers_nothing(passage: Passage) -> None:
+    assert quotes(passage("Mobile apps\n\nThere are two.", title="Mobile Apps")) == ["There are two."]
+
+
 def test_rows_and_code_stay_what_they_are(passage: Passage) -> None:
     hit = passage("| A | B |\n|---|---|\n| 1 | 2 |\n\n```\n- a\n- b\n```")
     row, code = units_of(hit)[0], units_of(hit)[-1]

@@ -76,6 +76,12 @@ def test_what_is_copied_whole_is_quoted_whole(passage: Passage) -> None:
     assert citation.more[0] == ("The fee is 5 euros. Cash only.", 10 + text.index("The"), 10 + len(text))
 
 
+def test_a_quote_is_found_across_other_line_ends(passage: Passage) -> None:
+    hit = passage("The fee is\n5 euros. Pay in\ncash.")
+    _, report = scan_answer("The fee is 5 euros. Pay in cash. [1]", [hit], language="en")
+    assert report.citations[0].quote == hit.text
+
+
 def test_holds_back_only_what_may_become_a_marker(passages: list[SearchHit]) -> None:
     scanner = CitationScanner(passages)
     assert scanner.feed("Paid [")[0] == "Paid"

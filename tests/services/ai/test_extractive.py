@@ -185,6 +185,16 @@ async def test_beside_a_row_that_says_all_nothing_else_that_shares_a_word_is_quo
     assert text.endswith("| Pro | 9 euros |\n\n[1]")
 
 
+async def test_a_row_whose_header_is_elsewhere_is_no_table(passage: Passage) -> None:
+    text, _ = await answer(None, "What is the price of Pro?", [passage("| Pro | a\\|b | price 9 |\n| Basic | c | 5 |")])
+    assert text == "Pro – a\\|b – price 9 [1]"
+
+
+async def test_broken_lines_are_joined(passage: Passage) -> None:
+    text, _ = await answer(None, "When are refunds paid?", [passage("Refunds are\npaid **within\n14 days**. Bye.")])
+    assert text == "Refunds are paid **within 14 days**. [1]"
+
+
 async def test_a_chatbot_without_a_language_answers_too(passage: Passage) -> None:
     events = [
         event
