@@ -157,3 +157,23 @@ def test_a_name_in_any_writing_is_a_name(alice: Any, client_of: Any) -> None:
     for name in ("مساعد \u200fالمتجر", "नमस्\u200dते", "👩\u200d👩\u200d👧 family", "  spaced  "):
         answer = client.patch("/api/v1/users/me/", {"name": name}, format="json")
         assert (answer.status_code, answer.json().get("name")) == (200, name.strip())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"question": "a\\u0000b"}',
+        '{"question": "a\\ud800b"}',
+        '{"question": "a", "answers": ["\\u0000"]}',
+        '{"question": "a", "expects": NaN}',
+        '{"question": ' + "[" * 3000 + "]" * 3000 + "}",
+        '{"question": "a", "passages": [{"quote": "\\u0000"}]}',
+        '{"question": 1' + "0" * 5000 + "}",
+    ],
+)
+def test_json_inside_of_a_text_is_no_way_round(world: World, alice: Any, client_of: Any, line: str) -> None:
+    path = f"/api/v1/test-sets/{world.test_set.pk}/import/"
+
+    answer = client_of(alice).post(path, {"format": "jsonl", "content": line}, format="json")
+
+    assert (answer.status_code, answer.json()["error"]["type"]) == (422, "validation_error")

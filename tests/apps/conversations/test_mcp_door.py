@@ -19,7 +19,7 @@ from chatsphere.apps.conversations.models import Conversation
 from chatsphere.apps.users.actions import create_key
 from chatsphere.config.asgi import handler
 from chatsphere.services.errors import UpstreamTimeout
-from tests.apps.conversations.world import Caller, ScriptedModel, rows
+from tests.apps.conversations.world import Caller, ScriptedModel, read_all, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 QUESTION = "Where are the spare chargers kept?"
@@ -90,6 +90,20 @@ async def test_a_call_that_cannot_be_done_says_why(
         answered = await client.call_tool(tool, arguments)
     assert answered.is_error
     assert says in answered.content[0].text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("tool", "argument"), [("search", "query"), ("ask", "question")])
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"])
+async def test_no_argument_holds_what_no_column_holds(
+    caller: Caller, chatbot: Any, model: ScriptedModel, tool: str, argument: str, text: str
+) -> None:
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {argument: text}}}
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+    answer = await caller.post(f"/api/v1/chatbots/{chatbot.pk}/mcp/", call, **headers)
+    told = await read_all(answer) if answer.streaming else answer.content
+    assert answer.status_code in (200, 400)
+    assert b'"error"' in told or b'"isError":true' in told.replace(b" ", b"")
+    assert model.prompts == []
 
 
 async def test_a_model_that_fails_is_an_answer_too(caller: Caller, chatbot: Any, model: ScriptedModel) -> None:
