@@ -17,6 +17,7 @@ from chatsphere.services.ai.sentences import Kind, Sentence, split_sentences
 from chatsphere.services.types import SearchHit
 
 LONGEST: Final = 700  # characters of a list or of an answer behind its question
+LONGEST_TITLE: Final = 80
 MOST_ASKED: Final = 5  # sentences of such an answer
 
 _IS_QUESTION: Final = re.compile(r"[?？؟][\"'”’»)\]*_]*$")
@@ -61,9 +62,15 @@ def units_of(passage: SearchHit) -> list[Unit]:
     headings = _headings(passage)
     found = [*_single(text, headings, sentences, short, steps), *_whole(headings, short)]
     names = {name.casefold() for name in (passage.title, *passage.heading_path)}
-    return sorted(
-        (unit for unit in found if text[unit.start : unit.end].casefold() not in names), key=lambda unit: unit.start
-    )
+    said = [unit for unit in found if text[unit.start : unit.end].casefold() not in names]
+    return sorted((unit for unit in said if not _is_first_line(passage, unit)), key=lambda unit: unit.start)
+
+
+def _is_first_line(passage: SearchHit, unit: Unit) -> bool:
+    """Whether a document without headings is named by it: a short line at its very beginning that ends without a mark, a blank line after it."""
+    line, is_open = passage.text[: unit.end], passage.text[unit.end :].startswith("\n\n")
+    is_named = unit.start == passage.char_start == 0 and is_open and unit.kind is Kind.SENTENCE and not unit.is_list
+    return is_named and len(line) <= LONGEST_TITLE and "\n" not in line and line[-1].isalnum()
 
 
 def _single(

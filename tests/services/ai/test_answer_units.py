@@ -59,6 +59,13 @@ def test_a_link_alone_answers_nothing(passage: Passage) -> None:
 
 def test_the_title_alone_answers_nothing(passage: Passage) -> None:
     assert quotes(passage("Mobile apps\n\nThere are two.", title="Mobile Apps")) == ["There are two."]
+    assert quotes(passage("Our apps\n\nThere are two.")) == ["There are two."]  # the first line of a text file
+
+
+def test_a_first_line_that_says_something_stays(passage: Passage) -> None:
+    assert quotes(passage("We close at 5.\n\nMore.")) == ["We close at 5.", "More."]
+    assert quotes(passage("Our apps")) == ["Our apps"]
+    assert quotes(passage("Our apps\n\nMore.", char_start=9)) == ["Our apps", "More."]
 
 
 def test_rows_and_code_stay_what_they_are(passage: Passage) -> None:
