@@ -6,7 +6,7 @@ PORT ?= 8000
 DATA_DIR ?= .chatsphere
 export HOST PORT DATA_DIR
 .DEFAULT_GOAL := help
-.PHONY: check-deploy help install demo local-model up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-faults bench-api bench-ingest bench-webhooks bench-analytics docs
+.PHONY: check-deploy help install demo local-model up test test-slow lint format types check lock clean bench bench-search bench-quality bench-chat bench-faults bench-api bench-ingest bench-memory bench-webhooks bench-analytics docs
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ bench-faults: install ## What a failing model provider does to an answer
 
 bench-ingest: install ## Documents a second, memory, from upload to searchable
 	@$(PY) -m benchmarks.ingest
+
+bench-memory: install ## Whether memory grows with a file: texts of 20 and 80 MB, PDFs of 500 and 2,000 pages
+	@$(PY) -m benchmarks.ingest_memory
 
 bench-webhooks: install ## Deliveries a second, and that none is lost when endpoints fail and a worker dies
 	@$(PY) -m benchmarks.webhooks

@@ -22,7 +22,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,8 +154,8 @@ def sources(http: httpx2.Client, path: str, fields: str = "") -> list[dict[str, 
     return found
 
 
-def wait_until_found(http: httpx2.Client, path: str, since: float) -> dict[str, float]:
-    """Seconds from ``since`` until every source is found by words, and until nothing is left to do. Gives up after PATIENCE."""
+def wait_until_found(http: httpx2.Client, path: str, since: float, patience: float = PATIENCE) -> dict[str, float]:
+    """Seconds from ``since`` until every source is found by words, and until nothing is left to do. Gives up after ``patience``."""
     seconds: dict[str, float] = {}
     checks: dict[str, Callable[[dict[str, Any]], bool]] = {
         "text_s": lambda source: source["searchable"] != "none" or source["status"] in ENDED,
@@ -166,7 +166,7 @@ def wait_until_found(http: httpx2.Client, path: str, since: float) -> dict[str, 
         for name, check in checks.items():
             if name not in seconds and all(map(check, rows)):
                 seconds[name] = round(time.monotonic() - since, 2)
-        if time.monotonic() - since > PATIENCE:
+        if time.monotonic() - since > patience:
             raise TimeoutError(f"not all sources ended: {Counter(row['status'] for row in rows)}")
         time.sleep(0.4)  # looking costs the platform computing, too
     return seconds
@@ -313,12 +313,16 @@ def orphans(database_url: str) -> str:
 
 
 @contextmanager
-def platform(folder: Path, embedder: str) -> Iterator[tuple[str, list[psutil.Process], str]]:
+def platform(
+    folder: Path,
+    embedder: str,
+    more: Mapping[str, str] = {},
+) -> Iterator[tuple[str, list[psutil.Process], str]]:
     """A running platform on a PostgreSQL that can be looked into: its address, its root processes, the database."""
     port, stub_port = free_port(), free_port()
     server = PostgresServer(folder / "postgres")
     server.start()
-    environment = {"RATE_LIMITS_ENABLED": "false", "DATABASE_URL": server.url}
+    environment = {"RATE_LIMITS_ENABLED": "false", "DATABASE_URL": server.url, **more}
     if embedder == "stub":
         environment |= {
             "EMBEDDING_MODEL": "openai:text-embedding-3-small",
