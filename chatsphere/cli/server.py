@@ -39,9 +39,10 @@ def web(host: str, port: int) -> None:
 def worker(queue: str, metrics_port: int, metrics_host: str) -> None:
     """Work on a queue until SIGTERM: `ingest` trains, `default` does everything else.
 
-    Both are needed. Every host may run as many of them as it likes.
+    Both are needed. Every host may run as many of them as it likes. It begins when the database has this version's schema.
     """
     _load()
+    application.wait_for_schema()
     if metrics_port:
         application.serve_metrics(metrics_host, metrics_port)
     options = {"pool": "threads", "concurrency": 2} if queue == "default" else {}
@@ -50,8 +51,9 @@ def worker(queue: str, metrics_port: int, metrics_host: str) -> None:
 
 @click.command()
 def beat() -> None:
-    """Start the periodic work when it is due. One is needed; a second does no harm."""
+    """Start the periodic work when it is due. One is needed; a second does no harm. It begins when the database has this version's schema."""
     _load()
+    application.wait_for_schema()
     raise SystemExit(application.beat())
 
 

@@ -73,6 +73,11 @@ def migrate(phase: str = "all") -> int:
     return int(import_module("chatsphere.embedded.migration").main(phase))
 
 
+def wait_for_schema() -> None:
+    """Return when the database has the schema of this version; however long that takes."""
+    import_module("chatsphere.embedded.migration").wait_until_applied()
+
+
 def local_models_in_use() -> list[str]:
     """Local embedding models that stored knowledge needs; call it once the database is migrated."""
     return list(import_module("chatsphere.embedded.models_in_use").local_models())

@@ -16,7 +16,7 @@ import django
 import psycopg
 from django.conf import settings
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 
 from chatsphere.core import connections, schema
 from chatsphere.core.schema import Phase
@@ -26,6 +26,7 @@ PAUSE = 0.05
 LOCK_KEY = 0x43485350  # "CHSP", any number that nobody else uses
 LOCK_ATTEMPTS = 20
 LOCK_PAUSE = 1.0
+SCHEMA_PAUSE = 2.0
 
 
 def main(phase: Phase = "all") -> int:
@@ -47,6 +48,32 @@ def main(phase: Phase = "all") -> int:
             _limit_statements_of_the_role(lock)
     connection.close()
     return _failed(f"The schema is half applied: {'; '.join(left)}.") if left else 0
+
+
+def wait_until_applied() -> None:
+    """Return once the schema is whole and nothing is missing that must be there before this version starts. Somebody else applies it.
+
+    Says on standard error what it waits for, whenever that changes; a signal ends it as it ends any program.
+    """
+    said = ""
+    while reason := _what_is_missing():
+        if reason != said:
+            print(f"Waiting for the database: {reason}.", file=sys.stderr, flush=True)
+            said = reason
+        time.sleep(SCHEMA_PAUSE)
+
+
+def _what_is_missing() -> str:
+    try:
+        left = schema.waiting(connection, "before")
+        found = [] if left else schema.problems(connection)
+    except DatabaseError as error:
+        return f"it does not answer ({str(error).strip()})"
+    finally:
+        connection.close()  # processes are forked from this one
+    if left:
+        return f"{len(left)} migrations are not applied, run `chatsphere migrate --phase before`"
+    return "; ".join(found)
 
 
 def _apply(phase: Phase) -> None:

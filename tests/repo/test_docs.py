@@ -27,6 +27,7 @@ def test_the_configuration_page_names_every_variable_that_settings_read() -> Non
 
 def test_the_example_environment_names_only_known_variables() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    page += (ROOT / "compose.yaml").read_text(encoding="utf-8")
     names = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(names) > 5
     assert [name for name in names if name not in page] == []
