@@ -132,6 +132,8 @@ def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             continue
         for method in METHODS:
             if method in item:
+                if item[method].get("operationId") == "mcp":  # drf-spectacular requires no body that is any object
+                    item[method]["requestBody"]["required"] = True
                 _describe_errors(item[method], method, _answer_of(path), is_openai=path.startswith(OPENAI))
     return result
 

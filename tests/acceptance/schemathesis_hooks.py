@@ -394,8 +394,8 @@ def _real_names(case: Any) -> dict[str, Any]:
         return {last: instead(world) or case.path_parameters[last]}
     for name, value in case.path_parameters.items():
         if _is_chosen(value) and world.ids.get(name):
-            fresh = takes_away and name == last and name in TAKEN_AWAY and world.fresh(name)
-            real[name] = fresh or world.ids[name]
+            is_taken = takes_away and name == last and name in TAKEN_AWAY
+            real[name] = (world.fresh(name) if is_taken else world.ids[name]) or value
     return real
 
 

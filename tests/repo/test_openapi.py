@@ -114,3 +114,9 @@ def test_every_refusal_that_a_view_may_give_is_in_the_document() -> None:
     assert "409" in operations["get", "/api/v1/evaluations/{evaluation_id}/comparison/"]
     bodies = [responses for (method, _path), responses in operations.items() if method in ("post", "put", "patch")]
     assert all("408" in responses for responses in bodies)
+
+
+def test_a_message_to_the_mcp_door_is_not_left_out() -> None:
+    [message] = [body["requestBody"] for _path, _method, body in _operations() if body["operationId"] == "mcp"]
+
+    assert message["required"] is True
