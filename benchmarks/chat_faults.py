@@ -37,6 +37,7 @@ FAULTS: dict[str, list[str]] = {
     "never a header": ["mute"] * 3,
     "headers, then silence": ["stall"] * 3,
     "silence in mid-answer": ["stall_midway"],
+    "comments and nothing else in mid-answer": ["comments_midway"],
     "cut in mid-answer": ["cut"],
     "error in mid-answer": ["error_midway"],
     "no event stream": ["garbage"],

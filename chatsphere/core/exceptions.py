@@ -211,6 +211,30 @@ def envelope(error: ApiError) -> dict[str, Any]:
     return {"success": False, "error": body}
 
 
+OPENAI_PATHS = "/v1/"
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    429: "rate_limit_error",
+}
+
+
+def openai_status(error: ApiError) -> int:
+    """The status below ``/v1/``: OpenAI's clients know 400 for what cannot be used."""
+    return 400 if error.status == 422 else error.status
+
+
+def openai_envelope(error: ApiError) -> dict[str, Any]:
+    """The JSON body of an error below ``/v1/``, as OpenAI's clients read it."""
+    kind = _OPENAI_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
+    message = str(error.message)
+    if error.fields:
+        message = "; ".join(f"{name}: {' '.join(map(str, texts))}" for name, texts in error.fields.items())
+    param = next(iter(error.fields), None) if error.fields else None
+    return {"error": {"message": message, "type": kind, "param": param, "code": error.type}}
+
+
 def headers(error: ApiError) -> dict[str, str]:
     """Headers that belong to an error."""
     result = {}

@@ -40,3 +40,14 @@ def test_the_check_would_find_something_without_https() -> None:
 
     assert checked.returncode != 0
     assert "security.W" in checked.stderr
+
+
+def test_a_price_list_that_cannot_be_read_is_told_at_the_start() -> None:
+    broken = _checked(
+        MODEL_PRICES='{"openai:small": {"promt": 1, "completion": -2, "currency": "dollars"}, "other": 3}'
+    )
+
+    assert broken.returncode != 0
+    for complaint in ("'promt'", "'completion'", "currency of 'openai:small'", "price of 'other'"):
+        assert complaint in broken.stderr + broken.stdout
+    assert "is no JSON" in _checked(MODEL_PRICES="{").stderr

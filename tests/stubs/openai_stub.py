@@ -6,6 +6,8 @@ are set; one ticker writes for all streams, so that hundreds of them cost little
     429, 500, 400, 401     that status (429 with Retry-After)
     stall                  headers, then silence
     stall_midway           half of the tokens, then silence
+    comments_midway        half of the tokens, then comments and empty deltas for ever
+    thoughts               0.8 s of a model's thoughts, then the answer
     cut                    half of the tokens, then the connection is closed
     error_midway           half of the tokens, then an error object in the stream
     garbage                bytes that are no event stream
@@ -171,6 +173,10 @@ class OpenAIStub:
         writer.write(_STREAM_HEAD)
         if fault == "stall":
             await self._stopped.wait()
+        if fault == "thoughts":
+            for _ in range(40):
+                writer.write(_event(request, {"reasoning_content": "hm"}))
+                await asyncio.sleep(0.02)
         if fault == "dribble":
             whole = b"".join(_frames(request, self.settings.tokens, ""))
             for start in range(0, len(whole), 97):
@@ -186,6 +192,10 @@ class OpenAIStub:
         await stream.done
         if fault == "stall_midway":
             await self._stopped.wait()
+        if fault == "comments_midway":
+            while not self._stopped.is_set():
+                writer.write(_chunked(b": keep-alive\n\n") + _event(request, {"content": ""}))
+                await asyncio.sleep(0.02)
         if fault == "cut":
             await writer.drain()
             raise ConnectionResetError
@@ -234,12 +244,14 @@ def _frames(request: dict[str, Any], tokens: Sequence[str], fault: str) -> list[
         return [_chunked(b"data: " + b"x" * 2_000_000), b"0\r\n\r\n"]
     if fault == "wrong_json":
         return [_chunked(b"data: {this is not json}\n\n"), b"0\r\n\r\n"]
-    texts = tokens[: len(tokens) // 2] if fault in {"stall_midway", "cut", "error_midway"} else tokens
+    texts = (
+        tokens[: len(tokens) // 2] if fault in {"stall_midway", "comments_midway", "cut", "error_midway"} else tokens
+    )
     frames = [_event(request, {"role": "assistant", "content": ""})]
     frames += [_event(request, {"content": token}) for token in texts]
     if fault == "error_midway":
         return [*frames, _chunked(b'data: {"error": {"message": "overloaded", "code": 503}}\n\n'), b"0\r\n\r\n"]
-    if fault in {"stall_midway", "cut"}:
+    if fault in {"stall_midway", "comments_midway", "cut"}:
         return frames
     return frames + _ending(request, len(tokens), fault)
 

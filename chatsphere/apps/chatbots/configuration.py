@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
@@ -32,8 +33,8 @@ class Configuration:
     model: str = (
         ""  # "extractive", "openai:<name>", "<provider>:<name>" or several with commas; "": the deployment's CHAT_MODEL
     )
-    temperature: float = 0.2
-    max_output_tokens: int = 800
+    temperature: float = field(default_factory=lambda: settings.MODEL_TEMPERATURE)
+    max_output_tokens: int = field(default_factory=lambda: settings.MODEL_MAX_OUTPUT_TOKENS)
     top_k: int = 6  # passages that an answer may rest on
     min_score: float = 0.5
     refusal_weights: Mapping[str, float] = field(
@@ -181,9 +182,19 @@ class ConfigurationSerializer(StrictSerializer):
         ),
         error_messages={"invalid": gettext_lazy("Write `extractive` or `openai:<model>`.")},
     )
-    temperature = FiniteFloatField(required=False, allow_null=True, min_value=0, max_value=2, help_text="Default 0.2.")
+    temperature = FiniteFloatField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=2,
+        help_text="Default: MODEL_TEMPERATURE of the deployment, 0.2.",
+    )
     max_output_tokens = serializers.IntegerField(
-        required=False, allow_null=True, min_value=16, max_value=16_384, help_text="Default 800."
+        required=False,
+        allow_null=True,
+        min_value=16,
+        max_value=16_384,
+        help_text="Default: MODEL_MAX_OUTPUT_TOKENS of the deployment, 800.",
     )
     top_k = serializers.IntegerField(
         required=False,

@@ -25,24 +25,17 @@ from chatsphere.apps.conversations.visitors import claim_of
 from chatsphere.apps.users.credentials import authenticate_async
 from chatsphere.core.async_database import autocommit
 from chatsphere.core.async_views import View, async_view, json_response
-from chatsphere.core.exceptions import ApiError, NotFound, headers
+from chatsphere.core.exceptions import ApiError, NotFound, headers, openai_envelope, openai_status
 from chatsphere.core.parsers import parse_json
 from chatsphere.core.principal import Principal
 from chatsphere.core.sse import PING, read_frame, split_frames
 
 FINISH_REASONS = {"length": "length", "blocked": "content_filter"}  # every other end is "stop"
-ERROR_TYPES = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error", 429: "rate_limit_error"}
 
 
 def error_answer(error: ApiError) -> HttpResponse:
     """An error in OpenAI's shape."""
-    kind = ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
-    message = str(error.message)
-    if error.fields:
-        message = "; ".join(f"{name}: {' '.join(map(str, texts))}" for name, texts in error.fields.items())
-    param = next(iter(error.fields), None) if error.fields else None
-    body = {"error": {"message": message, "type": kind, "param": param, "code": error.type}}
-    response = json_response(body, status=400 if error.status == 422 else error.status)
+    response = json_response(openai_envelope(error), status=openai_status(error))
     for name, value in headers(error).items():
         response[name] = value
     return response

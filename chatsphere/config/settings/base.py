@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from celery.schedules import crontab
 
 from chatsphere.config.env import Environment
-from chatsphere.core import addresses, connections, origins, providers, rates
+from chatsphere.core import addresses, connections, origins, price_list, providers, rates
 
 env = Environment(os.environ)
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -278,6 +278,14 @@ MODEL_PRICES = env.text(
     "MODEL_PRICES",
     "{}",
     help='Prices as JSON, micro-units a million tokens: {"openai:gpt-4.1-mini": {"prompt": 400000, "completion": 1600000, "currency": "USD"}, "openai:text-embedding-3-small": {"embedding": 20000}}.',
+)
+for text in price_list.problems(MODEL_PRICES):
+    env.problem("MODEL_PRICES", text)
+MODEL_TEMPERATURE = env.number(
+    "MODEL_TEMPERATURE", 0.2, low=0, high=2, help="Temperature of answers, where a chatbot sets none."
+)
+MODEL_MAX_OUTPUT_TOKENS = env.integer(
+    "MODEL_MAX_OUTPUT_TOKENS", 800, low=16, high=16_384, help="Longest answer in tokens, where a chatbot sets none."
 )
 
 # Limits

@@ -175,13 +175,16 @@ class OpenAIChatModel:
     ) -> AsyncGenerator[ChatEvent, None]:
         reader = StreamReader(self._model)
         answer: list[str] = []
-        first_token = time.monotonic() + self._connection.timeouts.first_token
-        response = await self._open(orjson.dumps(self._body(messages, prompt)), min(first_token, deadline))
+        times = self._connection.timeouts
+        limit = time.monotonic() + times.first_token
+        response = await self._open(orjson.dumps(self._body(messages, prompt)), min(limit, deadline))
         try:
             while True:
-                limit = self._next_limit(deadline) if answer else min(first_token, deadline)
-                data = await _next_piece(response.pieces, limit)
+                data = await _next_piece(response.pieces, min(limit, deadline))
+                known = reader.signs
                 text = reader.feed(data) if data is not None else reader.end()
+                if reader.signs > known:  # comments and empty events are no progress
+                    limit = time.monotonic() + times.between_tokens
                 if text:
                     answer.append(text)
                     yield TextDelta(text)
@@ -191,9 +194,6 @@ class OpenAIChatModel:
         finally:
             await response.aclose()
         yield reader.done(messages, "".join(answer))
-
-    def _next_limit(self, deadline: float) -> float:
-        return min(time.monotonic() + self._connection.timeouts.between_tokens, deadline)
 
     async def _open(self, body: bytes, limit: float) -> Answer:
         posts = self._clients.for_loop()

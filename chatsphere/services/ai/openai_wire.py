@@ -25,6 +25,7 @@ LONGEST_LINE = 1_000_000
 MAX_BATCH_TEXTS = 256
 MAX_BATCH_TOKENS = 60_000
 
+_PROGRESS = ("content", "reasoning_content", "reasoning")  # thoughts are named differently by different servers
 _FINISH_REASONS = {
     "stop": FinishReason.STOP,
     "end_turn": FinishReason.STOP,
@@ -101,6 +102,7 @@ class StreamReader:
     is_finished: bool = False  # a finish reason or [DONE] was seen
     finish_reason: FinishReason = FinishReason.STOP
     usage: TokenUsage | None = None
+    signs: int = 0  # events that brought the answer on: with text, or with a model's thoughts before it
     _parser: EventParser = field(default_factory=EventParser)
     _has_events: bool = False
     _failure: EngineError | None = None
@@ -167,7 +169,11 @@ class StreamReader:
             self.is_finished = True
             self.finish_reason = _FINISH_REASONS.get(choice["finish_reason"], FinishReason.STOP)
         delta = choice.get("delta")
-        content = delta.get("content") if isinstance(delta, dict) else None
+        if not isinstance(delta, dict):
+            return ""
+        if any(delta.get(name) for name in _PROGRESS):
+            self.signs += 1
+        content = delta.get("content")
         return content if isinstance(content, str) else ""
 
 

@@ -124,3 +124,10 @@ def test_null_takes_a_key_back_to_its_default() -> None:
         "language": "de",
         "model": "extractive",
     }
+
+
+def test_temperature_and_length_are_the_deployments_where_a_chatbot_sets_none(settings: Any) -> None:
+    settings.MODEL_TEMPERATURE, settings.MODEL_MAX_OUTPUT_TOKENS = 0.7, 321
+    assert (read_configuration({}).temperature, read_configuration({}).max_output_tokens) == (0.7, 321)
+    own = read_configuration({"temperature": 0.1, "max_output_tokens": 50})
+    assert (own.temperature, own.max_output_tokens) == (0.1, 50)

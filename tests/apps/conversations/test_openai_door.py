@@ -112,3 +112,11 @@ async def test_errors_have_openais_shape(
     with pytest.raises(openai.APIStatusError) as used_up:
         await client.chat.completions.create(model="help", messages=QUESTION)
     assert used_up.value.status_code == 402
+
+
+async def test_a_path_that_is_not_there_is_told_in_openais_shape(client: openai.AsyncOpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as refused:
+        await client.embeddings.create(model="help", input="Where?")
+    body: Any = refused.value.body
+    assert (body["type"], body["param"], body["code"]) == ("invalid_request_error", None, "not_found")
+    assert isinstance(body["message"], str)

@@ -55,6 +55,13 @@ async def test_a_good_stream(provider: Provider) -> None:
     assert [message["role"] for message in request["messages"]] == ["system", "user"]
 
 
+async def test_a_model_that_thinks_longer_than_its_first_token_may_take(provider: Provider) -> None:
+    assert QUICK.first_token < 0.8
+    text, _ = await ask(chat(provider, "thoughts"))
+    assert text == ANSWER
+    assert len(provider[0].requests) == 1
+
+
 @pytest.mark.parametrize("fault", ["429", "500", "drop", "stall"])
 async def test_trouble_before_the_first_token_is_tried_again(provider: Provider, fault: str) -> None:
     text, _ = await ask(chat(provider, fault))
@@ -81,7 +88,12 @@ async def test_lasting_trouble_ends_after_three_attempts(
 
 @pytest.mark.parametrize(
     ("fault", "error"),
-    [("stall_midway", UpstreamTimeout), ("cut", UpstreamUnavailable), ("error_midway", UpstreamUnavailable)],
+    [
+        ("stall_midway", UpstreamTimeout),
+        ("comments_midway", UpstreamTimeout),
+        ("cut", UpstreamUnavailable),
+        ("error_midway", UpstreamUnavailable),
+    ],
 )
 async def test_nothing_is_tried_again_once_text_was_given(
     provider: Provider, fault: str, error: type[EngineError]
