@@ -72,16 +72,15 @@ def main() -> None:
 
 def _beside(options: Options, environment: Mapping[str, str]) -> None:
     """The hand-written application, and ChatSphere with its local model."""
-    few = [users for users in options.users if users <= 50]
     python = python_of_peers()
     if python is not None:
         with _llamaindex(python, options.processes, environment) as pid:
-            _bench("llamaindex", _post_target("llamaindex", "/chat", b'"delta": "The"', b"[DONE]"), few, options, pid)
+            _bench("llamaindex", _post_target("llamaindex", "/chat", b'"delta": "The"', b"[DONE]"), options.users, options, pid)
     with _embedder(environment) as socket:
         local = {**environment, "EMBEDDING_MODEL": LOCAL_MODEL, "EMBEDDER_SOCKET": socket}
         second = _prepare(local)
         with _web("local", "chatsphere.config.asgi", options.processes, local) as pid:
-            _bench("local model", _chatsphere("local", second), few, options, pid)
+            _bench("local model", _chatsphere("local", second), options.users, options, pid)
 
 
 def _options() -> Options:

@@ -1,7 +1,7 @@
 """Circuit breaker for model providers, shared by all processes through Redis.
 
 Five failures in a row within a minute open the circuit for ten seconds: who asks in that time hears it at once instead of waiting for the
-next timeout. Then one caller tries; its failure opens the circuit again, its success closes it. A process asks Redis at most
+next timeout. A model that asks for a long pause (Retry-After) gets it in the same way. Then one caller tries; its failure opens the circuit again, its success closes it. A process asks Redis at most
 once a second and model, beside the answers that it gives, and keeps its own count while Redis is away.
 """
 
@@ -23,6 +23,7 @@ logger = logging.getLogger("chatsphere.models")
 MOST_FAILURES = 5
 OPEN_SECONDS = 10.0
 MEMORY_SECONDS = 60
+LONGEST_REST = 300.0
 LOOK_SECONDS = 1.0
 AWAY = (RedisError, OSError, TimeoutError)
 
@@ -89,6 +90,20 @@ class SharedBreaker:
                 await async_client().delete(_key(name))
             except AWAY as error:
                 logger.warning("Redis is away, a recovered model is known in this process: %s", error)
+
+    async def rest(self, name: str, seconds: float) -> None:
+        """Leave the model alone for ``seconds``, at most LONGEST_REST: it asked for that itself. Then one caller tries."""
+        circuit = self._circuits.setdefault(name, _Circuit())
+        seconds = min(seconds, LONGEST_REST)
+        circuit.failures, circuit.open_until = MOST_FAILURES, time.time() + seconds
+        logger.warning("The model %s asked for a pause of %.0f seconds; it is left alone", name, seconds)
+        pipe = async_client().pipeline(transaction=False)
+        pipe.hset(_key(name), mapping={"failures": MOST_FAILURES, "open_until": f"{circuit.open_until:.3f}"})
+        pipe.expire(_key(name), int(seconds) + MEMORY_SECONDS)
+        try:
+            await pipe.execute()
+        except AWAY as error:
+            logger.warning("Redis is away, other processes find out about the model themselves: %s", error)
 
     def _spawn(self, name: str, circuit: _Circuit) -> None:
         task = asyncio.create_task(self._look(name, circuit))

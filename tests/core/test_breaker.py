@@ -66,3 +66,17 @@ async def test_without_redis_each_process_counts_for_itself(
         await here.failed(name)
     assert await here.wait_for(name) > 0
     assert await SharedBreaker().wait_for(name) == 0
+
+
+async def test_a_pause_that_a_model_asks_for_holds_in_all_processes_and_has_an_end(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "LOOK_SECONDS", 0.0)
+    here, there = SharedBreaker(), SharedBreaker()
+    await here.rest(name, 40)
+    assert 35 < await here.wait_for(name) <= 40
+    assert 35 < await settled(there, name) <= 40
+    await here.rest(name, 86_400)
+    assert await settled(there, name) <= breaker.LONGEST_REST
+    await here.succeeded(name)
+    assert await settled(there, name) == 0

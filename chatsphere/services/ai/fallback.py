@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from chatsphere.services.ai.base import ChatModel
-from chatsphere.services.errors import EngineError, UpstreamTimeout, UpstreamUnavailable
+from chatsphere.services.errors import EngineError, UpstreamRateLimited, UpstreamTimeout, UpstreamUnavailable
 from chatsphere.services.types import ChatEvent, ChatPrompt
 
 Observe = Callable[[str], AbstractContextManager[None]]
 FAILURES = (UpstreamUnavailable, UpstreamTimeout)  # of the provider; a 429 or a wrong key is no outage
+LONG_PAUSE = 8.0  # seconds; a provider that asks for more is not asked again before, by nobody
 
 
 class Breaker(Protocol):
@@ -29,6 +30,10 @@ class Breaker(Protocol):
     async def failed(self, name: str) -> None: ...
 
     async def succeeded(self, name: str) -> None: ...
+
+    async def rest(self, name: str, seconds: float) -> None:
+        """Leave this model alone for so long."""
+        ...
 
 
 def _unobserved(_name: str) -> AbstractContextManager[None]:
@@ -78,6 +83,10 @@ class FallbackChatModel:
                         is_known_good = True
                         await self._breaker.succeeded(model.name)
                     yield replace(event, engine=model.name)
+        except UpstreamRateLimited as error:
+            if (error.retry_after or 0.0) > LONG_PAUSE:
+                await self._breaker.rest(model.name, error.retry_after or 0.0)
+            raise
         except FAILURES:
             await self._breaker.failed(model.name)
             raise
@@ -85,5 +94,6 @@ class FallbackChatModel:
 
 def _resting(seconds: float) -> UpstreamUnavailable:
     return UpstreamUnavailable(
-        f"The model provider has failed repeatedly and is tried again in {seconds:.0f} seconds.", retry_after=seconds
+        f"The model provider has failed repeatedly or asked for a pause and is tried again in {seconds:.0f} seconds.",
+        retry_after=seconds,
     )

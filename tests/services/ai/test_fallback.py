@@ -39,6 +39,9 @@ class Notes:
     async def succeeded(self, name: str) -> None:
         self.heard.append(f"{name} succeeded")
 
+    async def rest(self, name: str, seconds: float) -> None:
+        self.heard.append(f"{name} rests {seconds:.0f}")
+
 
 async def listen(model: FallbackChatModel) -> list[ChatEvent]:
     return [event async for event in model.stream(PROMPT)]
@@ -77,3 +80,11 @@ async def test_all_left_alone_is_said_at_once_with_the_shortest_wait() -> None:
     with pytest.raises(UpstreamUnavailable, match="in 4 seconds") as caught:
         await listen(FallbackChatModel([Model("a"), Model("b")], Notes(a=9.0, b=4.0)))
     assert caught.value.retry_after == 4.0
+
+
+@pytest.mark.parametrize(("seconds", "heard"), [(30.0, ["a rests 30", "b succeeded"]), (2.0, ["b succeeded"])])
+async def test_a_model_that_asks_for_a_long_pause_gets_it(seconds: float, heard: list[str]) -> None:
+    notes = Notes()
+    first = Model("a", error=UpstreamRateLimited("slow down", retry_after=seconds), words=())
+    assert (await listen(FallbackChatModel([first, Model("b")], notes)))[0].engine == "b"
+    assert notes.heard == heard

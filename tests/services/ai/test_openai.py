@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import time
 from collections import deque
 
@@ -60,6 +62,35 @@ async def test_a_model_that_thinks_longer_than_its_first_token_may_take(provider
     text, _ = await ask(chat(provider, "thoughts"))
     assert text == ANSWER
     assert len(provider[0].requests) == 1
+
+
+async def test_a_server_that_takes_no_connection_is_given_up_in_time() -> None:
+    """A full queue of connections: the system leaves further ones unanswered."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        address = listening.getsockname()
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(address)
+            times = Timeouts(connect=0.3, first_token=5, between_tokens=5, total=10)
+            model = OpenAIChatModel("m", Connection("key", f"http://127.0.0.1:{address[1]}/v1", times, max_attempts=1))
+            began = time.monotonic()
+            with pytest.raises((UpstreamTimeout, UpstreamUnavailable)):
+                await ask(model)
+            assert time.monotonic() - began < 4
+            await model.aclose()
+
+
+async def test_a_pause_that_the_provider_asks_for_is_kept(provider: Provider) -> None:
+    provider[0].settings.retry_after = "1"
+    began = time.monotonic()
+    text, _ = await ask(chat(provider, "429"))
+    assert text == ANSWER
+    assert time.monotonic() - began >= 1.0
+    assert len(provider[0].requests) == 2
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "drop", "stall"])
