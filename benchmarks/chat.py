@@ -75,7 +75,13 @@ def _beside(options: Options, environment: Mapping[str, str]) -> None:
     python = python_of_peers()
     if python is not None:
         with _llamaindex(python, options.processes, environment) as pid:
-            _bench("llamaindex", _post_target("llamaindex", "/chat", b'"delta": "The"', b"[DONE]"), options.users, options, pid)
+            _bench(
+                "llamaindex",
+                _post_target("llamaindex", "/chat", b'"delta": "The"', b"[DONE]"),
+                options.users,
+                options,
+                pid,
+            )
     with _embedder(environment) as socket:
         local = {**environment, "EMBEDDING_MODEL": LOCAL_MODEL, "EMBEDDER_SOCKET": socket}
         second = _prepare(local)

@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from django.contrib import admin
@@ -18,7 +19,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from prometheus_client.core import Metric
 
-from chatsphere.core import metric_files, work_figures
+from chatsphere.core import metric_files, presence, work_figures
+from chatsphere.core.presence import Living
 from chatsphere.core.work_figures import Figures
 
 HOURS = 24
@@ -91,14 +93,12 @@ def _slow_route(name: str, found: Mapping[str, Any]) -> SlowRoute:
     return SlowRoute(name, int(count), found["sum"] / count, min(finite[0] if finite else longest, longest))
 
 
-def _processes() -> list[dict[str, Any]]:
-    found = []
-    for role, process in metric_files.processes():
-        with process.oneshot():
-            used = process.cpu_times()
-            memory = process.memory_info().rss
-            found.append({"role": role, "pid": process.pid, "memory": memory, "seconds": used.user + used.system})
-    return sorted(found, key=lambda each: (each["role"], each["pid"]))
+def _processes() -> list[Living]:
+    """Of the whole deployment; of this machine alone while Redis is away."""
+    found = presence.everywhere()
+    if found is not None:
+        return found
+    return sorted((presence.living(*each) for each in metric_files.processes()), key=attrgetter("role", "pid"))
 
 
 def _breakers(family: Metric | None) -> dict[str, bool]:

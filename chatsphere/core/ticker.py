@@ -1,4 +1,4 @@
-"""A thread a process that does small regular things every few seconds: follow the wished-for log levels, publish figures."""
+"""A thread a process that does small regular things every few seconds: follow the wished-for log levels, publish figures, say that it lives."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 import threading
 from collections.abc import Callable
 
-from chatsphere.core import error_reports, log_levels, metric_files, metrics, tracing
+from chatsphere.core import error_reports, log_levels, metric_files, metrics, presence, tracing
 
 logger = logging.getLogger("chatsphere.lifespan")
 SECONDS = 5.0
 
-_tasks: list[Callable[[], None]] = [log_levels.follow, metric_files.publish]
+_tasks: list[Callable[[], None]] = [log_levels.follow, metric_files.publish, presence.publish]
 _running: dict[int, tuple[threading.Thread, threading.Event]] = {}  # by process: a fork has no threads of its parent
 
 
@@ -35,6 +35,7 @@ def stop() -> None:
     if thread is not None and done is not None:
         done.set()
         thread.join(timeout=2.0)
+        presence.withdraw()
         tracing.end()
         error_reports.end()
 

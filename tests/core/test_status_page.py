@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from chatsphere.apps.chatbots.actions import create_chatbot
 from chatsphere.apps.training.models import Run, TrainingSource
-from chatsphere.core import durable, metrics, status_page, work_figures
+from chatsphere.core import durable, metrics, presence, status_page, work_figures
 from chatsphere.core.status_page import slow_routes
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +68,17 @@ def test_a_database_that_is_slow_leaves_the_rest_of_the_page(operator: Any, monk
     assert answer.status_code == 200
     assert b"does not answer" in answer.content
     assert answer.content.count(b"did not answer in time") == 2
+
+
+def test_it_shows_workers_of_other_machines_and_without_redis_its_own(
+    operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = presence.Living("worker-ingest", "pod-7", 31, 200_000_000, 12.5)
+    monkeypatch.setattr(presence, "everywhere", lambda: [worker])
+    page = operator.get("/admin/status/").content.decode()
+    assert "<td>worker-ingest</td><td>pod-7</td>" in page
+    monkeypatch.setattr(presence, "everywhere", lambda: None)
+    assert f"<td>web</td><td>{socket.gethostname()}</td>" in operator.get("/admin/status/").content.decode()
 
 
 def test_the_front_of_the_admin_leads_there(operator: Any) -> None:
