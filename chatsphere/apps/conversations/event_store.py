@@ -2,6 +2,9 @@
 
 One Redis stream a run. An entry holds joined frames and its id is the number of the last of them: ``<last>-0``. It lives while the run
 goes on and two minutes longer. Without Redis a run is not disturbed: readers of other processes then wait for the row in PostgreSQL.
+
+Redis may lose streams, whole or in part (a restart, a master that was replaced, an eviction). Only a batch that begins with the first frame
+makes a stream, so that a lost one is noticed by the next batch and never has a beginning in its middle.
 """
 
 from __future__ import annotations
@@ -9,10 +12,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from chatsphere.core.redis_clients import async_client
 from chatsphere.core.sse import split_frames
@@ -33,20 +37,57 @@ class Batch:
     is_end: bool
 
 
-async def write(batches: Iterable[Batch]) -> bool:
-    """Append all batches in one round trip; False when Redis is away. A batch that stands there already is passed over."""
-    pipe = async_client().pipeline(transaction=False)
+class Fate(Enum):
+    """What became of a batch. LOST: the stream is not there (any more), it must begin anew. FAILED: Redis is away or refuses to write."""
+
+    STORED = "stored"
+    LOST = "lost"
+    FAILED = "failed"
+
+
+async def write(batches: Iterable[Batch]) -> list[Fate]:
+    """Append all batches in one round trip; the fate of each, in order. A batch that stands there already is STORED; one that is a start
+    takes the place of what stood there."""
+    pipe, places = async_client().pipeline(transaction=False), []
     for batch in batches:
         key = _key(batch.message_id)
-        pipe.xadd(key, {b"f": batch.frames}, id=f"{batch.last}-0")
+        if batch.is_start:
+            pipe.unlink(key)
+        places.append(len(pipe))
+        pipe.xadd(key, {b"f": batch.frames}, id=f"{batch.last}-0", nomkstream=not batch.is_start)
         if batch.is_start or batch.is_end:
             pipe.expire(key, ENDED_SECONDS if batch.is_end else RUNNING_SECONDS)
     try:
-        await pipe.execute(raise_on_error=False)
+        answers = await pipe.execute(raise_on_error=False)
     except (RedisError, OSError, TimeoutError) as error:
         logger.warning("Redis is away, streams cannot move between processes: %s", error)
-        return False
-    return True
+        return [Fate.FAILED] * len(places)
+    return _fates([answers[place] for place in places])
+
+
+def _fates(answers: list[Any]) -> list[Fate]:
+    fates = [_fate(answer) for answer in answers]
+    if Fate.FAILED in fates:
+        refusal = answers[fates.index(Fate.FAILED)]
+        logger.warning("Redis refuses to write, streams cannot move between processes: %s", refusal)
+    return fates
+
+
+def _fate(answer: object) -> Fate:
+    if isinstance(answer, ResponseError) and "equal or smaller" in str(answer):
+        return Fate.STORED  # the answer to an earlier try was not heard
+    if isinstance(answer, Exception):
+        return Fate.FAILED
+    return Fate.LOST if answer is None else Fate.STORED
+
+
+async def server() -> str:
+    """Which run of which Redis answers: another name after each restart and each change of the master. Empty when it does not say."""
+    try:
+        info = await async_client().info("server")
+    except (RedisError, OSError, TimeoutError):
+        return ""
+    return str(info.get("run_id", ""))
 
 
 async def read(positions: Mapping[UUID, int], *, wait_ms: int | None = None) -> dict[UUID, list[bytes]]:

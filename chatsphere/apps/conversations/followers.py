@@ -1,7 +1,8 @@
 """Streams of runs that live in another web process, or lived in one that is gone.
 
-One follower a process reads the events of all followed runs from Redis over one connection. PostgreSQL has the last word: when a run's row
-has ended but its last event does not come, the follower makes it from the row.
+One follower a process reads the events of all followed runs from Redis over one connection. A stream that lost frames there is passed over
+until its run has written it anew. PostgreSQL has the last word: when a run's row has ended but its last event does not come, the follower
+makes it from the row.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from redis.exceptions import RedisError
 from chatsphere.apps.conversations import event_store
 from chatsphere.apps.conversations.answer import answer_object
 from chatsphere.apps.conversations.turn import SQL
-from chatsphere.core.async_database import autocommit
+from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.lifespan import at_shutdown
-from chatsphere.core.sse import PING_SECONDS, EventLog, frame, read_frame
+from chatsphere.core.sse import PING_SECONDS, EventLog, frame, frame_number, read_frame
 
 logger = logging.getLogger("chatsphere.conversations")
 TERMINAL = ("message.completed", "error")
 POLL_MS = 250
+REST_SECONDS = 0.05  # between two reads: what many runs write one after the other is read together
+UNUSABLE_SECONDS = 0.25  # after a read that would find the same again at once
 LOOK_SECONDS = 1.0
 AWAY_SECONDS = 1.0
 
@@ -85,11 +88,22 @@ class Follower:
             logger.warning("Redis is away, streams of other processes wait for their end: %s", error)
             await asyncio.sleep(AWAY_SECONDS)
             return
-        for message_id, frames in news.items():
-            _take(followed[message_id].log, frames)
+        taken = [_take(followed[message_id].log, frames) for message_id, frames in news.items()]
+        if taken:
+            await asyncio.sleep(REST_SECONDS if all(taken) else UNUSABLE_SECONDS)
 
     async def _look(self, followed: dict[UUID, Followed]) -> None:
         """Rows that ended: at the second look, when their last event had time to come, it is made here."""
+        try:
+            await self._close_ended(followed)
+        except DATABASE_AWAY as error:
+            logger.warning("Streams of other processes could not be looked after: %s", error)
+        for each in followed.values():
+            if time.monotonic() - each.log.touched_at >= PING_SECONDS - LOOK_SECONDS:
+                each.log.touched_at = time.monotonic()
+                each.log.wake()
+
+    async def _close_ended(self, followed: dict[UUID, Followed]) -> None:
         async with autocommit() as connection:
             found = await connection.execute(SQL["ended_turns"], {"ids": list(followed)})
             ended = {row["id"] for row in await found.fetchall()}
@@ -99,17 +113,19 @@ class Follower:
                 seen = max(each.seen, len(each.log.frames))
                 each.log.close(await terminal_frame(row, each.workspace_id, seen=seen) if row else None)
             each.ended_seen = message_id in ended
-            if time.monotonic() - each.log.touched_at >= PING_SECONDS - LOOK_SECONDS:
-                each.log.touched_at = time.monotonic()
-                each.log.wake()
 
 
-def _take(log: EventLog, frames: list[bytes]) -> None:
-    if read_frame(frames[0])[0] != len(log.frames) + 1:
-        return  # Redis lost the beginning: the end will come from PostgreSQL
-    log.extend(frames)
-    if read_frame(frames[-1])[1] in TERMINAL:
-        log.close()
+def _take(log: EventLog, frames: list[bytes]) -> bool:
+    """Take over what follows on the log; False when nothing does: Redis lost frames, its run will write them anew."""
+    following: list[bytes] = []
+    for each in frames:  # a run that began anew repeats, one whose frames got lost leaves a gap
+        if frame_number(each) == len(log.frames) + len(following) + 1:
+            following.append(each)
+    if following:
+        log.extend(following)
+        if read_frame(following[-1])[1] in TERMINAL:
+            log.close()
+    return bool(following)
 
 
 async def past_log(row: dict[str, Any], workspace_id: UUID, *, after: int = 0) -> EventLog:

@@ -1,7 +1,7 @@
 """Runs: answers in the making. A run belongs to this process, not to the connection that asked for it.
 
 One keeper a process looks after all runs. Five times a second it copies new events to Redis, so that another process can go on with the
-stream. Beside that, on a connection of its own, it writes partial texts and leases to PostgreSQL, so that a crash loses less than a second
+stream; what Redis has lost is copied anew, from the first event. Beside that, on a connection of its own, it writes partial texts and leases to PostgreSQL, so that a crash loses less than a second
 (the first words at once, grown texts twice a second, all leases every second), and learns which runs somebody wants to cancel.
 Neither waits for the other: with Redis away the texts are written all the same.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from chatsphere.apps.conversations import event_store
 from chatsphere.apps.conversations.answer import Draft
-from chatsphere.apps.conversations.event_store import Batch
+from chatsphere.apps.conversations.event_store import Batch, Fate
 from chatsphere.apps.conversations.prepared import PreparedTurn, milliseconds
 from chatsphere.apps.conversations.sayings import interrupted_message
 from chatsphere.apps.conversations.turn import SQL, record_turn, stream_turn
@@ -40,6 +40,9 @@ TICK_SECONDS = 0.2
 GROWN_SECONDS = 0.5  # after which a text that has grown is written again
 LEASE_SECONDS = 1.0  # after which a row is looked at again in any case
 RIGHTS_SECONDS = 4.0
+SERVER_SECONDS = 1.0  # after which Redis is asked whether it is still the same
+AWAY_SECONDS = 1.0  # until Redis is tried again when it is away or refuses to write
+MOST_BYTES = 2_000_000  # written to Redis in one round trip
 LANE = "runs"
 KEEP_ENDED_SECONDS = 10.0
 GRACE_SECONDS = 10.0  # for answers in the making when the process ends
@@ -163,6 +166,8 @@ class Keeper:
         self.runs: dict[UUID, Run] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._rights_at = time.monotonic()
+        self._server = ""  # which Redis the runs stand in
+        self._server_at = self._mirror_at = 0.0
 
     def start(self, turn: PreparedTurn) -> Run:
         """Begin to answer."""
@@ -177,7 +182,8 @@ class Keeper:
         for run in self.runs.values():
             run.cancel("shutdown")
         await self._wait(None)
-        await self._mirror(list(self.runs.values()))
+        for _attempt in range(2):  # the first may find that Redis has lost the stream
+            await self._copy(list(self.runs.values()))
         for task in self._tasks:
             task.cancel()
         self.runs.clear()
@@ -204,10 +210,33 @@ class Keeper:
             await self._stop_what_lost_its_rights([run for run in runs if run.ended_at is None])
 
     async def _mirror(self, runs: Sequence[Run]) -> None:
-        news = [(run, len(run.log.frames)) for run in runs if len(run.log.frames) > run.mirrored]
-        if news and await event_store.write(_batch(run, last) for run, last in news):
-            for run, last in news:
-                run.mirrored = last
+        now = time.monotonic()
+        if now < self._mirror_at:
+            return
+        if now - self._server_at >= SERVER_SECONDS:
+            self._server_at = now
+            await self._begin_anew_in_another_redis(runs)
+        if not await self._copy(runs):
+            self._mirror_at = now + AWAY_SECONDS
+
+    async def _begin_anew_in_another_redis(self, runs: Sequence[Run]) -> None:
+        """It may be empty, or have an older state: also of runs that have nothing new to write."""
+        before, now = self._server, await event_store.server()
+        self._server = now or before
+        if before and before != self._server:
+            for run in runs:
+                run.mirrored = 0
+
+    async def _copy(self, runs: Sequence[Run]) -> bool:
+        """Write what is new to Redis, in portions; False as soon as it is not taken."""
+        news = ((run, len(run.log.frames)) for run in runs if len(run.log.frames) > run.mirrored)
+        for portion in _portions((run, _batch(run, last)) for run, last in news):
+            fates = await event_store.write([batch for _run, batch in portion])
+            for (run, batch), fate in zip(portion, fates, strict=True):
+                run.mirrored = {Fate.STORED: batch.last, Fate.LOST: 0, Fate.FAILED: run.mirrored}[fate]
+            if Fate.FAILED in fates:
+                return False
+        return True
 
     async def _persist(self, runs: Sequence[Run]) -> None:
         if not runs:
@@ -270,6 +299,20 @@ def rights_of(principal: Principal) -> tuple[object, ...]:
 def _batch(run: Run, last: int) -> Batch:
     frames = b"".join(run.log.frames[run.mirrored : last])
     return Batch(run.turn.answer_id, last, frames, is_start=run.mirrored == 0, is_end=run.log.is_closed)
+
+
+def _portions(batches: Iterable[tuple[Run, Batch]]) -> Iterator[list[tuple[Run, Batch]]]:
+    """Made one after the other: after a restart of Redis everything must be written again, and not all of it held twice."""
+    portion: list[tuple[Run, Batch]] = []
+    size = 0
+    for run, batch in batches:
+        portion.append((run, batch))
+        size += len(batch.frames)
+        if size >= MOST_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 _keepers: WeakKeyDictionary[asyncio.AbstractEventLoop, Keeper] = WeakKeyDictionary()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import orjson
 import pytest
 from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -91,23 +90,6 @@ async def test_without_redis_the_end_comes_from_postgresql(
     assert await read_all(response) == split_frames(whole)[-1]
     last = str(len(split_frames(whole)))
     assert (await caller.get(events_path(message_id), **{"Last-Event-ID": last})).status_code == 204
-
-
-async def test_redis_losing_the_beginning_still_brings_the_end(
-    caller: Caller, chatbot: Any, model: ScriptedModel
-) -> None:
-    model.gate = asyncio.Semaphore(1)
-    stream = (await caller.ask_streamed(chatbot)).streaming_content
-    await read_until(stream, "message.delta")
-    [run] = keeper().runs.values()
-    await wait_until(lambda: run.mirrored > 2)
-    client = event_store.async_client()
-    await client.delete(event_store._key(run.turn.answer_id))
-    elsewhere = follower().follow(run.turn.answer_id, run.turn.workspace_id)
-    model.release(10)
-    whole = await asyncio.wait_for(read_log(elsewhere, 0), 10)
-    assert [name for _, name, _ in parse(whole)] == ["message.completed"]
-    assert parse(whole)[0][2] == orjson.loads(orjson.dumps(run.result))
 
 
 async def test_strangers_find_no_stream(caller: Caller, stranger: Caller, chatbot: Any, model: ScriptedModel) -> None:

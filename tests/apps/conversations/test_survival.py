@@ -143,9 +143,9 @@ async def kept_row() -> Any:
 async def test_texts_are_written_while_redis_does_not_answer(
     caller: Caller, chatbot: Any, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def hangs(_batches: Any) -> bool:
+    async def hangs(_batches: Any) -> list[Any]:
         await asyncio.sleep(20)
-        return False
+        return []
 
     monkeypatch.setattr(event_store, "write", hangs)
     model.gate = asyncio.Semaphore(1)
@@ -160,11 +160,11 @@ async def test_one_bad_look_does_not_end_the_watch_over_all_runs(
 ) -> None:
     looks = [0]
 
-    async def fails_once(batches: Any) -> bool:
+    async def fails_once(batches: Any) -> list[event_store.Fate]:
         looks[0] += 1
         if looks[0] == 1:
             raise ValueError("once")
-        return bool(list(batches))
+        return [event_store.Fate.STORED for _batch in batches]
 
     monkeypatch.setattr(event_store, "write", fails_once)
     model.gate = asyncio.Semaphore(1)
