@@ -27,8 +27,10 @@ import argparse
 import asyncio
 import base64
 import contextlib
+import itertools
 import struct
 import threading
+import time
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -39,6 +41,7 @@ import numpy as np
 import orjson
 
 TICK = 0.002
+TICKS_BETWEEN_LOOKS = 5  # whether clients have hung up
 _STATUS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests", 500: "Error"}
 _STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -69,6 +72,7 @@ def default_tokens(count: int) -> tuple[str, ...]:
 class _Stream:
     """A running answer: ready-made frames and when each is due."""
 
+    reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     frames: list[bytes]
     start: float
@@ -86,11 +90,13 @@ class _Stream:
 
 
 class OpenAIStub:
-    """The server; ``requests`` keeps the bodies it was sent, newest last."""
+    """The server; ``requests`` keeps the bodies it was sent, newest last, ``hung_up`` when clients left before the end of a stream
+    (``time.monotonic``, to 10 ms)."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings(tokens=default_tokens(20))
         self.requests: deque[dict[str, Any]] = deque(maxlen=1000)
+        self.hung_up: deque[float] = deque(maxlen=1000)
         self._server: asyncio.Server | None = None
         self._streams: list[_Stream] = []
         self._stopped = asyncio.Event()
@@ -110,13 +116,18 @@ class OpenAIStub:
             self._ticker.cancel()
         if self._server:
             self._server.close()
+        for stream in self._streams:
+            if not stream.done.done():
+                stream.done.set_result(None)
         for writer in list(self._clients):
             writer.transport.abort()
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        while True:
+        for tick in itertools.count():
             await self._wake.wait()
+            if tick % TICKS_BETWEEN_LOOKS == 0:
+                self._forget_those_who_hung_up()
             now = loop.time()
             running = []
             for stream in self._streams:
@@ -129,13 +140,19 @@ class OpenAIStub:
                 self._wake.clear()
             await asyncio.sleep(TICK)
 
+    def _forget_those_who_hung_up(self) -> None:
+        for stream in [each for each in self._streams if each.reader.at_eof() and not each.done.done()]:
+            self.hung_up.append(time.monotonic())
+            self._streams.remove(stream)
+            stream.done.set_result(None)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
         try:
             while not self._stopped.is_set():
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(_content_length(head))
-                await self._answer(head.split(b" ", 2)[1].decode(), body, writer)
+                await self._answer(head.split(b" ", 2)[1].decode(), body, reader, writer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -143,7 +160,7 @@ class OpenAIStub:
             self._clients.discard(writer)
             writer.close()
 
-    async def _answer(self, path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, path: str, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if path.endswith("/models"):
             writer.write(_json(200, {"object": "list", "data": [{"id": "stub", "object": "model"}]}))
             return
@@ -160,7 +177,7 @@ class OpenAIStub:
             await asyncio.sleep(self.settings.embedding_seconds)
             writer.write(_json(200, _embeddings(request, self.settings.dimensions, fault)))
         elif request.get("stream"):
-            await self._stream(request, fault, writer)
+            await self._stream(request, fault, reader, writer)
         else:
             await asyncio.sleep(self._duration())
             writer.write(_json(200, _completion(request, self.settings.tokens)))
@@ -169,7 +186,9 @@ class OpenAIStub:
         pace = self.settings.tokens_per_second
         return self.settings.first_token_seconds + (len(self.settings.tokens) / pace if pace else 0.0)
 
-    async def _stream(self, request: dict[str, Any], fault: str, writer: asyncio.StreamWriter) -> None:
+    async def _stream(
+        self, request: dict[str, Any], fault: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         writer.write(_STREAM_HEAD)
         if fault == "stall":
             await self._stopped.wait()
@@ -179,14 +198,14 @@ class OpenAIStub:
                 await asyncio.sleep(0.02)
         if fault == "dribble":
             whole = b"".join(_frames(request, self.settings.tokens, ""))
-            for start in range(0, len(whole), 97):
-                writer.write(whole[start : start + 97])
+            for place in range(0, len(whole), 97):
+                writer.write(whole[place : place + 97])
                 await asyncio.sleep(0.001)
             return
         loop = asyncio.get_running_loop()
         start = loop.time() + self.settings.first_token_seconds
         frames = _frames(request, self.settings.tokens, fault)
-        stream = _Stream(writer, frames, start, self.settings.tokens_per_second, loop.create_future())
+        stream = _Stream(reader, writer, frames, start, self.settings.tokens_per_second, loop.create_future())
         self._streams.append(stream)
         self._wake.set()
         await stream.done

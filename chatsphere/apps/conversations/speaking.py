@@ -14,7 +14,8 @@ from chatsphere.services.ai.citations import Citation, CitationReport, CitationS
 from chatsphere.services.ai.curated import CuratedAnswer
 from chatsphere.services.ai.grounding import mark_statements, without_statements
 from chatsphere.services.ai.output_links import LinkGuard
-from chatsphere.services.ai.tokens import estimate_tokens
+from chatsphere.services.ai.prompts import build_messages, new_nonce
+from chatsphere.services.ai.tokens import estimate_message_tokens, estimate_tokens
 from chatsphere.services.errors import UpstreamInvalid
 from chatsphere.services.types import ChatDone, ChatPrompt, FinishReason, SearchHit, TokenUsage
 
@@ -184,13 +185,8 @@ def _close(draft: Draft, ending: ChatDone | None) -> None:
 
 
 def _prompt_tokens(prompt: ChatPrompt) -> int:
-    texts = (
-        prompt.instructions,
-        prompt.question,
-        *(p.text for p in prompt.passages),
-        *(t.text for t in prompt.history),
-    )
-    return sum(map(estimate_tokens, texts))
+    """As a provider that tells no usage is counted: all that it is sent."""
+    return estimate_message_tokens(message["content"] for message in build_messages(prompt, nonce=new_nonce()))
 
 
 def citation_object(citation: Citation) -> dict[str, Any]:

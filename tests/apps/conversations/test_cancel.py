@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -12,7 +14,10 @@ from chatsphere.apps.conversations import streaming
 from chatsphere.apps.conversations.models import Message
 from chatsphere.apps.conversations.runs import Keeper, keeper
 from chatsphere.apps.users.models import UsageRecord
-from tests.apps.conversations.world import Caller, ScriptedModel, parse, read_all, read_until, rows
+from chatsphere.services.ai.prompts import build_messages, new_nonce
+from chatsphere.services.ai.tokens import estimate_message_tokens, estimate_tokens
+from tests.apps.conversations.world import Caller, ScriptedModel, parse, read_all, read_until, rows, wait_until
+from tests.stubs.openai_stub import OpenAIStub, Settings, default_tokens, running_stub
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +40,53 @@ async def test_it_stops_the_model_and_keeps_what_was_said(caller: Caller, chatbo
     assert [name for _, name, _ in events][-1] == "message.completed"
     assert events[-1][2] == response.json()
     [line] = await rows(UsageRecord)
-    assert line.completion_tokens > 0
+    sent = build_messages(model.prompts[0], nonce=new_nonce())
+    assert line.prompt_tokens == estimate_message_tokens(each["content"] for each in sent)
+    assert line.completion_tokens == estimate_tokens("Spare chargers are kept ")
+    assert message["usage"]["total_tokens"] == line.prompt_tokens + line.completion_tokens
+
+
+@pytest.fixture
+def slow_provider(settings: Any) -> Iterator[OpenAIStub]:
+    """Twenty tokens a second, for as long as anybody listens."""
+    with running_stub(Settings(tokens=default_tokens(2_000), tokens_per_second=20)) as (stub, url):
+        settings.CHAT_MODEL, settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = "openai:stub", url, "stub"
+        yield stub
+
+
+@pytest.mark.parametrize(("where", "seconds"), [("here", 0.5), ("in another process", 2.5)])
+async def test_it_hangs_up_on_the_provider(
+    caller: Caller, chatbot: Any, slow_provider: OpenAIStub, monkeypatch: pytest.MonkeyPatch, where: str, seconds: float
+) -> None:
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    start = await read_until(stream, "message.delta")
+    [run] = keeper().runs.values()
+    if where != "here":
+        monkeypatch.setattr(streaming, "keeper", Keeper)
+    cancelled_at = time.monotonic()
+    response = await caller.post(f"/api/v1/messages/{run.turn.answer_id}/cancel/")
+    await wait_until(lambda: slow_provider.hung_up)
+    took = slow_provider.hung_up[0] - cancelled_at
+    print(f"\nCANCEL | {where} | the provider's connection was closed after {took * 1000:.0f} ms")
+    assert 0 < took < seconds
+    events = parse(start + b"".join([piece async for piece in stream]))
+    said = "".join(data["text"] for _, name, data in events if name == "message.delta")
+    [stored] = await rows(Message, role="assistant")
+    [line] = await rows(UsageRecord)
+    assert said == stored.content == response.json()["message"]["content"] == events[-1][2]["message"]["content"]
+    assert (stored.state, line.completion_tokens) == ("cancelled", estimate_tokens(said))
+    sent = [message["content"] for message in slow_provider.requests[-1]["messages"]]
+    assert line.prompt_tokens == estimate_message_tokens(sent)
+
+
+async def test_a_client_that_leaves_does_not_hang_up_on_the_provider(
+    caller: Caller, chatbot: Any, slow_provider: OpenAIStub
+) -> None:
+    stream = (await caller.ask_streamed(chatbot)).streaming_content
+    await read_until(stream, "message.delta")
+    await stream.aclose()
+    await asyncio.sleep(0.3)
+    assert not slow_provider.hung_up
 
 
 async def test_it_reaches_a_run_in_another_process(

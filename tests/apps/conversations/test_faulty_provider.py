@@ -4,13 +4,15 @@ printed by `make bench-faults`."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from chatsphere.apps.conversations.models import Message
 from chatsphere.apps.users.models import QuotaCounter, UsageRecord
+from chatsphere.apps.users.quota import Metric
+from chatsphere.services.ai.tokens import estimate_message_tokens, estimate_tokens
 from tests.apps.conversations.world import Caller, parse, read_all, rows
 from tests.stubs.openai_stub import OpenAIStub, Settings, default_tokens, running_stub
 
@@ -29,17 +31,43 @@ def provider(settings: Any) -> Iterator[OpenAIStub]:
 async def test_each_fault_ends_in_one_clear_event_and_is_metered_once(
     caller: Caller, chatbot: Any, provider: OpenAIStub
 ) -> None:
-    await outcome(caller, chatbot, provider, [], "message.completed", WHOLE)
-    await outcome(caller, chatbot, provider, ["500"], "message.completed", WHOLE)
-    await outcome(caller, chatbot, provider, ["401"], "upstream_rejected", "")
-    await outcome(caller, chatbot, provider, ["garbage"], "upstream_invalid", "")
-    await outcome(caller, chatbot, provider, ["stall_midway"], "upstream_timeout", HALF)
-    await outcome(caller, chatbot, provider, ["cut"], "upstream_unavailable", HALF)
-    await outcome(caller, chatbot, provider, ["wrong_usage"], "message.completed", WHOLE)
-    assert all(counter.reserved == 0 for counter in await rows(QuotaCounter))
+    counted = [
+        await outcome(caller, chatbot, provider, [], "message.completed", WHOLE, count=told),
+        await outcome(caller, chatbot, provider, ["500"], "message.completed", WHOLE, count=told),
+        await outcome(caller, chatbot, provider, ["401"], "upstream_rejected", "", count=nothing),
+        await outcome(caller, chatbot, provider, ["garbage"], "upstream_invalid", "", count=nothing),
+        await outcome(caller, chatbot, provider, ["stall_midway"], "upstream_timeout", HALF, count=estimated),
+        await outcome(caller, chatbot, provider, ["cut"], "upstream_unavailable", HALF, count=estimated),
+        await outcome(caller, chatbot, provider, ["error_midway"], "upstream_unavailable", HALF, count=estimated),
+        await outcome(caller, chatbot, provider, ["no_usage"], "message.completed", WHOLE, count=estimated),
+        await outcome(caller, chatbot, provider, ["wrong_usage"], "message.completed", WHOLE, count=estimated),
+    ]
+    counters = await rows(QuotaCounter)
+    assert all(counter.reserved == 0 for counter in counters)
+    assert {c.used for c in counters if c.metric == Metric.TOKENS} == {sum(counted)}
 
 
-async def outcome(caller: Caller, chatbot: Any, provider: OpenAIStub, faults: list[str], end: str, text: str) -> None:
+Count = Callable[[list[str], str], tuple[int, int]]
+
+
+def told(messages: list[str], _text: str) -> tuple[int, int]:
+    """What the provider says in its usage: four characters a token, and the tokens it sent."""
+    return sum(map(len, messages)) // 4, 20
+
+
+def estimated(messages: list[str], text: str) -> tuple[int, int]:
+    """What we count ourselves: all that was sent and all that is stored."""
+    return estimate_message_tokens(messages), estimate_tokens(text)
+
+
+def nothing(_messages: list[str], _text: str) -> tuple[int, int]:
+    return 0, 0
+
+
+async def outcome(
+    caller: Caller, chatbot: Any, provider: OpenAIStub, faults: list[str], end: str, text: str, *, count: Count
+) -> int:
+    """Ask once and compare all that is left of it; the tokens that it must have cost."""
     provider.settings.faults.extend(faults)
     response = await caller.ask_streamed(chatbot)
     events = parse(await read_all(response))
@@ -50,8 +78,10 @@ async def outcome(caller: Caller, chatbot: Any, provider: OpenAIStub, faults: li
     [row] = await rows(Message, pk=message_id)
     assert (row.content, row.last_event) == (text, len(events))
     [line] = await rows(UsageRecord, message_id=message_id)
-    assert (line.prompt_tokens > 0) == bool(text)
-    assert 0 <= line.completion_tokens < 1_000
+    expected = count([message["content"] for message in provider.requests[-1]["messages"]], row.content)
+    assert (line.prompt_tokens, line.completion_tokens) == expected
+    assert (row.prompt_tokens, row.completion_tokens) == expected
+    return sum(expected)
 
 
 async def test_a_chain_answers_when_its_first_provider_fails(
