@@ -30,8 +30,7 @@ MODULES = (
     "celery.concurrency.thread",
     "kombu.transport.redis",
 )
-# Answers in the making get ten seconds to finish (``runs.GRACE_SECONDS``), and those that did not are closed and stored in the rest.
-WEB_PATIENCE = 15
+STORE_SECONDS = 5  # in which answers that did not finish in WEB_GRACE_SECONDS are closed and stored
 BACKLOG = 4_096  # connections that wait to be taken in
 MOST_CONNECTIONS = 10_000  # open at once in one web process; an idle stream costs about 50 KB
 HEADERS_MS = 15_000  # in which a request's headers must have come in; bodies have a pace of their own (core.middleware.body_limit)
@@ -103,7 +102,7 @@ def serve_web(host: str, port: int, workers: int) -> int:
         log_level=import_module("granian.log").LogLevels.warning,
         log_dictconfig=GRANIAN_LOGS,
         respawn_failed_workers=True,
-        workers_kill_timeout=WEB_PATIENCE,
+        workers_kill_timeout=import_module("django.conf").settings.WEB_GRACE_SECONDS + STORE_SECONDS,
     )
     with tempfile.TemporaryDirectory(prefix="chatsphere-web-") as folder:
         mark = os.path.join(folder, "draining")
@@ -111,6 +110,12 @@ def serve_web(host: str, port: int, workers: int) -> int:
         serving.signal_handler_interrupt = _Drain(serving.signal_handler_interrupt, mark)
         serving.serve()
     return 0
+
+
+def web_patience() -> int:
+    """Seconds that a web server may take from the signal that stops it to its end."""
+    settings = import_module("django.conf").settings
+    return int(settings.WEB_DRAIN_SECONDS + settings.WEB_GRACE_SECONDS + STORE_SECONDS)
 
 
 class _Drain:

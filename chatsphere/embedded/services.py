@@ -61,7 +61,7 @@ def migrate() -> Service:
 
 def web(host: str, port: int, workers: int) -> Service:
     return Service(
-        "web", partial(application.serve_web, host, port, workers), stop_rank=0, patience=application.WEB_PATIENCE + 2
+        "web", partial(application.serve_web, host, port, workers), stop_rank=0, patience=application.web_patience() + 2
     )
 
 

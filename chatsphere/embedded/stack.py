@@ -19,7 +19,7 @@ from chatsphere.embedded.errors import StackError
 from chatsphere.embedded.leftovers import read_records
 
 READY = "ready"
-# More than the patiences of all ranks together: web 17, workers and beat 8, embedder 3, Redis 4, PostgreSQL 10.
+# More than the patiences of all ranks together: web 17 with the default WEB_GRACE_SECONDS, workers and beat 8, embedder 3, Redis 4, PostgreSQL 10.
 STOP_PATIENCE = 50.0
 
 

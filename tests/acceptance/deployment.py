@@ -210,7 +210,7 @@ class Load:
             assert got.status_code == 200, got.status_code
             told.read(got, most=5 if self.streams % 2 else 100_000)  # every other visitor loses the connection
         for _ in range(20):
-            if told.is_over:
+            if told.is_over or told.error:
                 break
             self.resumed += 1
             with http.stream(
@@ -218,17 +218,20 @@ class Load:
             ) as got:
                 assert got.status_code in (200, 204), got.status_code
                 told.read(got)
-        assert told.is_over, "the answer never ended"
+        assert not told.error, f"the answer ended with {told.error}"
+        assert told.is_over, "the answer was never completed"
         assert told.numbers == list(range(1, len(told.numbers) + 1)), "events are missing or came twice"
 
 
 @dataclass
 class Stream:
-    """What a client has had of one answer."""
+    """What a client has had of one answer. It is over when it is complete; an error is none of its ends but a failure."""
 
     message: str = ""
     last: str = "0"
-    is_over: bool = False
+    event: str = ""
+    error: str = ""
+    text: str = ""
     numbers: list[int] = field(default_factory=list)
 
     def read(self, got: httpx2.Response, most: int = 100_000) -> None:
@@ -238,13 +241,24 @@ class Stream:
                     self.last = line[3:].strip()
                     self.numbers.append(int(self.last))
                 elif line.startswith("event:"):
-                    self.is_over = line[6:].strip() in ("message.completed", "error")
-                elif line.startswith("data:") and not self.message:
-                    self.message = json.loads(line[5:]).get("message_id", "")
+                    self.event = line[6:].strip()
+                elif line.startswith("data:"):
+                    self._take(json.loads(line[5:]))
                 elif not line and len(self.numbers) >= most:
                     return
         except httpx2.TransportError:
             assert self.message, "the connection broke before the first event"
+
+    @property
+    def is_over(self) -> bool:
+        return self.event == "message.completed"
+
+    def _take(self, data: dict[str, Any]) -> None:
+        self.message = self.message or data.get("message_id", "")
+        if self.event == "message.delta":
+            self.text += data["text"]
+        elif self.event == "error":
+            self.error = data["type"]
 
 
 def expect(answer: httpx2.Response, status: int) -> None:

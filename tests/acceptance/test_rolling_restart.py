@@ -5,16 +5,28 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.acceptance.conftest import free_port
-from tests.acceptance.deployment import Load, deployment, end, join, statuses, wait_for
+from tests.acceptance.deployment import (
+    Deployment,
+    Load,
+    Person,
+    Stream,
+    deployment,
+    end,
+    join,
+    statuses,
+    wait_for,
+)
 from tests.stubs.openai_stub import Settings, default_tokens, running_stub
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -97,3 +109,65 @@ def test_the_proxy_passes_each_part_of_a_stream_on_at_once(tmp_path: Path) -> No
                     times = [time.monotonic() for line in got.iter_lines() if line.startswith("event: message.delta")]
     assert len(times) > 3
     assert times[-1] - times[0] > 0.8, "the parts came as they were made, not all at the end"
+
+
+def test_an_answer_that_fits_into_the_grace_time_is_completed_and_a_longer_one_is_told_to_be_interrupted(
+    tmp_path: Path,
+) -> None:
+    """Twelve seconds of words are more than the default grace."""
+    slow = Settings(tokens=default_tokens(60), tokens_per_second=5)
+    with running_stub(slow) as (_stub, model):
+        settings = {"CHAT_MODEL": "openai:stub", "OPENAI_BASE_URL": model, "OPENAI_API_KEY": "sk-stub"}
+        with deployment(tmp_path, **settings) as house:
+            house.start("worker", "ingest")
+            patient = stopped_while_it_answers(house, grace=30)
+            hasty = stopped_while_it_answers(house, grace=2)
+            other = read_again(hasty, house.start_web())
+    whole = "".join(default_tokens(60)).strip()
+    assert (patient.told.event, patient.told.error, patient.told.text.strip()) == ("message.completed", "", whole)
+    assert patient.seconds < 30, "the process ends as soon as its last answer has"
+    assert (hasty.told.event, hasty.told.error) == ("error", "interrupted")
+    assert hasty.seconds < 2 + 5 + 3
+    assert (other.error, other.text) == ("interrupted", hasty.told.text), "another process tells the same"
+    assert 0 < len(hasty.told.text) < len(whole)
+
+
+@dataclass
+class Stopped:
+    """What a reader was told whose process was stopped, and how long that took from the signal to its end."""
+
+    person: Person
+    told: Stream
+    seconds: float
+
+
+def stopped_while_it_answers(house: Deployment, grace: int) -> Stopped:
+    port = free_port()
+    process = house.start_next(("web", "--port", str(port)), {"WEB_GRACE_SECONDS": str(grace)})
+    house.wait_ready(port)
+    person, told = join(f"http://127.0.0.1:{port}"), Stream()
+    question = {"message": "What does a lost library card cost?", "stream": True}
+    with (
+        person.client() as http,
+        http.stream("POST", f"/api/v1/chatbots/{person.chatbot}/chat/", json=question) as got,
+    ):
+        reader = threading.Thread(target=told.read, args=(got,))
+        reader.start()
+        wait_for(lambda: told.text)
+        began = time.monotonic()
+        process.terminate()
+        process.wait(60)
+        seconds = time.monotonic() - began
+        reader.join(10)
+    assert process.returncode == 0
+    return Stopped(person, told, seconds)
+
+
+def read_again(stopped: Stopped, port: int) -> Stream:
+    """The same answer from its beginning, as another process tells it."""
+    person, told = replace(stopped.person, url=f"http://127.0.0.1:{port}"), Stream()
+    path = f"/api/v1/messages/{stopped.told.message}/events/"
+    with person.client() as http, http.stream("GET", path, headers={"Last-Event-ID": "0"}) as got:
+        assert got.status_code == 200, got.status_code
+        told.read(got)
+    return told

@@ -119,7 +119,15 @@ def test_a_web_pod_leaves_the_service_before_it_ends() -> None:
     assert container["readinessProbe"]["httpGet"]["path"] == ASKED_BY_PROXIES
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert web["terminationGracePeriodSeconds"] > pause + 30
+    configuration = next(each for each in manifests() if each["kind"] == "ConfigMap")
+    grace = int(configuration["data"]["WEB_GRACE_SECONDS"])
+    assert web["terminationGracePeriodSeconds"] > pause + grace + 10
+
+
+def test_compose_kills_no_web_process_whose_answers_may_still_finish() -> None:
+    web = COMPOSE["services"]["web"]
+    drain, grace = (int(web["environment"][name]) for name in ("WEB_DRAIN_SECONDS", "WEB_GRACE_SECONDS"))
+    assert int(web["stop_grace_period"].removesuffix("s")) > drain + grace + 10
 
 
 def test_the_image_switches_telemetry_off_and_runs_as_an_ordinary_user() -> None:

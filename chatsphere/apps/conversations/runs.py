@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.conversations import event_store
@@ -45,7 +46,6 @@ AWAY_SECONDS = 1.0  # until Redis is tried again when it is away or refuses to w
 MOST_BYTES = 2_000_000  # written to Redis in one round trip
 LANE = "runs"
 KEEP_ENDED_SECONDS = 10.0
-GRACE_SECONDS = 10.0  # for answers in the making when the process ends
 RECORD_ATTEMPTS = 6
 RECORD_PAUSE_SECONDS = 0.5
 
@@ -324,5 +324,5 @@ def keeper() -> Keeper:
     existing = _keepers.get(loop)
     if existing is None:
         existing = _keepers[loop] = Keeper()
-        at_shutdown(partial(existing.close, grace_seconds=GRACE_SECONDS))
+        at_shutdown(partial(existing.close, grace_seconds=settings.WEB_GRACE_SECONDS))
     return existing
