@@ -23,10 +23,13 @@ from psycopg.rows import dict_row
 from benchmarks import chat
 from chatsphere.core.sse import read_frame
 from chatsphere.embedded.postgres import PostgresServer
+from chatsphere.embedded.redis import RedisServer
 from tests.stubs.openai_stub import Settings, default_tokens, running_stub
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 STREAMS = 50
+TOKENS = default_tokens(300)
+WHOLE = "".join(TOKENS)
 TERMINAL = ("message.completed", "error")
 OUTCOME = """
 SELECT m.id::text, m.state, m.content, m.last_event,
@@ -141,7 +144,7 @@ class World:
 @pytest.fixture
 def world() -> Iterator[World]:
     with (
-        running_stub(Settings(tokens=default_tokens(300), tokens_per_second=25)) as (_stub, url),
+        running_stub(Settings(tokens=TOKENS, tokens_per_second=25)) as (_stub, url),
         chat._servers() as given,
     ):
         environment = {**given, "OPENAI_BASE_URL": url, "EMBEDDING_MODEL": "hashing:256"}
@@ -176,10 +179,23 @@ def check(world: World, clients: list[Seen]) -> dict[str, int]:
         row = stored[seen.frames[0][2]["message_id"]]
         assert row["state"] != "pending"
         assert seen.text()  # every client had words before anything went wrong
-        assert row["content"]
+        check_text(seen, row["content"])
         assert row["lines"] == 1
         ends[seen.frames[-1][1]] = ends.get(seen.frames[-1][1], 0) + 1
     return ends
+
+
+def check_text(seen: Seen, content: str) -> None:
+    """What was told, what the end says and what is stored is the provider's answer, word for word; of one that broke off its beginning."""
+    _number, event, data = seen.frames[-1]
+    if event == "message.completed":
+        assert seen.text() == WHOLE
+        assert data["message"]["content"] == WHOLE
+        assert content == WHOLE
+    else:  # how far the two may be apart says ``unsaved``
+        assert content
+        assert WHOLE.startswith(content)
+        assert WHOLE.startswith(seen.text())
 
 
 def tell(event: str, clients: list[Seen], since: float, more: str = "") -> None:
@@ -237,12 +253,37 @@ async def test_a_reader_goes_on_in_another_process(world: World) -> None:
 
 async def test_losing_redis_disturbs_no_answer(world: World) -> None:
     clients, reading = await begin(world, world.ports[0])
-    [pid] = [each.pid for each in psutil.process_iter() if _is_redis_of(each, _folder(world))]
     killed_at = time.monotonic()
-    os.kill(pid, signal.SIGKILL)
+    kill_redis(world)
     await asyncio.wait(reading, timeout=60)
     assert check(world, clients) == {"message.completed": STREAMS}
     tell("Redis killed, not back", clients, killed_at)
+
+
+async def test_a_redis_that_comes_back_empty_loses_nothing_for_readers_in_another_process(world: World) -> None:
+    clients, reading = await begin(world, world.ports[0])
+    for task in reading:
+        task.cancel()
+    await asyncio.wait(reading)
+    back = [asyncio.create_task(world.come_back(world.ports[1], seen)) for seen in clients]
+    await asyncio.sleep(1)
+    killed_at = time.monotonic()
+    kill_redis(world)
+    await asyncio.sleep(1)
+    server = RedisServer(Path(_folder(world)) / "redis")
+    server.start()
+    try:
+        assert server.url == world.environment["REDIS_URL"]
+        await asyncio.wait(back, timeout=60)
+        assert check(world, clients) == {"message.completed": STREAMS}
+        tell("Redis killed, back and empty after 1 s", clients, killed_at)
+    finally:
+        server.stop()
+
+
+def kill_redis(world: World) -> None:
+    [pid] = [each.pid for each in psutil.process_iter() if _is_redis_of(each, _folder(world))]
+    os.kill(pid, signal.SIGKILL)
 
 
 def _is_redis_of(process: psutil.Process, folder: str) -> bool:
