@@ -240,7 +240,9 @@ def _ours(row: DurableWork) -> models.QuerySet[Any]:
 
 
 def note_end(model: type[DurableWork], state: str, error_type: str = "", *, count: int = 1) -> None:
-    """Count rows that have ended, for metrics; called by whoever ends rows with statements of their own."""
+    """Count rows that have ended, for metrics and the log; called by whoever ends rows with statements of their own."""
+    ended = {"kind": str(model._meta.label_lower), "state": str(state), "error": error_type, "count": count}
+    logger.info("work ended", extra={"data": ended})
     metrics.work_ended.labels(str(model._meta.label_lower), str(state), error_type).inc(count)
 
 

@@ -157,6 +157,8 @@ def _count(draft: Draft, ms: int) -> None:
     metrics.answer_seconds.labels(provider).observe(ms / 1000)
     if draft.first_token_ms is not None:
         metrics.first_token_seconds.labels(provider).observe(draft.first_token_ms / 1000)
+    ended = {"model": draft.model, "finish_reason": draft.finish_reason.value, "ms": ms}
+    logger.info("answer ended", extra={"data": {**ended, "first_token_ms": draft.first_token_ms}})
 
 
 class Keeper:
