@@ -127,12 +127,14 @@ def _families(port: int) -> dict[str, list[Any]]:
 
 def _counted(port: int) -> float:
     samples = _families(port)["chatsphere_http_requests"]
-    return sum(
-        each.value
-        for each in samples
-        if each.name.endswith("_total")
-        and each.labels["route"] == "/api/v1/chatbots/"
-        and (each.labels["method"], each.labels["status"]) == ("GET", "200")
+    return float(
+        sum(
+            each.value
+            for each in samples
+            if each.name.endswith("_total")
+            and each.labels["route"] == "/api/v1/chatbots/"
+            and (each.labels["method"], each.labels["status"]) == ("GET", "200")
+        )
     )
 
 
@@ -180,4 +182,4 @@ def _one_trace_goes_through_all(house: Deployment, got: list[bytes]) -> None:
 
 def _service(found: Any) -> str:
     names = {each.key: each.value.string_value for each in found.resource.attributes}
-    return names["service.name"]
+    return str(names["service.name"])
