@@ -31,7 +31,15 @@ def _model() -> Path:
 
 def test_a_model_of_this_machine_answers_from_the_sources(tmp_path: Path) -> None:
     model, port = _model(), free_port()
-    command: list[str | Path] = [CHATSPHERE, "up", "--local-model", "--port", str(port), "--data-dir", tmp_path / "data"]
+    command: list[str | Path] = [
+        CHATSPHERE,
+        "up",
+        "--local-model",
+        "--port",
+        str(port),
+        "--data-dir",
+        tmp_path / "data",
+    ]
     with (tmp_path / "up.log").open("wb") as log:
         running = subprocess.Popen(command, env=clean_environment(), stdout=log, stderr=subprocess.STDOUT)
         try:

@@ -37,6 +37,9 @@ from chatsphere.services.errors import EngineError, EngineMisconfigured, Upstrea
 from chatsphere.services.types import ChatEvent, ChatPrompt, EmbeddingModel, TextDelta, Vector, Vectors
 
 OFFICIAL_BASE_URL = "https://api.openai.com/v1"
+SILENT = "The model provider fell silent."
+MOST_ATTEMPTS = 3
+ATTEMPTS_IN_SILENCE = 2  # each costs the visitor the whole time to the first token
 EMBEDDING_DIMENSIONS = {
     "text-embedding-3-small": 1536,
     "text-embedding-3-large": 3072,
@@ -69,7 +72,7 @@ class Connection:
     api_key: str
     base_url: str = OFFICIAL_BASE_URL
     timeouts: Timeouts = Timeouts()
-    max_attempts: int = 3
+    max_attempts: int = MOST_ATTEMPTS
 
     @property
     def is_official(self) -> bool:
@@ -149,7 +152,11 @@ class OpenAIChatModel:
                         yield event
                 return
             except EngineError as error:
-                pause = None if has_spoken or attempt >= self._connection.max_attempts else self._pause(error, attempt)
+                most = min(
+                    self._connection.max_attempts,
+                    ATTEMPTS_IN_SILENCE if isinstance(error, UpstreamTimeout) else MOST_ATTEMPTS,
+                )
+                pause = None if has_spoken or attempt >= most else self._pause(error, attempt)
                 if pause is None or time.monotonic() + pause > deadline:
                     raise
             await asyncio.sleep(pause)
@@ -191,6 +198,8 @@ class OpenAIChatModel:
                 reader.check()
                 if data is None:
                     break
+                if time.monotonic() >= min(limit, deadline):  # what is always there is read without waiting
+                    raise UpstreamTimeout(SILENT)
         finally:
             await response.aclose()
         yield reader.done(messages, "".join(answer))
@@ -210,7 +219,7 @@ async def _next_piece(pieces: Pieces, limit: float) -> bytes | None:
     try:
         return await pieces.next_piece(limit)
     except (TimeoutError, httpx2.TimeoutException):
-        raise UpstreamTimeout("The model provider fell silent.") from None
+        raise UpstreamTimeout(SILENT) from None
     except CLIENT_ERRORS as error:
         raise engine_error(error) from error
 
