@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
+
+import orjson
+
+from chatsphere.core import json_settings
 
 AMOUNTS = ("prompt", "completion", "embedding")  # micro-units a million tokens
 
 
 def problems(text: str) -> Iterator[str]:
     """What is wrong with the setting, one sentence each."""
-    try:
-        given: Any = json.loads(text or "{}")
-    except ValueError:
-        yield "is no JSON"
-        return
-    if not isinstance(given, dict):
-        yield "must be an object of prices by model"
-        return
-    for model, price in given.items():
-        yield from _problems_of(model, price)
+    return json_settings.problems(text, "prices by model", _problems_of)
+
+
+@cache
+def prices(text: str) -> Mapping[str, Mapping[str, Any]]:
+    """The list by model: AMOUNTS, and the ``currency``."""
+    found: dict[str, dict[str, Any]] = orjson.loads(text or "{}")
+    return found
 
 
 def _problems_of(model: str, price: Any) -> Iterator[str]:

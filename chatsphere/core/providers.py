@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
+
+from chatsphere.core import json_settings
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}\Z")
 OUR_OWN = ("openai", "extractive", "local", "hashing")
@@ -14,16 +15,7 @@ OUR_OWN = ("openai", "extractive", "local", "hashing")
 
 def problems(text: str) -> Iterator[str]:
     """What is wrong with the setting, one sentence each."""
-    try:
-        given: Any = json.loads(text or "{}")
-    except ValueError:
-        yield "is no JSON"
-        return
-    if not isinstance(given, dict):
-        yield "must be an object of providers by name"
-        return
-    for name, provider in given.items():
-        yield from _problems_of(name, provider)
+    return json_settings.problems(text, "providers by name", _problems_of)
 
 
 def _problems_of(name: str, provider: Any) -> Iterator[str]:

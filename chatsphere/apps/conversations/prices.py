@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
-import orjson
 from django.conf import settings
 
+from chatsphere.core.price_list import prices
 from chatsphere.services.types import TokenUsage
 
 MILLION = 1_000_000
@@ -15,7 +12,7 @@ MILLION = 1_000_000
 
 def cost_micros(model: str, usage: TokenUsage) -> tuple[int, str]:
     """Micro-units and currency by ``MODEL_PRICES`` (micro-units a million tokens); 0 for a model without a price."""
-    price: dict[str, Any] = _prices(settings.MODEL_PRICES).get(model, {})
+    price = prices(settings.MODEL_PRICES).get(model, {})
     total = usage.prompt_tokens * int(price.get("prompt", 0)) + usage.completion_tokens * int(
         price.get("completion", 0)
     )
@@ -26,9 +23,3 @@ def estimated_cost(models: str, *, prompt_tokens: int, completion_tokens: int) -
     """Micro-units that an answer may cost; of a chain of models (with commas) the dearest counts. 0 without a price."""
     usage = TokenUsage(prompt_tokens, completion_tokens)
     return max(cost_micros(model.strip(), usage)[0] for model in models.split(","))
-
-
-@cache
-def _prices(text: str) -> dict[str, dict[str, Any]]:
-    prices: dict[str, dict[str, Any]] = orjson.loads(text)
-    return prices

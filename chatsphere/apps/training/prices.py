@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from django.conf import settings
+
+from chatsphere.core.price_list import prices
 
 _MILLION: Final = 1_000_000
 
@@ -16,12 +16,6 @@ def embedding_cost(model: str, tokens: int) -> tuple[int, str]:
 
     ``openai:<model>@<dimensions>`` has the price of ``openai:<model>``.
     """
-    prices = _prices(settings.MODEL_PRICES)
-    price = prices.get(model) or prices.get(model.rpartition("@")[0], {})
+    listed = prices(settings.MODEL_PRICES)
+    price = listed.get(model) or listed.get(model.rpartition("@")[0], {})
     return (tokens * int(price.get("embedding", 0)) + _MILLION // 2) // _MILLION, str(price.get("currency", "USD"))
-
-
-@cache
-def _prices(text: str) -> dict[str, dict[str, Any]]:
-    prices: dict[str, dict[str, Any]] = orjson.loads(text)
-    return prices
