@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
-from redis.exceptions import RedisError
-
-from chatsphere.core.redis_clients import async_client
+from chatsphere.core.redis_clients import REDIS_AWAY, async_client
 
 logger = logging.getLogger("chatsphere.models")
 MOST_FAILURES = 5
@@ -25,7 +23,6 @@ OPEN_SECONDS = 10.0
 MEMORY_SECONDS = 60
 LONGEST_REST = 300.0
 LOOK_SECONDS = 1.0
-AWAY = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -72,7 +69,7 @@ class SharedBreaker:
         circuit.failures += 1
         try:
             circuit.failures = max(circuit.failures, await _count(name))
-        except AWAY as error:
+        except REDIS_AWAY as error:
             logger.warning("Redis is away, failures of models are counted in this process: %s", error)
         if circuit.failures >= MOST_FAILURES:
             circuit.open_until = time.time() + OPEN_SECONDS
@@ -88,7 +85,7 @@ class SharedBreaker:
             circuit.failures, circuit.open_until = 0, 0.0
             try:
                 await async_client().delete(_key(name))
-            except AWAY as error:
+            except REDIS_AWAY as error:
                 logger.warning("Redis is away, a recovered model is known in this process: %s", error)
 
     async def rest(self, name: str, seconds: float) -> None:
@@ -102,7 +99,7 @@ class SharedBreaker:
         pipe.expire(_key(name), int(seconds) + MEMORY_SECONDS)
         try:
             await pipe.execute()
-        except AWAY as error:
+        except REDIS_AWAY as error:
             logger.warning("Redis is away, other processes find out about the model themselves: %s", error)
 
     def _spawn(self, name: str, circuit: _Circuit) -> None:
@@ -113,14 +110,14 @@ class SharedBreaker:
     async def _look(self, name: str, circuit: _Circuit) -> None:
         try:
             stored: Any = await _client().hmget(_key(name), ["failures", "open_until"])
-        except AWAY:
+        except REDIS_AWAY:
             return  # what this process knows must do
         circuit.failures, circuit.open_until = int(stored[0] or 0), float(stored[1] or 0)
 
     async def _may_try(self, name: str, circuit: _Circuit, now: float) -> bool:
         try:
             return bool(await async_client().set(f"{_key(name)}:trial", b"1", nx=True, px=int(OPEN_SECONDS * 500)))
-        except AWAY:
+        except REDIS_AWAY:
             if now < circuit.trial_until:
                 return False
             circuit.trial_until = now + OPEN_SECONDS / 2
@@ -137,7 +134,7 @@ async def _count(name: str) -> int:
 async def _publish(name: str, open_until: float) -> None:
     try:
         await _client().hset(_key(name), "open_until", f"{open_until:.3f}")
-    except AWAY as error:
+    except REDIS_AWAY as error:
         logger.warning("Redis is away, other processes find out about the model themselves: %s", error)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.views import APIView
 
+from chatsphere.core.exceptions import OPENAI_PATHS
 from chatsphere.core.serializers import StrictSerializer
 
 ENVELOPE = {
@@ -101,7 +102,6 @@ OF_ANY = ("400", "401", "403", "404", "405", "406", "422", "429", "503")
 OF_BODIES = ("402", "408", "409", "413", "415")
 OF_MODELS = ("502", "504")
 METHODS = ("get", "post", "put", "patch", "delete")
-OPENAI = "/v1/"  # errors in OpenAI's shape
 MCP = "/mcp/"  # the protocol's own errors beside ours
 PROBES = ("/healthz", "/readyz", "/metrics")
 
@@ -134,13 +134,13 @@ def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             if method in item:
                 if item[method].get("operationId") == "mcp":  # drf-spectacular requires no body that is any object
                     item[method]["requestBody"]["required"] = True
-                _describe_errors(item[method], method, _answer_of(path), is_openai=path.startswith(OPENAI))
+                _describe_errors(item[method], method, _answer_of(path), is_openai=path.startswith(OPENAI_PATHS))
     return result
 
 
 def _answer_of(path: str) -> Callable[[str], dict[str, Any]]:
     """How an error of this path looks in the document, by its status."""
-    if path.startswith(OPENAI):
+    if path.startswith(OPENAI_PATHS):
         return lambda status: _response(ERRORS[status][1], {"$ref": "#/components/schemas/OpenAIError"})
     if path.endswith(MCP):
         either = [{"$ref": "#/components/schemas/ErrorEnvelope"}, {"$ref": "#/components/schemas/JsonRpcError"}]

@@ -13,15 +13,13 @@ from typing import Any
 
 import orjson
 import psutil
-from redis.exceptions import RedisError
 
 from chatsphere.core import process
-from chatsphere.core.redis_clients import sync_client
+from chatsphere.core.redis_clients import REDIS_AWAY, sync_client
 
 KEY = "chatsphere:processes"
 STALE_SECONDS = 20.0
 KEPT_SECONDS = 3_600
-AWAY = (RedisError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def publish() -> None:
     pipe.expire(KEY, KEPT_SECONDS)
     try:
         pipe.execute()
-    except AWAY:
+    except REDIS_AWAY:
         return
 
 
@@ -56,7 +54,7 @@ def withdraw() -> None:
         return
     try:
         sync_client().hdel(KEY, _field())
-    except AWAY:
+    except REDIS_AWAY:
         return
 
 
@@ -69,7 +67,7 @@ def everywhere() -> list[Living] | None:
         old = [field for field, each in found.items() if now - each["at"] > KEPT_SECONDS]
         if old:
             client.hdel(KEY, *old)
-    except AWAY:
+    except REDIS_AWAY:
         return None
     # Clocks of machines differ a little; one that runs ahead is no sign of death.
     alive = [_read(field, each) for field, each in found.items() if now - each["at"] < STALE_SECONDS]

@@ -19,12 +19,14 @@ from redis.asyncio import ConnectionPool as AsyncConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
+from redis.exceptions import RedisError
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from chatsphere.core.connections import cluster, sentinels
 from chatsphere.core.redis_cluster import AsyncCacheCluster, CacheCluster
 
 TIMEOUT_SECONDS = 1.0
+REDIS_AWAY = (RedisError, OSError)  # what is raised while Redis cannot be reached, or refuses; time-outs are OSErrors
 CONNECTIONS = 8
 _SENTINEL: Any = Sentinel  # the library gives them no types
 _ASYNC_SENTINEL: Any = AsyncSentinel

@@ -16,9 +16,9 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
-from chatsphere.core.redis_clients import async_client
+from chatsphere.core.redis_clients import REDIS_AWAY, async_client
 from chatsphere.core.sse import split_frames
 
 logger = logging.getLogger("chatsphere.conversations")
@@ -59,7 +59,7 @@ async def write(batches: Iterable[Batch]) -> list[Fate]:
             pipe.expire(key, ENDED_SECONDS if batch.is_end else RUNNING_SECONDS)
     try:
         answers = await pipe.execute(raise_on_error=False)
-    except (RedisError, OSError, TimeoutError) as error:
+    except REDIS_AWAY as error:
         logger.warning("Redis is away, streams cannot move between processes: %s", error)
         return [Fate.FAILED] * len(places)
     return _fates([answers[place] for place in places])
@@ -85,7 +85,7 @@ async def server() -> str:
     """Which run of which Redis answers: another name after each restart and each change of the master. Empty when it does not say."""
     try:
         info = await async_client().info("server")
-    except (RedisError, OSError, TimeoutError):
+    except REDIS_AWAY:
         return ""
     return str(info.get("run_id", ""))
 

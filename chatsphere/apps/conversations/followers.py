@@ -15,13 +15,12 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from redis.exceptions import RedisError
-
 from chatsphere.apps.conversations import event_store
 from chatsphere.apps.conversations.answer import answer_object
 from chatsphere.apps.conversations.turn import SQL
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.lifespan import at_shutdown
+from chatsphere.core.redis_clients import REDIS_AWAY
 from chatsphere.core.sse import PING_SECONDS, EventLog, frame, frame_number, read_frame
 
 logger = logging.getLogger("chatsphere.conversations")
@@ -84,7 +83,7 @@ class Follower:
         positions = {key: len(each.log.frames) for key, each in followed.items()}
         try:
             news = await event_store.read(positions, wait_ms=POLL_MS)
-        except (RedisError, OSError, TimeoutError) as error:
+        except REDIS_AWAY as error:
             logger.warning("Redis is away, streams of other processes wait for their end: %s", error)
             await asyncio.sleep(AWAY_SECONDS)
             return
@@ -133,7 +132,7 @@ async def past_log(row: dict[str, Any], workspace_id: UUID, *, after: int = 0) -
     alone."""
     try:
         frames = (await event_store.read({row["id"]: 0})).get(row["id"], [])
-    except (RedisError, OSError, TimeoutError):
+    except REDIS_AWAY:
         frames = []
     log = EventLog()
     if frames:

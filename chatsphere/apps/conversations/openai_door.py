@@ -25,7 +25,8 @@ from chatsphere.apps.conversations.visitors import claim_of
 from chatsphere.apps.users.credentials import authenticate_async
 from chatsphere.core.async_database import autocommit
 from chatsphere.core.async_views import View, async_view, json_response
-from chatsphere.core.exceptions import ApiError, NotFound, headers, openai_envelope, openai_status
+from chatsphere.core.exceptions import OPENAI_PATHS, ApiError, NotFound
+from chatsphere.core.middleware.errors import error_response
 from chatsphere.core.parsers import parse_json
 from chatsphere.core.principal import Principal
 from chatsphere.core.sse import PING, read_frame, split_frames
@@ -35,10 +36,7 @@ FINISH_REASONS = {"length": "length", "blocked": "content_filter"}  # every othe
 
 def error_answer(error: ApiError) -> HttpResponse:
     """An error in OpenAI's shape."""
-    response = json_response(openai_envelope(error), status=openai_status(error))
-    for name, value in headers(error).items():
-        response[name] = value
-    return response
+    return error_response(error, OPENAI_PATHS)
 
 
 def openai_view(method: str, schema: Callable[[Any], Any], *, rate: str = "default") -> Callable[[View], View]:
