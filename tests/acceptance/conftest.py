@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,22 +60,27 @@ class Platform:
         raise AssertionError(f"not ready after {seconds} s:\n{self.log.read_text()[-4000:]}")
 
 
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """`chatsphere up` in a fresh data directory; limits off, so that tests may hurry."""
-    folder = tmp_path_factory.mktemp("platform")
+@contextmanager
+def running_platform(folder: Path, *options: str, seconds: float = 60, **environment: str) -> Iterator[Platform]:
+    """`chatsphere up` with ``options`` in a fresh data directory below ``folder``, ready."""
     port, log = free_port(), folder / "up.log"
-    command = [str(CHATSPHERE), "up", "--port", str(port), "--data-dir", str(folder / "data")]
+    command = [str(CHATSPHERE), "up", *options, "--port", str(port), "--data-dir", str(folder / "data")]
     with log.open("wb") as out:
-        environment = clean_environment(RATE_LIMITS_ENABLED="false")
-        process = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=clean_environment(**environment), stdout=out, stderr=subprocess.STDOUT)
     running = Platform(f"http://127.0.0.1:{port}", log, process)
     try:
-        running.wait_ready(60)
+        running.wait_ready(seconds)
         yield running
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """`chatsphere up` in a fresh data directory; limits off, so that tests may hurry."""
+    with running_platform(tmp_path_factory.mktemp("platform"), RATE_LIMITS_ENABLED="false") as running:
+        yield running
 
 
 @dataclass(frozen=True)

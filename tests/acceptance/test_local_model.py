@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from chatsphere.services.ai.local_chat_server import find_model
 from chatsphere.services.errors import EngineMisconfigured
-from tests.acceptance.conftest import CHATSPHERE, clean_environment, free_port
+from tests.acceptance.conftest import running_platform
 from tests.acceptance.deployment import Person, join
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -30,24 +27,9 @@ def _model() -> Path:
 
 
 def test_a_model_of_this_machine_answers_from_the_sources(tmp_path: Path) -> None:
-    model, port = _model(), free_port()
-    command: list[str | Path] = [
-        CHATSPHERE,
-        "up",
-        "--local-model",
-        "--port",
-        str(port),
-        "--data-dir",
-        tmp_path / "data",
-    ]
-    with (tmp_path / "up.log").open("wb") as log:
-        running = subprocess.Popen(command, env=clean_environment(), stdout=log, stderr=subprocess.STDOUT)
-        try:
-            _wait_ready(port, running, tmp_path / "up.log")
-            _ask(join(f"http://127.0.0.1:{port}"), model)
-        finally:
-            running.terminate()
-            running.wait(90)
+    model = _model()
+    with running_platform(tmp_path, "--local-model", seconds=300) as running:
+        _ask(join(running.url), model)
 
 
 def _ask(person: Person, model: Path) -> None:
@@ -76,15 +58,3 @@ def _ask(person: Person, model: Path) -> None:
         print(f"\n{answer['model']}: {answer['content']!r}, {answer['usage']}, citations {sorted(numbers)}")
         far = http.post(f"{path}chat/", json={"message": "Who won the chess championship of 1972?"}, timeout=300).json()
         assert far["message"]["finish_reason"] == "refused_no_context"
-
-
-def _wait_ready(port: int, running: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(3_000):
-        assert running.poll() is None, log.read_text()[-3000:]
-        try:
-            if httpx2.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200:
-                return
-        except httpx2.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(log.read_text()[-3000:])

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.deployment import Deployment, Person, deployment, join, wait_for
 from tests.stubs.openai_stub import Settings, default_tokens, running_stub
+from tests.stubs.otlp_collector import collecting
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 QUESTION = "What does a lost library card cost?"
@@ -36,25 +35,10 @@ SEEN = (  # figures of web, workers and providers that this much use must have m
 PUBLISHED = 6.0  # seconds until every process has written its figures
 
 
-class _Collector(BaseHTTPRequestHandler):
-    got: list[bytes]
-
-    def do_POST(self) -> None:
-        self.got.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def collected() -> Iterator[tuple[str, list[bytes]]]:
-    got: list[bytes] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Collector", (_Collector,), {"got": got}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/traces", got
-    server.shutdown()
+    with collecting() as found:
+        yield found
 
 
 @pytest.fixture

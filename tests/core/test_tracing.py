@@ -6,9 +6,7 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -25,6 +23,7 @@ from chatsphere.services import propagation
 from chatsphere.services.ai.openai import _headers
 from chatsphere.services.errors import UpstreamTimeout
 from tests.core.test_logs import ask
+from tests.stubs.otlp_collector import collecting
 
 WORKSPACE = UUID("0198c0ff-ee01-7000-8000-000000000000")
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -113,31 +112,16 @@ def test_nothing_of_it_is_loaded_as_long_as_it_is_off() -> None:
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
 
 
-class _Collector(BaseHTTPRequestHandler):
-    got: list[bytes] = []
-
-    def do_POST(self) -> None:
-        self.got.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 async def test_spans_reach_a_collector_by_otlp(settings: Any) -> None:
-    server = HTTPServer(("127.0.0.1", 0), _Collector)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings.TRACING_ENDPOINT = f"http://127.0.0.1:{server.server_port}/v1/traces"
-    try:
-        tracing.set_up()
-        sent, _ = await _request()
-        _work(sent)
-    finally:
-        tracing.end()
-        server.shutdown()
+    with collecting() as (settings.TRACING_ENDPOINT, got):
+        try:
+            tracing.set_up()
+            sent, _ = await _request()
+            _work(sent)
+        finally:
+            tracing.end()
 
-    messages = [ExportTraceServiceRequest.FromString(body) for body in _Collector.got]
+    messages = [ExportTraceServiceRequest.FromString(body) for body in got]
     names = {
         span.name
         for message in messages
