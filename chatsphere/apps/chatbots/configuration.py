@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,18 +56,20 @@ class Configuration:
     chunk_max_words: int = 0  # greatest length of a chunk; 0: in proportion to the usual one
 
 
-DEFAULTS: Mapping[str, Any] = {each.name: getattr(Configuration(), each.name) for each in fields(Configuration)}
+@cache
+def _defaults() -> Mapping[str, Any]:
+    return {each.name: getattr(Configuration(), each.name) for each in fields(Configuration)}
 
 
 def read_configuration(stored: Mapping[str, Any]) -> Configuration:
     """The stored keys over the defaults. Keys of other releases and values of the wrong type are passed over, never an error."""
-    taken = {name: _fitting(stored[name], default) for name, default in DEFAULTS.items() if name in stored}
+    taken = {name: _fitting(stored[name], default) for name, default in _defaults().items() if name in stored}
     return Configuration(**{name: value for name, value in taken.items() if value is not None})
 
 
 def as_stored(configuration: Configuration) -> dict[str, Any]:
     """Every key as JSON, for answers of the API and for frozen versions."""
-    return {name: _as_json(getattr(configuration, name)) for name in DEFAULTS}
+    return {name: _as_json(getattr(configuration, name)) for name in _defaults()}
 
 
 def _as_json(value: Any) -> Any:
