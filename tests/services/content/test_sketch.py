@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+import tracemalloc
 
+import pytest
+
+from chatsphere.services.content import sketch as sketches
 from chatsphere.services.content.sketch import BANDS, BINS, band_keys, likeness, sketch
 
 WORDS = [f"word{number}" for number in range(3_000)]
@@ -64,3 +68,24 @@ def test_a_megabyte_takes_little_time() -> None:
     began = time.process_time()
     sketch(text)
     assert time.process_time() - began < 1.0
+
+
+def test_a_sketch_does_not_depend_on_how_a_text_is_cut_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        text_of(7, words=20_000),
+        "".join(random.Random(3).choices("一二三四五六七八九十百千", k=9_000)),
+        "x" * 5_000,
+    ]
+    whole = [sketch(text) for text in texts]
+    for size in (100, 4_096):
+        monkeypatch.setattr(sketches, "_BLOCK", size)
+        assert [sketch(text) for text in texts] == whole
+
+
+def test_a_sketch_takes_no_more_memory_than_ten_times_its_text() -> None:
+    text = text_of(5, words=250_000)
+    tracemalloc.start()
+    sketch(text)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * len(text), f"{peak:,} bytes for {len(text):,}"
