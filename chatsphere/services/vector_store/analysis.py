@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, pairwise
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 import Stemmer
 
@@ -58,8 +58,7 @@ _MARKUP: Final = re.compile(r"\]\([^()\s]*\)|</?[A-Za-z][^<>]{0,300}>")
 _ESCAPE: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _SEPARATORS: Final = re.compile(r"[:._@&-]+")
 _LONGEST_COMPOUND: Final = 60  # longer ones are addresses and hashes, whose parts suffice
-_LARGEST_CACHE: Final = 60_000  # words remembered a language, some 6 MB
-_MOST_TOKENS: Final = 60_000  # the same with their punctuation, some 9 MB
+_MOST_REMEMBERED: Final = 120_000  # words, and words with their punctuation, in all languages together: 16 MB
 _LONGEST_REMEMBERED: Final = 40  # longer ones do not come again
 
 
@@ -96,8 +95,18 @@ def number_term(term: str) -> int:
     return zlib.crc32(term.encode()) % TERM_SPACE + 1
 
 
+_REMEMBERED: Final[list[dict[str, Any]]] = []  # all of the following, two a language
+
+
+def _make_room() -> None:
+    """All languages share one bound: a process that has seen twenty holds no more than one that has seen one. What comes often is soon back."""
+    if sum(map(len, _REMEMBERED)) >= _MOST_REMEMBERED:
+        for each in _REMEMBERED:
+            each.clear()
+
+
 class _TermNumbers(dict[str, int]):
-    """Word → number of its term, filled as words come, emptied when it has grown too large."""
+    """Word → number of its term, filled as words come."""
 
     LEFT_OUT: Final = 0
 
@@ -108,25 +117,26 @@ class _TermNumbers(dict[str, int]):
     def __missing__(self, word: str) -> int:
         with self.lock:
             term = _term(word, self.language)
-            if len(self) >= _LARGEST_CACHE:
-                self.clear()
-            self[word] = number = number_term(term) if term else self.LEFT_OUT
+            number = number_term(term) if term else self.LEFT_OUT
+        if len(word) <= _LONGEST_REMEMBERED:
+            _make_room()
+            self[word] = number
         return number
 
 
 class _Tokens(dict[str, tuple[int, ...]]):
-    """What stands between two spaces → the numbers of its terms; emptied when it has grown too large."""
+    """What stands between two spaces → the numbers of its terms."""
 
     def __init__(self, language: str) -> None:
         self._numbers = _TermNumbers(language)
         self.lock = self._numbers.lock
+        _REMEMBERED.extend((self, self._numbers))
 
     def __missing__(self, token: str) -> tuple[int, ...]:
         numbers = map(self._numbers.__getitem__, _words(token))
         terms = tuple(number for number in numbers if number != _TermNumbers.LEFT_OUT)
         if len(token) <= _LONGEST_REMEMBERED:
-            if len(self) >= _MOST_TOKENS:
-                self.clear()
+            _make_room()
             self[token] = terms
         return terms
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatsphere.services.vector_store import analysis
 from chatsphere.services.vector_store.analysis import analyze, count_terms, number_term
 
 
@@ -82,3 +83,12 @@ def test_hostile_text_takes_linear_time(text: str) -> None:
     began = time.process_time()
     count_terms(text, "en")
     assert time.process_time() - began < 1.0
+
+
+def test_what_is_remembered_has_one_bound_for_all_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "_MOST_REMEMBERED", 500)
+    for language in ("en", "de", "fr", "es", "fi", "ru", "xx"):
+        for start in range(0, 300, 50):
+            words = [f"{language}word{number}," for number in range(start, start + 50)]
+            assert len(count_terms(" ".join(words), language)) == 50
+            assert sum(map(len, analysis._REMEMBERED)) <= 500
