@@ -337,6 +337,17 @@ SELECT chunk.id, placed.anywhere, chunk.is_live
 -- Of chunk texts those that stand somewhere.
 SELECT DISTINCT chunk_id FROM training_placement WHERE chunk_id = ANY (%(ids)s::uuid[]);
 
+-- name: counting_can_wait
+-- A row when a chatbot's terms were counted a short while ago, by the size of its vocabulary (a million terms: ten seconds), nothing was taken
+-- away from it, and a run is about to bring more.
+SELECT 1 AS one
+  FROM training_knowledgestatistics AS knowledge
+ WHERE knowledge.chatbot_id = %(chatbot)s::uuid
+   AND knowledge.updated_at > now() - knowledge.vocabulary * interval '10 microseconds'
+   AND NOT EXISTS (SELECT 1 FROM training_termchange AS note WHERE note.chatbot_id = knowledge.chatbot_id AND note.terms = '')
+   AND EXISTS (SELECT 1 FROM training_run AS run
+                WHERE run.chatbot_id = knowledge.chatbot_id AND run.state IN ('queued', 'running'));
+
 -- name: note_leftovers
 -- Chunk texts of a chatbot are left that stand nowhere: no search finds them, and a worker forgets them. The note counts nothing.
 INSERT INTO training_termchange (workspace_id, chatbot_id, chunks, length_total, languages, terms)

@@ -86,4 +86,4 @@ def _wake_workers() -> None:
 
 def _count_statistics() -> None:
     for pair in TermChange.objects.order_by().values_list("workspace_id", "chatbot_id").distinct():
-        worker.refresh_statistics(ChatbotRef(*pair))
+        worker.count_when_due(ChatbotRef(*pair))

@@ -8,13 +8,13 @@ of foreign keys), the balance no longer holds and everything is counted anew fro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final, Self
 
 import numpy as np
 import psycopg
+from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from chatsphere.services.vector_store import wire
@@ -23,6 +23,9 @@ from chatsphere.services.vector_store.term_counts import TermCounts, Terms, fitt
 
 _Cursor = psycopg.Cursor[Any]
 _PORTION: Final = 5_000  # chunks held in memory at once while counting anew
+_CHANGES: Final = 32  # noted changes, of some hundreds of chunks each
+_MOST_TERMS: Final = 500_000  # counted in at once: some 30 MB
+_BUCKETS: Final = 1_000  # read and written at once: as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,37 +84,59 @@ def totals_of_rows(rows: Iterable[tuple[str, float, bytes]]) -> ChunkTotals:
 
 
 def count_in(cursor: _Cursor, of: Mapping[str, Any], sparsevec_oid: int) -> None:
-    """Add the noted changes to the totals and to the buckets that they touch. Needs the chatbot's lock."""
-    noted = [ChunkTotals.from_row(row) for row in cursor.execute(query("take_changes"), of)]
-    if not noted:
-        return
-    change = ChunkTotals.sum(noted)
+    """Add the noted changes to the totals and to the buckets that they touch. Needs the chatbot's lock. Memory is bounded, however many
+    changes there are and whatever the chatbot knows already."""
+    for change in _in_portions(_taken(cursor, of)):
+        _add(cursor, of, change, sparsevec_oid)
+
+
+def recount(cursor: _Cursor, of: Mapping[str, Any], sparsevec_oid: int) -> None:
+    """Make totals and buckets anew from the live chunks, read in portions. Needs the chatbot's lock, and a transaction; 20 µs a chunk."""
+    cursor.execute(query("delete_buckets"), of)
+    _write_totals(cursor, of, ChunkTotals.of([]), 1, 0)
+    for change in _in_portions(_everything(cursor, of)):
+        _add(cursor, of, change, sparsevec_oid)
+
+
+def _taken(cursor: _Cursor, of: Mapping[str, Any]) -> Iterator[ChunkTotals]:
+    while noted := cursor.execute(query("take_changes"), {**of, "most": _CHANGES}).fetchall():
+        yield ChunkTotals.sum(map(ChunkTotals.from_row, noted))
+
+
+def _everything(cursor: _Cursor, of: Mapping[str, Any]) -> Iterator[ChunkTotals]:
+    """All live chunks; the changes that are noted in the same snapshot are dropped, as they are in it."""
+    with psycopg.ServerCursor(cursor.connection, "everything", row_factory=tuple_row) as rows:
+        rows.execute(query("read_everything"), of, binary=True)
+        while portion := rows.fetchmany(_PORTION):
+            yield totals_of_rows(row[:3] for row in portion if row[3] is None)
+            noted = [note for *_, note in portion if note is not None]
+            cursor.execute(query("drop_changes"), {**of, "ids": noted})
+
+
+def _in_portions(changes: Iterable[ChunkTotals]) -> Iterator[ChunkTotals]:
+    """Sums of some of them, each of few enough terms to be held in memory and of as many as that allows: a bucket is written once for each."""
+    held: list[ChunkTotals] = []
+    for change in changes:
+        held = [ChunkTotals.sum([*held, change])]
+        if len(held[0].terms.terms) > _MOST_TERMS:
+            yield from held
+            held = []
+    yield from held
+
+
+def _add(cursor: _Cursor, of: Mapping[str, Any], change: ChunkTotals, sparsevec_oid: int) -> None:
+    """To the totals and to the buckets, of which some are held at a time."""
     totals: tuple[int, float, dict[str, int], int, int]
     totals = cursor.execute(query("read_totals"), of).fetchone() or (0, 0.0, {}, 1, 0)
     chunks, length_total, languages, buckets, vocabulary = totals
     before = ChunkTotals(chunks, length_total, languages, TermCounts.of([]))
-    wanted = fitting_buckets(vocabulary + len(change.terms.terms))
-    touched = list(range(buckets)) if wanted > buckets else list(change.terms.buckets(buckets))
-    old = _read_buckets(cursor, of, touched)
-    new = TermCounts.sum([old, change.terms]).present()
-    vocabulary += len(new.terms) - len(old.terms)
-    if wanted > buckets:
-        cursor.execute(query("delete_buckets"), of)
-        buckets, touched = wanted, []
-    _write_buckets(cursor, of, new.buckets(buckets), touched, sparsevec_oid)
-    _write_totals(cursor, of, ChunkTotals.sum([before, change]), buckets, vocabulary)
-
-
-def recount(cursor: _Cursor, of: Mapping[str, Any], sparsevec_oid: int) -> None:
-    """Make totals and buckets anew from the live chunks, read in portions. Needs the chatbot's lock; 20 µs a chunk."""
-    rows = cursor.stream(query("take_everything"), of, size=_PORTION)
-    totals = ChunkTotals.of([])
-    while portion := list(islice(rows, _PORTION)):
-        totals = ChunkTotals.sum([totals, totals_of_rows(portion)])
-    buckets = fitting_buckets(len(totals.terms.terms))
-    cursor.execute(query("delete_buckets"), of)
-    _write_buckets(cursor, of, totals.terms.buckets(buckets), [], sparsevec_oid)
-    _write_totals(cursor, of, totals, buckets, len(totals.terms.terms))
+    wanted = max(buckets, fitting_buckets(vocabulary + len(change.terms.terms)))
+    for touched, part in change.terms.by_buckets(buckets, _BUCKETS, all_of_them=wanted > buckets):
+        old = _read_buckets(cursor, of, touched)
+        new = TermCounts.sum([old, part]).present()
+        vocabulary += len(new.terms) - len(old.terms)
+        _write_buckets(cursor, of, new.buckets(wanted), touched, sparsevec_oid)
+    _write_totals(cursor, of, ChunkTotals.sum([before, change]), wanted, vocabulary)
 
 
 def _read_buckets(cursor: _Cursor, of: Mapping[str, Any], numbers: Sequence[int]) -> TermCounts:

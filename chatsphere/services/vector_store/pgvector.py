@@ -45,7 +45,7 @@ from chatsphere.services.vector_store.questions import (
     with_near_words,
 )
 from chatsphere.services.vector_store.term_counts import TermCounts
-from chatsphere.services.vector_store.vocabulary_cache import Stamp, VocabularyCache
+from chatsphere.services.vector_store.vocabulary_cache import MOST_TERMS, Stamp, VocabularyCache
 
 _BATCH: Final = 2_000  # rows a statement; about 3 MB of parameters
 # How far a search in a large chatbot looks: measured by benchmarks/search_speed.py.
@@ -321,11 +321,13 @@ async def search_with_near_words(
 async def read_vocabulary(
     connection: psycopg.AsyncConnection[Any], request: SearchRequest, stamp: Stamp, vocabularies: VocabularyCache
 ) -> Vocabulary:
-    """The chatbot's terms, remembered for a while."""
+    """The chatbot's terms, remembered for a while; none of one that has more than could be remembered: near words are for smaller ones."""
     chatbot = ChatbotRef(request.workspace_id, request.chatbot_id)
     vocabulary = vocabularies.get(chatbot, stamp)
     if vocabulary is None:
-        buckets = await ask(connection, "read_vocabulary", chatbot_parameters(chatbot))
+        [(size,)] = await ask(connection, "vocabulary_size", chatbot_parameters(chatbot)) or [(0,)]
+        few_enough = size <= MOST_TERMS
+        buckets = await ask(connection, "read_vocabulary", chatbot_parameters(chatbot)) if few_enough else []
         read = [wire.read_sparse_vector(data) for (data,) in buckets]
         vocabulary = Vocabulary(TermCounts.sum(TermCounts(terms, counts.astype(np.int64)) for terms, counts in read))
         vocabularies.put(chatbot, stamp, vocabulary)

@@ -486,19 +486,27 @@ SELECT (SELECT count(*) FROM training_chunkterms
                     WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid), 0);
 
 -- name: take_changes
--- Take the noted changes, to be counted in the same transaction.
+-- Take some of the noted changes, to be counted in the same transaction.
 DELETE FROM training_termchange
- WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
+ WHERE id IN (SELECT id FROM training_termchange
+               WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
+               LIMIT %(most)s::int4)
 RETURNING chunks, length_total, languages, terms;
 
--- name: take_everything
--- Read all live chunks and drop the noted changes in one snapshot, to count anew.
-WITH dropped AS (
-  DELETE FROM training_termchange WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
-)
-SELECT language, length, weights
+-- name: read_everything
+-- All live chunks, and in the same snapshot which changes are noted, to count anew.
+SELECT language, length, weights, NULL::int8 AS note
   FROM training_chunkterms
- WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND is_live;
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND is_live
+ UNION ALL
+SELECT '', 0, NULL, id
+  FROM training_termchange
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid;
+
+-- name: drop_changes
+-- Forget noted changes that are in what was counted anew.
+DELETE FROM training_termchange
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND id = ANY (%(ids)s::int8[]);
 
 -- name: read_totals
 -- The chatbot's totals as they were last counted.
@@ -521,6 +529,12 @@ VALUES (%(chatbot)s::uuid, %(workspace)s::uuid, %(chunks)s::int4, %(length_total
 SELECT bucket, frequencies
   FROM training_termstatistics
  WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND bucket = ANY (%(buckets)s::int4[]);
+
+-- name: vocabulary_size
+-- How many terms a chatbot has.
+SELECT vocabulary
+  FROM training_knowledgestatistics
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid;
 
 -- name: read_vocabulary
 -- All terms of a chatbot with their document frequencies.

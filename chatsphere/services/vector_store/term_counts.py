@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -58,11 +59,28 @@ class TermCounts:
 
     def buckets(self, count: int) -> dict[int, Self]:
         """Cut by the terms' lowest bits; ``count`` is a power of two. Buckets without a term are left out."""
+        numbers, ordered = self._by_bucket(count)
+        found, starts = np.unique(numbers, return_index=True)
+        spans = pairwise([*starts, len(numbers)])
+        return {int(number): ordered._part(*span) for number, span in zip(found, spans, strict=True)}
+
+    def by_buckets(self, count: int, most: int, *, all_of_them: bool) -> Iterator[tuple[list[int], Self]]:
+        """The numbers of at most ``most`` buckets, and what belongs to these: of the buckets that have a term, or of all."""
+        numbers, ordered = self._by_bucket(count)
+        touched = np.arange(count) if all_of_them else np.unique(numbers)
+        for start in range(0, len(touched), most):
+            some = touched[start : start + most]
+            begin, end = np.searchsorted(numbers, some[0]), np.searchsorted(numbers, some[-1], side="right")
+            yield some.tolist(), ordered._part(begin, end)
+
+    def _by_bucket(self, count: int) -> tuple[Terms, Self]:
+        """The bucket of each term, ascending, and terms and counts in that order: no counts to be added to, but a row of such."""
         numbers = self.terms & (count - 1)
-        return {
-            int(number): type(self)(self.terms[numbers == number], self.counts[numbers == number])
-            for number in np.unique(numbers)
-        }
+        order = np.argsort(numbers, kind="stable")
+        return numbers[order], type(self)(self.terms[order], self.counts[order])
+
+    def _part(self, start: int, end: int) -> Self:
+        return type(self)(self.terms[start:end], self.counts[start:end])
 
 
 def fitting_buckets(terms: int) -> int:

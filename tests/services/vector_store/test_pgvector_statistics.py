@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from benchmarks.search_tables import add_places, create_database
+from chatsphere.services.vector_store import chatbot_statistics
 from chatsphere.services.vector_store.analysis import number_term
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 from chatsphere.services.vector_store.memory import PlacedChunk
@@ -157,3 +158,33 @@ def test_writes_wait_for_the_callers_commit(store: PgVectorStore, connection: Co
     connection.commit()
     with psycopg.connect(database) as other:
         assert other.execute("SELECT count(*) FROM training_chunkterms").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["counted in", "counted anew"])
+def test_a_large_vocabulary_is_counted_in_portions(
+    store: PgVectorStore, connection: Connection, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    for name, most in {"_PORTION": 7, "_CHANGES": 2, "_MOST_TERMS": 300, "_BUCKETS": 3}.items():
+        monkeypatch.setattr(chatbot_statistics, name, most)
+    for number in range(20):
+        add(store, connection, [f"apples {many_words(number, chunk)}" for chunk in range(5)], first=100 * number + 1)
+        connection.commit()
+        if number % 5 == 0:
+            refresh(store, connection)
+    if is_lost:  # past the engine, so that the balance does not hold
+        connection.execute("UPDATE training_knowledgestatistics SET chunks = chunks + 1")
+        add(store, connection, ["apples and pears"], first=9_000)  # noted, and in what is counted anew
+    refresh(store, connection)
+    assert chunks(connection) == 100 + is_lost
+    assert frequency(connection, "appl") == 100 + is_lost
+    assert all(frequency(connection, f"w{number}x{chunk}x7") == 1 for number in range(20) for chunk in range(5))
+    [(buckets, vocabulary, terms)] = connection.execute(
+        "SELECT buckets, vocabulary, (SELECT sum(cardinality(string_to_array(frequencies::text, ','))) FROM training_termstatistics)"
+        " FROM training_knowledgestatistics"
+    ).fetchall()
+    assert (buckets, vocabulary) == (16, terms)
+    assert connection.execute("SELECT count(*) FROM training_termchange").fetchone() == (0,)
+
+
+def many_words(number: int, chunk: int) -> str:
+    return " ".join(f"w{number}x{chunk}x{word}" for word in range(20))

@@ -51,3 +51,15 @@ def test_counts_below_one_are_not_present() -> None:
 
 def test_buckets_grow_with_the_vocabulary() -> None:
     assert [fitting_buckets(n * TERMS_A_BUCKET) for n in (0, 1, 2, 3, 100)] == [1, 1, 2, 4, 128]
+
+
+@settings(deadline=None)  # a busy machine is not a slow test
+@given(term_sets, st.integers(1, 5), st.booleans())
+def test_buckets_are_gone_through_some_at_a_time(sets: list[frozenset[int]], most: int, all_of_them: bool) -> None:
+    counts = counted(sets)
+    steps = list(counts.by_buckets(8, most, all_of_them=all_of_them))
+    numbers = [number for touched, _ in steps for number in touched]
+    assert numbers == (list(range(8)) if all_of_them else sorted({term % 8 for term in counts.terms.tolist()}))
+    assert all(len(touched) <= most for touched, _ in steps)
+    assert all(term % 8 in touched for touched, part in steps for term in part.terms)
+    assert as_dict(TermCounts.sum(part for _, part in steps)) == as_dict(counts)
