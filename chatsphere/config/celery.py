@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_postrun, worker_process_init
+from celery.signals import task_postrun, worker_init, worker_process_init, worker_shutting_down
 from django.db import connections
 
 from chatsphere.config import choose_settings
-from chatsphere.core import task_context
+from chatsphere.core import allocator, stopping, task_context
 
 __all__ = ["app", "task_context"]  # which waits for Celery's signals
 
@@ -17,6 +17,17 @@ choose_settings()
 app = Celery("chatsphere")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def _before_the_fork(**_: Any) -> None:
+    allocator.give_large_blocks_back()
+    stopping.listen()
+
+
+@worker_shutting_down.connect
+def _hand_over(**_: Any) -> None:
+    stopping.ask()
 
 
 @worker_process_init.connect

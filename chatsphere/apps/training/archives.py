@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -17,7 +16,7 @@ from chatsphere.apps.training import knowledge, outcomes
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
 from chatsphere.apps.training.pipeline import MakeRoom, Target, Training
-from chatsphere.core import durable
+from chatsphere.core import durable, stopping
 from chatsphere.services.content.extract import ZIP, listing
 from chatsphere.services.content.extract.archive import Listing, Member
 from chatsphere.services.errors import ContentError, EmptyDocument
@@ -58,11 +57,11 @@ class ArchiveTraining(Training):
         self._end(archive, ZIP, left)
 
     def _make_room(self) -> None:
-        """Between two documents: stop when the run is not ours any more, or when it had its slice of time."""
+        """Between two documents: stop when the run is not ours any more, or when it is over for now."""
         if self.lost.is_set():
             raise durable.LostLease
-        if time.monotonic() > self.ends_at:
-            raise MakeRoom(patience=1)
+        if self.is_over:
+            raise MakeRoom(patience=0 if stopping.is_asked() else 1)
 
     def _take(self, material: Material) -> Target | None:
         """Train a document of the file; None when it cannot be read."""

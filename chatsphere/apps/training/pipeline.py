@@ -33,7 +33,7 @@ from chatsphere.apps.training.quality import sketch_of
 from chatsphere.apps.training.questions import MEDIA_TYPE, question_chunks
 from chatsphere.apps.training.recipe import chunk_settings, cutting_of, wanted_embedder
 from chatsphere.apps.training.steps import Steps
-from chatsphere.core import durable, engines
+from chatsphere.core import durable, engines, stopping
 from chatsphere.services.ai.base import Embedder
 from chatsphere.services.content.chunking import chunk_document
 from chatsphere.services.content.markup import search_text
@@ -105,6 +105,11 @@ class Training:
         self.steps = Steps(run.steps)
         self.lost = lost
         self.ends_at = time.monotonic() + SLICE_SECONDS
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run shall go on another time: it has had its slice, or its worker has been asked to stop."""
+        return time.monotonic() > self.ends_at or stopping.is_asked()
 
     def prepare(self) -> None:
         """Find out how this chatbot's documents are cut and embedded."""
@@ -312,7 +317,7 @@ class Training:
             self._tell(Status.EMBEDDING)
         if self.lost.is_set():
             raise durable.LostLease
-        if time.monotonic() > self.ends_at:
+        if self.is_over:
             raise MakeRoom
 
     # --- finish ---

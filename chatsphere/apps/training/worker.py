@@ -20,7 +20,7 @@ from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
-from chatsphere.core import context, durable, engines
+from chatsphere.core import context, durable, engines, stopping
 from chatsphere.core.durable import DurableState
 from chatsphere.core.outages import Outage, outage_of
 from chatsphere.services.content.extract import ZIP
@@ -35,13 +35,13 @@ _AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.Int
 
 
 def work_until(ends_at: float) -> bool:
-    """Do due runs, by fairness, until none is left (False) or until this moment of ``time.monotonic`` has passed (True)."""
+    """Do due runs, by fairness, until none is left (False), until this moment of ``time.monotonic`` has passed or this worker shall stop (True)."""
     statistics = Statistics()
     try:
         while runs := _claim_several(together.MOST):
             do_all(runs)
             statistics.changed(ChatbotRef(runs[0].workspace_id, runs[0].chatbot_id))
-            if time.monotonic() > ends_at:
+            if time.monotonic() > ends_at or stopping.is_asked():
                 return True
         return False
     finally:
@@ -209,6 +209,15 @@ def refresh_statistics(chatbot: ChatbotRef) -> None:
         engines.vector_store().refresh_statistics(engine_connection(), chatbot=chatbot)
 
 
+def count_when_due(chatbot: ChatbotRef) -> bool:
+    """``refresh_statistics``, unless more is coming and counting so large a vocabulary again already would take much of the time; whether it
+    was done. What waits is found by the sweep."""
+    if sql("counting_can_wait", {"chatbot": chatbot.chatbot_id}):
+        return False
+    refresh_statistics(chatbot)
+    return True
+
+
 class Statistics:
     """Counts chatbots' terms at most twice a second while documents come in, and once more at the end of the burst.
 
@@ -232,6 +241,6 @@ class Statistics:
             self._count(chatbot)
 
     def _count(self, chatbot: ChatbotRef) -> None:
-        refresh_statistics(chatbot)
-        self._counted_at[chatbot] = time.monotonic()
-        self._waiting.discard(chatbot)
+        if count_when_due(chatbot):
+            self._counted_at[chatbot] = time.monotonic()
+            self._waiting.discard(chatbot)
