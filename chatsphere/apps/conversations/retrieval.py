@@ -56,7 +56,6 @@ class Lookup:
 class Retrieved:
     passages: tuple[SearchHit, ...]
     is_answerable: bool
-    missing: tuple[str, ...]  # identifiers of the question that nothing found names
     trace: dict[str, Any]
 
 
@@ -79,7 +78,7 @@ async def find_passages(lookup: Lookup) -> Retrieved:
         passages = await with_neighbours(passages, _reader(lookup))
     trace = _trace(text, hits, decision, passages, began)
     trace["words_only"] = any(each.vector is None for each in searches)
-    return Retrieved(passages, decision.answer, decision.missing, trace)
+    return Retrieved(passages, decision.answer, trace)
 
 
 async def best_hits(
@@ -224,11 +223,6 @@ def _trace(
             for hit in hits[:SHOWN_CANDIDATES]
         ],
         "neighbours": [traced(hit) for hit in passages if hit.is_neighbour],
-        "decision": {
-            "answer": decision.answer,
-            "probability": decision.probability,
-            "features": decision.features,
-            "missing": list(decision.missing),
-        },
+        "decision": {"answer": decision.answer, "probability": decision.probability, "features": decision.features},
         "timings": {"retrieval_ms": round((time.perf_counter() - began) * 1000, 1)},
     }

@@ -7,18 +7,18 @@ each part has the whole budget of a reading child.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 
 from chatsphere.apps.training import knowledge
 from chatsphere.apps.training.archives import ARCHIVE, ArchiveTraining
 from chatsphere.apps.training.material import Material, open_material
-from chatsphere.apps.training.models import Run, TrainingSource
+from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
 from chatsphere.services.content.extract import PDF, SAFE_IN_PROCESS
 from chatsphere.services.content.extract.text_parts import text_parts
 from chatsphere.services.errors import ContentError, EmptyDocument
@@ -38,12 +38,28 @@ def train(run: Run, lost: Event) -> None:
     (PdfTraining if run.source.media_type == PDF else TextTraining)(run, lost).work()
 
 
-class PdfTraining(ArchiveTraining):
+_PLACE: Final = "_place"  # in the run's steps, not shown: what the file is, and where the next part begins
+
+
+class LargeTraining(ArchiveTraining):
+    """A slice of such a run goes on where the last one stopped; what was read to get there is not read again."""
+
+    @contextmanager
+    def opened(self) -> Iterator[Material]:
+        with open_material(self.source, digest=bytes.fromhex(self._place().get("digest", ""))) as material:
+            self.steps.put(_PLACE, digest=material.digest.hex())
+            yield material
+
+    def _place(self) -> dict[str, Any]:
+        return self.steps.as_json().get(_PLACE, {})
+
+
+class PdfTraining(LargeTraining):
     """The first pages are the document without a key: a PDF of few pages has no other."""
 
     def work(self) -> None:
         self.prepare()
-        with open_material(self.source) as material:
+        with self.opened() as material:
             pages = self._begin(_page_range(material, 0))
             if pages is None:
                 return
@@ -83,14 +99,36 @@ class PdfTraining(ArchiveTraining):
         return extracted, title
 
 
-class TextTraining(ArchiveTraining):
+class TextTraining(LargeTraining):
     def work(self) -> None:
         self.prepare()
-        with open_material(self.source) as material:
-            for part in islice(_parts(material, self.source.media_type), self._done(), None):
+        with self.opened() as material:
+            start = self._place().get("next", 0)
+            self.steps.put(ARCHIVE, items=self._done() if start else 0)
+            for part in _parts(material, self.source.media_type, done=self._done(), start=start):
+                self._part = part
                 self._take(part)
                 self._make_room()
+            self._remove_others()
             self._end(material, self.source.media_type)
+
+    def count_done(self) -> None:
+        assert self._part.span is not None  # noqa: S101 - every part has one
+        self.steps.put(_PLACE, next=self._part.span[1])
+        super().count_done()
+
+    def _remove_others(self) -> None:
+        """What the file was before it was cut into these parts: a whole, or smaller parts."""
+        keys = [_key(number) for number in range(1, self._done() + 1)]
+        others = self.source.documents.exclude(key__in=keys)
+        if not others.exists():
+            return
+        with transaction.atomic():
+            knowledge.hold(self.run, alone=True)
+            versions = DocumentVersion.objects.filter(document__in=others).values_list("pk", flat=True)
+            knowledge.drop_versions(self.chatbot, list(versions))
+            others.delete()
+            knowledge.changed(self.chatbot)
 
     def _leave_out(self, name: str, error: ContentError) -> None:
         if not isinstance(error, EmptyDocument):
@@ -107,12 +145,16 @@ def _page_range(material: Material, first: int) -> Material:
     return replace(material, key=key, pages=(first, last))
 
 
-def _parts(material: Material, media_type: str) -> Iterator[Material]:
+def _key(number: int) -> str:
+    return f"part {number:05}"
+
+
+def _parts(material: Material, media_type: str, *, done: int, start: int) -> Iterator[Material]:
     assert isinstance(material.content, Path)  # noqa: S101 - a large text comes as a file
-    for number, part in enumerate(text_parts(material.content), 1):
+    for number, part in enumerate(text_parts(material.content, start=start), done + 1):
         yield replace(
             material,
-            key=f"part {number:05}",
+            key=_key(number),
             name=f"{material.name}, part {number}",
             digest=part.digest,
             size=part.end - part.start,

@@ -23,7 +23,7 @@ from chatsphere.services.types import ExtractedDocument
 _BLOCK = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Material:
     """One document to be read. ``digest`` is SHA-256 of its bytes; ``key`` tells the documents of a source apart."""
 
@@ -50,11 +50,14 @@ class Material:
 
 
 @contextmanager
-def open_material(source: TrainingSource) -> Iterator[Material]:
-    """What to read of a source of one document; a file that lies in a remote storage is on this machine while the block runs."""
+def open_material(source: TrainingSource, *, digest: bytes = b"") -> Iterator[Material]:
+    """What to read of a source of one document; a file that lies in a remote storage is on this machine while the block runs.
+
+    ``digest``: of a file, when it is known already; else all of it is read.
+    """
     if source.source_type == TrainingSource.Type.FILE:
         with _local_file(source) as path:
-            yield _material(source, path, _digest(path), path.stat().st_size)
+            yield _material(source, path, digest or _digest(path), path.stat().st_size)
     elif source.source_type == TrainingSource.Type.QA:
         raw = _raw(source.options)
         yield _material(source, source.options, hashlib.sha256(raw).digest(), len(raw))

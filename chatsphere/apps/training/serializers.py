@@ -361,7 +361,7 @@ class RunSerializer(SparseFields):
 
     @extend_schema_field(serializers.DictField(child=serializers.DictField()))
     def get_steps(self, run: Run) -> dict[str, dict[str, Any]]:
-        steps: dict[str, dict[str, Any]] = run.steps
+        steps: dict[str, dict[str, Any]] = {name: figures for name, figures in run.steps.items() if name[0] != "_"}
         return steps | ({"embed": steps["embed"] | {"cost_micros": run.cost_micros}} if "embed" in steps else {})
 
     @extend_schema_field(ErrorField(allow_null=True))

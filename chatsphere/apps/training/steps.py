@@ -29,6 +29,10 @@ class Steps:
         for key, value in figures.items():
             step[key] = step.get(key, 0) + value
 
+    def put(self, name: str, **figures: Any) -> None:
+        """Sets figures of a step."""
+        self._steps.setdefault(name, {}).update(figures)
+
     def note(self, name: str, message: str) -> None:
         """Adds a sentence to a step."""
         self._steps.setdefault(name, {}).setdefault("messages", []).append(message)

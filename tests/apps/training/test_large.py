@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,10 +15,10 @@ import pytest
 from django.core.files.base import ContentFile, File
 from django.db import connection
 
-from chatsphere.apps.training import large
+from chatsphere.apps.training import actions, large, material
 from chatsphere.apps.training.models import Document, Placement, Run, TrainingSource
 from chatsphere.apps.training.reconcile import reconcile
-from chatsphere.services.content.extract.text_parts import text_parts
+from chatsphere.services.content.extract.text_parts import Part, text_parts
 from chatsphere.services.errors import LimitExceeded
 from tests.apps.training.world import make_source, says, work
 
@@ -86,7 +88,7 @@ def test_utf_16_is_not_parted(tmp_path: Path) -> None:
 
 def test_a_large_text_becomes_documents_that_are_all_found(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large, "LARGE_TEXT", 1000)
-    monkeypatch.setattr(large, "text_parts", lambda path: text_parts(path, 4000))
+    monkeypatch.setattr(large, "text_parts", lambda path, start: text_parts(path, 4000, start))
     monkeypatch.setattr("chatsphere.apps.training.pipeline.SLICE_SECONDS", -1.0)  # make room after each part
     source = trained_file(chatbot, "big.txt", "text/plain", paragraphs(300) + b"\n" * 9000)
     assert (source.status, source.searchable, source.warnings) == ("ready", "full", [])
@@ -95,6 +97,61 @@ def test_a_large_text_becomes_documents_that_are_all_found(chatbot: Any, monkeyp
         assert says(chatbot, f"topic{number}", f"topic{number} ")
     assert Run.objects.get().attempt == 1
     assert reconcile().is_clean
+
+
+def test_the_next_slice_goes_on_behind_the_last_part(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It neither looks for the ends of earlier parts nor reads the file to know its digest again."""
+    starts: list[int] = []
+    digests: list[Path] = []
+
+    def parts(path: Path, start: int) -> Iterator[Part]:
+        starts.append(start)
+        return text_parts(path, 4000, start)
+
+    def digest(path: Path) -> bytes:
+        digests.append(path)
+        return hashlib.sha256(path.read_bytes()).digest()
+
+    monkeypatch.setattr(large, "LARGE_TEXT", 1000)
+    monkeypatch.setattr(large, "text_parts", parts)
+    monkeypatch.setattr(material, "_digest", digest)
+    monkeypatch.setattr("chatsphere.apps.training.pipeline.SLICE_SECONDS", -1.0)
+    data = paragraphs(300)
+    source = trained_file(chatbot, "big.txt", "text/plain", data)
+    assert (source.status, bytes(source.content_hash)) == ("ready", hashlib.sha256(data).digest())
+    assert len(digests) == 1
+    assert starts == [0, *(starts[0] + part.end for part in text_parts(Path(source.file.path), 4000))]
+    assert len(starts) == source.documents_count + 1
+
+
+def test_a_text_that_was_trained_as_a_whole_is_replaced_by_its_parts(
+    chatbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = trained_file(chatbot, "big.txt", "text/plain", paragraphs(300))
+    monkeypatch.setattr(large, "LARGE_TEXT", 1000)
+    for size in (2000, 4000):  # smaller parts, then larger and fewer ones
+        monkeypatch.setattr(large, "text_parts", lambda path, start, size=size: text_parts(path, size, start))
+        actions.sync_source(source=source)
+        work()
+        source.refresh_from_db()
+        parts = list(text_parts(Path(source.file.path), size))
+        assert source.status == "ready", source.error_message
+        assert sorted(Document.objects.values_list("key", flat=True)) == [
+            f"part {number:05}" for number in range(1, len(parts) + 1)
+        ]
+    assert says(chatbot, "topic150", "topic150 ")
+    assert reconcile().is_clean
+
+
+def test_people_are_not_told_where_a_worker_goes_on(
+    chatbot: Any, monkeypatch: pytest.MonkeyPatch, alice: Any, client_of: Any
+) -> None:
+    monkeypatch.setattr(large, "LARGE_TEXT", 1000)
+    trained_file(chatbot, "big.txt", "text/plain", paragraphs(300))
+    run = Run.objects.get()
+    assert run.steps["_place"]
+    shown = client_of(alice).get(f"/api/v1/runs/{run.pk}/").json()
+    assert set(shown["steps"]) == set(run.steps) - {"_place"}
 
 
 def test_a_large_pdf_is_read_by_ranges_and_keeps_its_page_numbers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -182,3 +183,14 @@ def test_big_files_are_read_whole() -> None:
     folder = shared("nasty_a") / "files" / "big"
     for path in folder.iterdir():
         assert len(sandbox.extract_in_child(path, name=path.name).text) > 500_000
+
+
+def test_a_pdf_is_not_held_in_memory_whole(tmp_path: Path) -> None:
+    """Twice as large as a file may be that is, by what stands behind its end."""
+    path = tmp_path / "large.pdf"
+    path.write_bytes(pdf([[(72, 72, 12, "A large one.")]]))
+    with path.open("ab") as file:
+        file.truncate(2 * Limits().max_bytes)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "A large one." in sandbox.extract_in_child(path, name="large.pdf").text
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - own < 50 * 1024

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from chatsphere.services.content.extract.archive import Archive, Listing, list_members, readable_members
-from chatsphere.services.content.extract.detect import OLE, detect_media_type
+from chatsphere.services.content.extract.detect import HEAD, OLE, begins_a_pdf, detect_media_type
 from chatsphere.services.content.extract.markdown import heading_title
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.language import detect_language
@@ -96,14 +96,15 @@ def read_document(
     pages: tuple[int, int] | None = None,
 ) -> ExtractedDocument:
     """``extract`` without its last step (language and quality report). Pages without text that others follow are an empty document."""
-    content = load(data, limits)
+    path = data if isinstance(data, Path) and not member and is_pdf(data) else None
+    content = beginning(path) if path else load(data, limits)
     if member:
         content, name, media_type_hint = Archive(content, limits).read(member), member, None
     if not content.strip():
         raise EmptyDocument("This file is empty.")
     media_type = detect_media_type(content, name=name, hint=media_type_hint)
     document = reader_of(media_type)(
-        Source(content, name, media_type, limits, main_text_only, charset_of(media_type_hint), pages)
+        Source(content, name, media_type, limits, main_text_only, charset_of(media_type_hint), pages, path)
     )
     is_last = pages is None or pages[1] >= document.report.get("pages_in_file", 0)
     if not document.blocks and is_last:
@@ -141,6 +142,16 @@ def load(data: Path | bytes, limits: Limits) -> bytes:
     if size > limits.max_bytes:
         raise LimitExceeded(f"This file has {size:,} bytes; {limits.max_bytes:,} are allowed.")
     return data if isinstance(data, bytes) else data.read_bytes()
+
+
+def is_pdf(path: Path) -> bool:
+    """Whether this file is a PDF, of whatever size: it is never read whole."""
+    return begins_a_pdf(beginning(path))
+
+
+def beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
 
 
 def reader_of(media_type: str) -> Reader:

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from chatsphere.services.content.extract.encoding import decode
 from chatsphere.services.errors import UnsupportedFormat
 
-_HEAD = 8192
+HEAD = 8192  # bytes that tell the kind
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _ODF = "application/vnd.oasis.opendocument"
 OLE = "application/x-ole-storage"
@@ -88,8 +88,8 @@ def detect_media_type(data: bytes, *, name: str = "", hint: str | None = None) -
 
 
 def _binary_type(data: bytes) -> str:
-    head = data[:_HEAD]
-    if _is_pdf(head):
+    head = data[:HEAD]
+    if begins_a_pdf(head):
         return "application/pdf"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _container_type(data)
@@ -100,7 +100,7 @@ def _binary_type(data: bytes) -> str:
     return next((media_type for magic, media_type in magics if start.startswith(magic)), "")
 
 
-def _is_pdf(head: bytes) -> bool:
+def begins_a_pdf(head: bytes) -> bool:
     """The mark may follow up to a kilobyte of other bytes; a text that only speaks of it holds no PDF object."""
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"%PDF-"):
         return True
@@ -138,7 +138,7 @@ def _truncated_container(data: bytes) -> str:
 
 
 def _text_type(data: bytes, name: str, hint: str | None) -> str:
-    text, _ = decode(data[:_HEAD] if len(data) <= _HEAD else _whole_characters(data[:_HEAD]))
+    text, _ = decode(data[:HEAD] if len(data) <= HEAD else _whole_characters(data[:HEAD]))
     if _is_binary(text):
         raise UnsupportedFormat(
             "This file is neither text nor a document format that can be read. Save it as PDF, DOCX or text first."

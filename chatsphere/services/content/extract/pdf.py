@@ -94,7 +94,7 @@ def _numbered(document: ExtractedDocument, first: int, pages: int) -> ExtractedD
 
 def _open(source: Source) -> pdfium.PdfDocument:
     try:
-        return pdfium.PdfDocument(source.data)
+        return pdfium.PdfDocument(source.path or source.data)
     except pdfium.PdfiumError as error:
         if getattr(error, "err_code", None) in (pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY):
             raise EncryptedDocument from error

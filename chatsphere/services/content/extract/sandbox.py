@@ -30,7 +30,7 @@ from typing import IO, Any, cast
 import orjson
 
 from chatsphere.services import errors
-from chatsphere.services.content.extract import SAFE_IN_PROCESS, extract, finish, load
+from chatsphere.services.content.extract import SAFE_IN_PROCESS, extract, finish, is_pdf, load
 from chatsphere.services.content.extract.detect import detect_media_type
 from chatsphere.services.content.extract.wire import HEADER, document_from_json
 from chatsphere.services.content.limits import DEFAULT_LIMITS, MEGABYTE, Limits
@@ -63,15 +63,16 @@ def extract_in_child(
     10 ms more than ``extract``, and a quarter of a second when no server is warm. ``pages`` reads a part of a PDF (see ``Source``); its
     report then has ``pages_in_file``.
     """
-    content = load(path, limits)
-    if not content.strip():
-        raise errors.EmptyDocument("This file is empty.")
-    media_type = detect_media_type(content, name=name, hint=media_type_hint)
-    if not member and media_type in SAFE_IN_PROCESS and len(content) <= _IN_PROCESS_BYTES:
-        return extract(
-            content, name=name, media_type_hint=media_type_hint, limits=limits, main_text_only=main_text_only
-        )
-    del content
+    if member or not is_pdf(path):
+        content = load(path, limits)
+        if not content.strip():
+            raise errors.EmptyDocument("This file is empty.")
+        media_type = detect_media_type(content, name=name, hint=media_type_hint)
+        if not member and media_type in SAFE_IN_PROCESS and len(content) <= _IN_PROCESS_BYTES:
+            return extract(
+                content, name=name, media_type_hint=media_type_hint, limits=limits, main_text_only=main_text_only
+            )
+        del content
     request = {
         "path": str(path.resolve()),
         "name": name,

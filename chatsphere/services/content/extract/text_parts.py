@@ -10,7 +10,7 @@ from typing import Final
 
 from chatsphere.services.errors import LimitExceeded
 
-PART_BYTES: Final = 4 * 1024 * 1024
+PART_BYTES: Final = 2 * 1024 * 1024  # some 40 MB of memory while it is read and cut
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")  # UTF-16 and UTF-32: a newline byte there is no newline
 
 
@@ -23,13 +23,14 @@ class Part:
     digest: bytes
 
 
-def text_parts(path: Path, size: int = PART_BYTES) -> Iterator[Part]:
-    """Neighbouring stretches of at most ``size`` bytes that together are the file; they end after a blank line, else after a line.
+def text_parts(path: Path, size: int = PART_BYTES, start: int = 0) -> Iterator[Part]:
+    """Neighbouring stretches of at most ``size`` bytes that together are the file from ``start`` on; they end after a blank line, else after
+    a line, and are the same wherever an earlier call has stopped between two of them.
 
     Text in one or more bytes a character whose newline is a newline byte; raises LimitExceeded for UTF-16 and UTF-32. One pass.
     """
     with path.open("rb") as file:
-        start = 0
+        file.seek(start)
         while block := file.read(size):
             if not start and block.startswith(_WIDE):
                 raise LimitExceeded("This text is too large to be read in UTF-16. Save it as UTF-8.")
