@@ -56,6 +56,7 @@ class Lookup:
 class Retrieved:
     passages: tuple[SearchHit, ...]
     is_answerable: bool
+    missing: tuple[str, ...]  # identifiers of the question that nothing found names
     trace: dict[str, Any]
 
 
@@ -78,7 +79,7 @@ async def find_passages(lookup: Lookup) -> Retrieved:
         passages = await with_neighbours(passages, _reader(lookup))
     trace = _trace(text, hits, decision, passages, began)
     trace["words_only"] = any(each.vector is None for each in searches)
-    return Retrieved(passages, decision.answer, trace)
+    return Retrieved(passages, decision.answer, decision.missing, trace)
 
 
 async def best_hits(
@@ -223,6 +224,11 @@ def _trace(
             for hit in hits[:SHOWN_CANDIDATES]
         ],
         "neighbours": [traced(hit) for hit in passages if hit.is_neighbour],
-        "decision": {"answer": decision.answer, "probability": decision.probability, "features": decision.features},
+        "decision": {
+            "answer": decision.answer,
+            "probability": decision.probability,
+            "features": decision.features,
+            "missing": list(decision.missing),
+        },
         "timings": {"retrieval_ms": round((time.perf_counter() - began) * 1000, 1)},
     }

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.configuration import Configuration
 
 
-def refusal(configuration: Configuration) -> str:
-    """What is said when the content holds no answer: the chatbot's own words, else ours in its language or the reader's."""
+def refusal(configuration: Configuration, *, missing: Sequence[str] = ()) -> str:
+    """What is said when the content holds no answer: the chatbot's own words, else ours in its language or the reader's. Ours say which
+    part numbers, codes or versions of the question stand nowhere (``missing``)."""
     if configuration.refusal_message:
         return configuration.refusal_message
     with translation.override(configuration.language or translation.get_language()):
+        if missing:
+            return _("The documents I know do not mention %(names)s.") % {"names": ", ".join(missing)}
         return _("I could not find an answer to this in the documents I know.")
 
 

@@ -204,7 +204,7 @@ async def stream_turn(turn: PreparedTurn, log: EventLog, draft: Draft) -> None:
         return voice.read_out(curated)
     if not found.is_answerable:
         draft.finish_reason = FinishReason.REFUSED_NO_CONTEXT
-        return voice.say(refusal(turn.configuration))
+        return voice.say(refusal(turn.configuration, missing=found.missing))
     return await _let_model_talk(turn, found.passages, voice)
 
 

@@ -15,6 +15,7 @@ from chatsphere.services.ai.extractive import FALLBACK_LANGUAGE, coverage_of, id
 from chatsphere.services.ai.sentences import split_sentences
 from chatsphere.services.types import SearchHit, Vector, Vectors
 from chatsphere.services.vector_store.analysis import count_terms
+from chatsphere.services.vector_store.questions import without_function_words
 
 READ: Final = 6  # hits; two more change nothing
 COMPARED: Final = (
@@ -64,7 +65,8 @@ def closest_sentences(
     """One a hit, of the first ones; words weigh by their IDF among the sentences of the first twelve."""
     language = language or FALLBACK_LANGUAGE
     split = [_sentences(hit.text, language) for hit in hits[:COMPARED]]
-    idf = idf_among(set(count_terms(question, language)), [terms for each in split for _, terms in each])
+    asked = without_function_words(question, [language])
+    idf = idf_among(set(count_terms(asked, language)), [terms for each in split for _, terms in each])
     return [_closest(hit, each, idf) for hit, each in zip(hits[:most], split, strict=False)]
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chatsphere.services.ai.answer_units import Unit, units_of
+from chatsphere.services.ai.identifiers import holds, identifiers_in
 from chatsphere.services.ai.lone_marks import without_lone_marks
 from chatsphere.services.ai.sentences import Kind
 from chatsphere.services.ai.tokens import estimate_tokens
@@ -30,6 +31,7 @@ from chatsphere.services.types import (
     Vectors,
 )
 from chatsphere.services.vector_store.analysis import count_terms
+from chatsphere.services.vector_store.questions import without_function_words
 
 MAX_CANDIDATES = 10
 MAX_SENTENCES = 3
@@ -96,15 +98,30 @@ def preselect(
 ) -> list[Candidate]:
     """The sentences, rows and lists worth embedding, best first by words and passage rank."""
     units = [(index, unit) for index, passage in enumerate(passages) for unit in units_of(passage)]
+    units = _with_identifiers(question, passages, units)
     language = language or FALLBACK_LANGUAGE
     terms = [set(count_terms(_words_of(passages[index], unit), language)) for index, unit in units]
-    weights = idf_among(set(count_terms(question, language)), terms)
+    weights = idf_among(set(count_terms(without_function_words(question, [language]), language)), terms)
     found = [
         _candidate(index, passages[index], unit, coverage_of(weights, own))
         for (index, unit), own in zip(units, terms, strict=True)
     ]
     unique = {candidate.text: candidate for candidate in reversed(found)}
     return sorted(unique.values(), key=lambda candidate: -candidate.lexical)[:limit]
+
+
+def _with_identifiers(
+    question: str, passages: Sequence[SearchHit], units: list[tuple[int, Unit]]
+) -> list[tuple[int, Unit]]:
+    """Those that hold the question's part numbers and codes, in themselves, their heading or the title; all where none does."""
+    asked = identifiers_in(question)
+    if not asked:
+        return units
+    named = [
+        any(holds(f"{passages[index].title}\n{_words_of(passages[index], unit, header=False)}", each) for each in asked)
+        for index, unit in units
+    ]
+    return [unit for unit, is_named in zip(units, named, strict=True) if is_named] or units
 
 
 def pick_sentences(candidates: Sequence[Candidate], similarity: Sequence[float]) -> list[PickedSentence]:
@@ -248,8 +265,9 @@ def _header(passage: SearchHit, unit: Unit) -> str:
     return passage.text[slice(*unit.header)] if unit.header else ""
 
 
-def _words_of(passage: SearchHit, unit: Unit) -> str:
-    return "\n".join((unit.asked, unit.heading, _header(passage, unit), passage.text[unit.start : unit.end]))
+def _words_of(passage: SearchHit, unit: Unit, *, header: bool = True) -> str:
+    above = _header(passage, unit) if header else ""
+    return "\n".join((unit.asked, unit.heading, above, passage.text[unit.start : unit.end]))
 
 
 def _shown(candidate: Candidate) -> str:

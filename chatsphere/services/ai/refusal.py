@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from chatsphere.services.ai.identifiers import missing_identifiers
 from chatsphere.services.types import SearchHit, SearchOutcome
 
 DEFAULT_MIN_SCORE = 0.5
@@ -64,11 +65,13 @@ WEIGHT_NAMES = frozenset(name for each in (TEXT_ONLY, UNREAD, *WEIGHTS.values())
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``answer`` is whether ``probability`` reaches the chatbot's ``min_score``; ``features`` go into the trace."""
+    """``answer`` is whether ``probability`` reaches the chatbot's ``min_score``; ``features`` go into the trace. ``missing`` are identifiers
+    that the question names and no hit: it is then declined whatever the figures say."""
 
     answer: bool
     probability: float
     features: Features
+    missing: tuple[str, ...] = ()
 
 
 def decide(
@@ -88,6 +91,8 @@ def decide(
     if not question.strip() or not outcome.hits:
         return Decision(answer=False, probability=0.0, features={})
     features = measure(outcome)
+    if missing := missing_identifiers(question, outcome.hits):
+        return Decision(answer=False, probability=0.0, features=features, missing=missing)
     # Weights of one's own were fitted with vectors; a search that had to do without them is judged by the text's.
     own = weights if weights and ("dense" in features or "dense" not in weights) else None
     probability = estimate(features, own or weights_for(model_id, features))

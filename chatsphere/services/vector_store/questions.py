@@ -13,8 +13,8 @@ from chatsphere.services.content.language import detect_language
 from chatsphere.services.errors import PermanentError
 from chatsphere.services.types import EmbeddingModel, SearchRequest, Vector
 from chatsphere.services.vector_store.analysis import count_terms
+from chatsphere.services.vector_store.asking_words import EMPTY, asks_how
 from chatsphere.services.vector_store.near_words import Vocabulary, near_terms
-from chatsphere.services.vector_store.stop_words import STOP_WORDS
 
 MOST_LANGUAGES: Final = 3  # a question is analysed in the chatbot's most used languages
 MOST_TERMS: Final = 200  # of a question; a pasted page needs no more to be found
@@ -26,11 +26,6 @@ LANGUAGES_READ: Final[Mapping[str, frozenset[str]]] = {"local:all-minilm-l6-v2-i
 READS_MANY: Final = frozenset({"local:multilingual-e5-small-q4"})
 LEAST_SHOWN: Final = 2  # function words of one language, more than of any other
 _PUNCTUATION: Final = ".,;:!?¿¡\"'()«»„“”…"
-_ASKING: Final = {
-    "en": ("tell", "please", "explain", "describe"),
-    "de": ("bitte", "sag", "sage", "erzähl", "erzähle", "erkläre", "erklär", "beschreibe"),
-}
-_EMPTY: Final = {language: words | {*_ASKING.get(language, ())} for language, words in STOP_WORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,7 @@ def with_near_words(
 ) -> Question:
     """The question with the chatbot's own words for what it misspells or writes in one word; itself where there are none."""
     used = _read_in(request.text, most_used(languages))
-    near = near_terms(_without_function_words(request.text, used), used, vocabulary)
+    near = near_terms(without_function_words(request.text, used), used, vocabulary)
     added = {term: 1 for term in sorted(near.added) if term not in question.counts}
     kept = {term: count for term, count in question.counts.items() if term not in near.replaced}
     return replace(question, counts={**kept, **added}) if added or near.replaced else question
@@ -116,7 +111,7 @@ def _question_counts(text: str, languages: Sequence[str]) -> Counter[int]:
     """Each term as often as the language says that reads it most often."""
     counts: Counter[int] = Counter()
     for language in languages:
-        counts |= count_terms(_without_function_words(text, languages), language)
+        counts |= count_terms(without_function_words(text, languages), language)
     return Counter(dict(counts.most_common(MOST_TERMS)))
 
 
@@ -130,17 +125,23 @@ def _read_in(text: str, languages: Sequence[str]) -> Sequence[str]:
     return languages
 
 
-def _without_function_words(text: str, languages: Sequence[str]) -> str:
+def without_function_words(text: str, languages: Sequence[str]) -> str:
     """Also without what merely asks, in the language that the question is in. The whole text when nothing else is in it."""
-    empty = _empty_words(languages[0])
+    empty, primary = _empty_words(languages[0]), _primary(languages[0])
+    folded = _folded(text)
+    pairs = zip(text.split(), folded, ["", *folded], strict=False)
     return (
-        " ".join(word for word, folded in zip(text.split(), _folded(text), strict=True) if folded not in empty) or text
+        " ".join(word for word, own, before in pairs if own not in empty and not asks_how(before, own, primary)) or text
     )
 
 
 def _folded(text: str) -> list[str]:
-    return [word.casefold().strip(_PUNCTUATION) for word in text.split()]
+    return [word.casefold().replace("’", "'").strip(_PUNCTUATION) for word in text.split()]
 
 
 def _empty_words(language: str) -> frozenset[str]:
-    return _EMPTY.get(language.partition("-")[0].lower(), frozenset())
+    return EMPTY.get(_primary(language), frozenset())
+
+
+def _primary(language: str) -> str:
+    return language.partition("-")[0].lower()

@@ -201,3 +201,11 @@ async def test_a_chatbot_without_a_language_answers_too(passage: Passage) -> Non
         async for event in ExtractiveChatModel(None).stream(ChatPrompt("When is a refund paid?", [passage(REFUNDS)]))
     ]
     assert events[0] == TextDelta("Refunds are paid within 14 days of the return. [1]")
+
+
+async def test_only_what_holds_the_part_number_is_quoted(passage: Passage) -> None:
+    table = "| Part | Price |\n|---|---|\n| TM-4090 | 10 |\n| TM-4091 | 20 |\n| TM-5030 | 30 |"
+    text, _ = await answer(Nearest("TM"), "What is the price of TM4091?", [passage(table)])
+    assert "| TM-4091 | 20 |" in text
+    assert "TM-4090" not in text
+    assert "TM-5030" not in text

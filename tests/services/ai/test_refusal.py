@@ -116,3 +116,12 @@ def test_the_fit_finds_known_weights() -> None:
     truth = np.array([2.0, -1.0, 0.5])
     labels = (random.random(20_000) < 1 / (1 + np.exp(-rows @ truth))).astype(float)
     np.testing.assert_allclose(logistic_regression(rows, labels, np.ones(20_000)), truth, atol=0.1)
+
+
+def test_a_part_number_that_no_hit_names_is_declined_whatever_the_figures_say(
+    outcome: Outcome, passage: Passage
+) -> None:
+    found = replace(outcome(), hits=(passage("| VX-1380 | Pump | 162.50 |"),))
+    assert decide("What is the price of VX1380?", found, model_id=None).answer
+    declined = decide("What is the price of VX-9999?", found, model_id=None)
+    assert (declined.answer, declined.missing) == (False, ("VX-9999",))
