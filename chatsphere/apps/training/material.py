@@ -23,7 +23,7 @@ from chatsphere.services.types import ExtractedDocument
 _BLOCK = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """One document to be read. ``digest`` is SHA-256 of its bytes; ``key`` tells the documents of a source apart."""
 

@@ -57,7 +57,7 @@ class StorageFull(ContentError):
     type = "quota_exceeded"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageMaterial(Material):
     """A page as it was sent. ``hint`` is its Content-Type."""
 
@@ -401,8 +401,15 @@ def _as_file(key: str, answer: Fetched) -> Iterator[PageMaterial]:
     with tempfile.NamedTemporaryFile(prefix="chatsphere-page-") as file:
         file.write(answer.body)
         file.flush()
-        content, hint = Path(file.name), answer.headers.get("content-type", "")
-        yield PageMaterial(key, key, answer.url, digest, len(answer.body), content, hint)
+        yield PageMaterial(
+            key=key,
+            name=key,
+            uri=answer.url,
+            digest=digest,
+            size=len(answer.body),
+            content=Path(file.name),
+            hint=answer.headers.get("content-type", ""),
+        )
 
 
 def _state_of(document: Document | None, cutting: Cutting) -> Known:

@@ -128,6 +128,34 @@ def test_patterns_choose_pages(chatbot: Any, library: Website) -> None:
     assert keys(library) == {"/", "/hours", "/rooms.html"}
 
 
+def single(chatbot: Any, url: str) -> TrainingSource:
+    return make_source(chatbot, source_type="url", name="Page", uri=url, options={})
+
+
+def test_a_charset_that_stands_in_the_header_alone_is_obeyed(chatbot: Any, library: Website) -> None:
+    text = (
+        "<title>Услуги</title><h1>Услуги</h1><p>Потерянный читательский билет стоит четыре евро и пятьдесят центов.</p>"
+    )
+    headers = {"Content-Type": "text/html; charset=windows-1251"}
+    library.pages["/ru"] = Answer(f"<!doctype html><html><body>{text}</body></html>".encode("cp1251"), headers=headers)
+    # Bytes that many encodings allow, and that a guess takes for another one.
+    library.pages["/de"] = Answer(
+        "<!doctype html><p>Größe</p>".encode("cp850"), headers={"Content-Type": "text/html; charset=cp850"}
+    )
+    ready(single(chatbot, f"{library.url}/ru"))
+    ready(single(chatbot, f"{library.url}/de"))
+    assert says(chatbot, "читательский билет", "Потерянный читательский билет стоит четыре евро")
+    assert says(chatbot, "Größe", "Größe")
+
+
+def test_the_type_that_the_server_names_decides_between_kinds_of_text(chatbot: Any, library: Website) -> None:
+    table = b"plan,price\nBasic,ten euros\nPro,forty euros\n"
+    library.pages["/prices"] = Answer(table, headers={"Content-Type": "text/csv; charset=utf-8"})
+    ready(single(chatbot, f"{library.url}/prices"))
+    assert Document.objects.get().media_type == "text/csv"
+    assert says(chatbot, "Pro price", "price: forty euros") or says(chatbot, "Pro price", "| Pro | forty euros |")
+
+
 # --- sitemaps ---
 
 
