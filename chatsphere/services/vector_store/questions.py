@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from chatsphere.services.content.language import detect_language
 from chatsphere.services.errors import PermanentError
 from chatsphere.services.types import EmbeddingModel, SearchRequest, Vector
 from chatsphere.services.vector_store.analysis import count_terms
 from chatsphere.services.vector_store.asking_words import EMPTY, asks_how
+from chatsphere.services.vector_store.foreign import LEAST_SHOWN, is_foreign, reads_many
 from chatsphere.services.vector_store.near_words import Vocabulary, near_terms
 
 MOST_LANGUAGES: Final = 3  # a question is analysed in the chatbot's most used languages
@@ -22,9 +22,6 @@ DENSE_SHARE: Final = 0.5
 DENSE_SHARE_ELSEWHERE: Final = 0.2  # in languages that the embedding model does not read
 # The languages of models that read few; "" is a text whose language is not known.
 LANGUAGES_READ: Final[Mapping[str, frozenset[str]]] = {"local:all-minilm-l6-v2-int8": frozenset({"en", ""})}
-# Models that place a question beside passages in another language.
-READS_MANY: Final = frozenset({"local:multilingual-e5-small-q4"})
-LEAST_SHOWN: Final = 2  # function words of one language, more than of any other
 _PUNCTUATION: Final = ".,;:!?¿¡\"'()«»„“”…"
 
 
@@ -45,7 +42,7 @@ def read_question(request: SearchRequest, languages: Mapping[str, int]) -> Quest
     if vector is None:
         return Question(counts, None, sparse_share=1.0, dense_share=0.0)
     dense_share = dense_share_of(request.model_id or "", languages) if counts else 1.0
-    if request.model_id in READS_MANY and is_foreign(request.text, languages):
+    if reads_many(request.model_id or "") and is_foreign(request.text, languages):
         dense_share = 1.0
     return Question(counts, vector, 1 - dense_share, dense_share)
 
@@ -68,15 +65,6 @@ def dense_share_of(model_id: str, languages: Mapping[str, int]) -> float:
         return DENSE_SHARE
     known = sum(count for language, count in languages.items() if language.partition("-")[0] in read)
     return DENSE_SHARE_ELSEWHERE + (DENSE_SHARE - DENSE_SHARE_ELSEWHERE) * min(1.0, max(0.0, known / chunks))
-
-
-def is_foreign(text: str, languages: Mapping[str, int]) -> bool:
-    """Whether a question is surely in none of the chatbot's languages: its words then only mislead. False while either side is unknown."""
-    known = {language.partition("-")[0] for language, chunks in languages.items() if chunks > 0}
-    if not known or "" in known:
-        return False
-    language = detect_language(text)
-    return bool(language) and language not in known
 
 
 def unit(vector: Vector) -> Vector:

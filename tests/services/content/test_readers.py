@@ -175,6 +175,22 @@ HTML = """<html lang="de-AT"><head><title>Der Titel</title><script>var x = "secr
   here</pre><blockquote>said</blockquote><dl><dt>Term</dt><dd>Meaning</dd></dl></body></html>"""
 
 
+@pytest.mark.parametrize("main_text_only", [False, True])
+def test_what_stands_below_every_page_is_left_out(*, main_text_only: bool) -> None:
+    said = "<p>Refunds take seven days. (c) is the third point of the terms.</p>" * 3
+    page = f"""<html><body><main><h1>Refunds</h1>{said}<blockquote>Well said.<footer>Ada</footer></blockquote></main>
+    <div class="end"><span>© Larkspur</span></div><p>Copyright 2026 Larkspur GmbH. All rights reserved.</p>
+    <footer><p>© 2026 Larkspur</p><a href="/imprint">Imprint</a></footer></body></html>"""
+    text = extract(page.encode(), name="a.html", media_type_hint="text/html", main_text_only=main_text_only).text
+    assert "Refunds take seven days. (c) is the third point" in text
+    assert not any(word in text for word in ("Larkspur", "Imprint", "reserved"))
+    assert main_text_only or "Ada" in text
+
+
+def test_a_page_that_is_only_a_footer_keeps_it() -> None:
+    assert texts(extract(b"<html><body><footer>Imprint</footer></body></html>", name="a.html")) == ["Imprint"]
+
+
 def test_html() -> None:
     document = extract(HTML.encode(), name="a.html")
     assert (document.title, document.language) == ("Der Titel", "de")

@@ -120,6 +120,7 @@ def read(source: Source) -> ExtractedDocument:
     tree = parse_html(text)
     builder.title = _title(tree)
     builder.language = _language(tree)
+    _drop_page_footers(tree)
     if source.main_text_only:
         visible = _visible_characters(tree)
         _add_main_text(tree, builder)
@@ -162,6 +163,37 @@ def _title(tree: Element) -> str:
 def _language(tree: Element) -> str:
     declared = (tree.get("lang") or "").strip()
     return declared.split("-")[0].lower() if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*", declared) else ""
+
+
+# --- what stands below every page ---
+
+_PAGE_FOOTERS = "//footer[not(ancestor::main or ancestor::article or ancestor::section or ancestor::blockquote)] | //*[@role='contentinfo']"
+_PARTS_OF_A_PAGE = "self::p or self::div or self::small or self::span or self::li or self::td or self::center"
+_COPYRIGHT = re.compile(
+    r"(?:©|(?:\(c\)|copyright)(?: ©| \(c\))?(?= ?\d{4}))[^.]{0,80}(?:\.[^.]{0,60}){0,2}", re.IGNORECASE
+)
+_LONGEST_COPYRIGHT = 160
+
+
+def _drop_page_footers(tree: Element) -> None:
+    """Without the footer of the page and its copyright line, which stand on every page and answer nothing; a page that is nothing else keeps them."""
+    said = len("".join(tree.text_content().split()))
+    doomed = [node for node in tree.xpath(_PAGE_FOOTERS) if _is_in_body(node)]
+    doomed += [node for node in tree.xpath(f"//body//*[{_PARTS_OF_A_PAGE}]") if _is_copyright(node)]
+    left_out = sum(len("".join(node.text_content().split())) for node in doomed)
+    if left_out < said:
+        for node in doomed:
+            if node.getparent() is not None:
+                node.drop_tree()
+
+
+def _is_in_body(node: Element) -> bool:
+    return str(node.tag) not in ("html", "body")
+
+
+def _is_copyright(node: Element) -> bool:
+    text = "".join(node.itertext())
+    return len(text) <= _LONGEST_COPYRIGHT and _COPYRIGHT.fullmatch(" ".join(text.split())) is not None
 
 
 # --- the main text of a page ---
