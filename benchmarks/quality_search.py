@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from statistics import fmean
@@ -29,12 +30,13 @@ from benchmarks.pieces import Piece, cut
 from benchmarks.question_sets import SETS, Question, QuestionSet, load
 from benchmarks.ranking_measures import hit, ndcg, recall, reciprocal_rank
 from benchmarks.search_tables import add_places, create_database
-from benchmarks.vector_cache import VectorCache
+from benchmarks.vector_cache import VectorCache, WordCache
 from chatsphere.apps.conversations.reranking import LEAST_DENSE_SHARE
 from chatsphere.apps.conversations.retrieval import merge
 from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.services.ai.closest_sentences import read_closely
 from chatsphere.services.ai.local_model import LocalModel
+from chatsphere.services.ai.nearest_words import prefer_near
 from chatsphere.services.ai.period_bonus import meant_by, prefer_meant
 from chatsphere.services.content.chunking import CONTEXT_SEPARATOR
 from chatsphere.services.types import (
@@ -77,6 +79,7 @@ class Scope:
     vectors: Vectors
     questions: Sequence[Question]
     question_vectors: Vectors
+    words: Mapping[UUID, bytes]
 
     def documents(self, rows: Iterable[int]) -> Ranking:
         return list(dict.fromkeys(self.pieces[row].doc_id for row in rows))
@@ -114,7 +117,7 @@ class Engine:
         of = {"chatbot": scope.chatbot, "is_live": True}
         self.store.add_texts(self._connection, records=records, **of)
         vectors = zip(scope.ids, scope.vectors, strict=True)
-        self.store.add_vectors(self._connection, model=MODEL, vectors=vectors, **of)
+        self.store.add_vectors(self._connection, model=MODEL, vectors=vectors, words=scope.words, **of)
         self.store.refresh_statistics(self._connection, chatbot=scope.chatbot)
         if self._connection is not None:
             self._connection.commit()
@@ -133,7 +136,7 @@ def _numbered(chunks: Sequence[tuple[UUID, str, PlacedChunk]]) -> list[tuple[UUI
     return [(chunk_id, text, replace(place, ordinal=i)) for i, (chunk_id, text, place) in enumerate(chunks)]
 
 
-async def measure(questions: QuestionSet, engine: Engine, cache: VectorCache) -> dict[str, dict[str, float]]:
+async def measure(questions: QuestionSet, engine: Engine, cache: Readings) -> dict[str, dict[str, float]]:
     """Means of each measure by method, over all questions of the set."""
     rankings: dict[str, list[tuple[Ranking, frozenset[str]]]] = {}
     for scope in _scopes(questions, cache):
@@ -170,7 +173,7 @@ async def _outcome(engine: Engine, scope: Scope, text: str, vector: Vector | Non
     return outcome
 
 
-async def _served(engine: Engine, cache: VectorCache, scope: Scope, question: Question) -> Ranking:
+async def _served(engine: Engine, cache: Readings, scope: Scope, question: Question) -> Ranking:
     """As ``conversations/retrieval.py`` does it."""
     history = [Turn("user", text) for text in question.history]
     texts = list(dict.fromkeys((question.text, search_text(question.text, history))))
@@ -178,18 +181,9 @@ async def _served(engine: Engine, cache: VectorCache, scope: Scope, question: Qu
     outcomes = [await _outcome(engine, scope, text, vector) for text, vector in zip(texts, vectors, strict=True)]
     hits = prefer_meant(meant_by(*texts), merge(*(outcome.hits for outcome in outcomes)))
     if outcomes[-1].statistics.dense_share >= LEAST_DENSE_SHARE:
-        hits = await read_closely(texts[-1], vectors[-1], hits, CachedTexts(cache), language=scope.language)
+        hits = prefer_near(cache.question_words.words(texts[-1:])[0], hits)
+        hits = await read_closely(texts[-1], vectors[-1], hits, cache, language=scope.language)
     return scope.documents_of(hits)
-
-
-class CachedTexts:
-    """What the last order needs of an embedder."""
-
-    def __init__(self, cache: VectorCache) -> None:
-        self._cache = cache
-
-    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        return self._cache.vectors(texts)
 
 
 def _reference_rows(scope: Scope) -> list[list[int]]:
@@ -218,7 +212,7 @@ def _reciprocal_rank_fusion(*lists: Iterable[int]) -> list[int]:
     return sorted(scores, key=lambda row: -scores[row])
 
 
-def _scopes(questions: QuestionSet, cache: VectorCache) -> Iterator[Scope]:
+def _scopes(questions: QuestionSet, cache: Readings) -> Iterator[Scope]:
     for number, name in enumerate(sorted({document.scope for document in questions.documents})):
         documents = [document for document in questions.documents if document.scope == name]
         pieces = [piece for document in documents for piece in cut(document)]
@@ -228,7 +222,8 @@ def _scopes(questions: QuestionSet, cache: VectorCache) -> Iterator[Scope]:
             ids = [UUID(int=chatbot.chatbot_id.int + i + 1) for i in range(len(pieces))]
             vectors = cache.vectors([piece.search_text for piece in pieces])
             question_vectors = cache.vectors([question.text for question in asked])
-            yield Scope(chatbot, documents[0].language, pieces, ids, vectors, asked, question_vectors)
+            words = dict(zip(ids, cache.passage_words.words([piece.search_text for piece in pieces]), strict=True))
+            yield Scope(chatbot, documents[0].language, pieces, ids, vectors, asked, question_vectors, words)
 
 
 def _number(name: str) -> UUID:
@@ -244,7 +239,7 @@ def _table(name: str, pieces: int, means: dict[str, dict[str, float]], seconds: 
 
 async def main() -> None:
     options = _options()
-    cache = VectorCache(MODEL.id, lazy_embedder())
+    cache = Readings()
     for name in options.sets:
         began = time.monotonic()
         engine = Engine(options.engine, options.server)
@@ -255,15 +250,17 @@ async def main() -> None:
         print(_table(name, pieces, means, time.monotonic() - began), flush=True)
 
 
-def lazy_embedder() -> Callable[[Sequence[str]], Vectors]:
-    loaded: list[LocalModel] = []
+class Readings(VectorCache):
+    """Vectors and words of texts by the local model, which is loaded when a text is not kept."""
 
-    def embed(texts: Sequence[str]) -> Vectors:
-        if not loaded:
-            loaded.append(LocalModel(MODEL.id))
-        return loaded[0].embed(texts)
+    def __init__(self) -> None:
+        model = functools.cache(lambda: LocalModel(MODEL.id))
+        super().__init__(MODEL.id, lambda texts: model().embed(texts))
+        self.passage_words = WordCache(model, are_questions=False)
+        self.question_words = WordCache(model, are_questions=True)
 
-    return embed
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        return self.vectors(texts)
 
 
 def _options() -> argparse.Namespace:

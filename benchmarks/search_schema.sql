@@ -86,6 +86,16 @@ CREATE TABLE training_embedding (
 );
 CREATE INDEX ON training_embedding (workspace_id, chatbot_id, model, cell);
 
+CREATE TABLE training_wordmeanings (
+  chunk_id uuid PRIMARY KEY,
+  workspace_id uuid NOT NULL,
+  chatbot_id uuid NOT NULL,
+  words bytea NOT NULL,
+  FOREIGN KEY (workspace_id, chunk_id) REFERENCES training_chunktext (workspace_id, id)
+    ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX ON training_wordmeanings (workspace_id, chatbot_id);
+
 CREATE TABLE training_vectorcell (
   chatbot_id uuid NOT NULL,
   model varchar(200) NOT NULL,

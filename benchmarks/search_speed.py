@@ -24,11 +24,10 @@ from uuid import UUID
 import numpy as np
 import psycopg
 
-from benchmarks.quality_search import MODEL, lazy_embedder
+from benchmarks.quality_search import MODEL, Readings
 from benchmarks.search_fill import fill
 from benchmarks.search_material import RealPieces
 from benchmarks.search_tables import Connection, create_database
-from benchmarks.vector_cache import VectorCache
 from chatsphere.embedded.postgres import PostgresServer
 from chatsphere.services.types import SearchRequest
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -187,7 +186,7 @@ def main() -> None:
 
 
 def _run(options: argparse.Namespace, server: str) -> None:
-    real = RealPieces(VectorCache(MODEL.id, lazy_embedder()))
+    real = RealPieces(Readings())
     for name, sizes in (("each alone", options.sizes), ("many", [])):
         url = create_database(server, "search_speed")
         bench = Bench(url, real, options.searches)

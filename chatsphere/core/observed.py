@@ -46,7 +46,11 @@ def watched(kind: str, name: str, engine: Any) -> Any:
 
 
 # Where there is ``embed_texts``, a question is embedded by it.
-METHODS = {"embedding": ("embed_passages", "embed_texts"), "rerank": ("rerank",), SEARCH: ("search",)}
+METHODS = {
+    "embedding": ("embed_passages", "embed_texts", "read_passages", "read_question"),
+    "rerank": ("rerank",),
+    SEARCH: ("search",),
+}
 
 
 def _around(engine: Any, method: str, kind: str, name: str) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -99,6 +99,14 @@ class EmbeddingModel:
     max_tokens: int  # longest input it reads whole
 
 
+class Reading(NamedTuple):
+    """A text as an embedding model has read it. ``words``: what each of its words means where it stands, as ``services/ai/word_meanings.py``
+    packs it; empty with a model that tells of the whole alone."""
+
+    vector: Vector
+    words: bytes = b""
+
+
 # --- search --------------------------------------------------------------------------------------------------------
 
 
@@ -145,7 +153,11 @@ class SearchHit:
     dense: float | None
     sparse: float | None
     fused: float
+    word_meanings: bytes = field(default=b"", repr=False)  # what its words mean, where the model that embedded it told
     rerank: float | None = None
+    words: float | None = (
+        None  # mean cosine of the words nearest to those of the question, where they were compared; counted in ``fused``
+    )
     period: float | None = None  # what is in ``fused`` because the title names the period that the question means
     sentence: float | None = None  # cosine of the sentence that holds most of the question's words, where it was read
     sentence_coverage: float | None = None  # how much of them it holds, weighted by IDF

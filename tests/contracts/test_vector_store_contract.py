@@ -468,6 +468,21 @@ def test_vectors_of_another_model_are_left_out(shop: Shop) -> None:
     assert shop.found("zebra", axis(0)) == [ids[2]]
 
 
+def test_words_come_back_with_the_hits_and_go_with_the_chunks(shop: Shop) -> None:
+    ids = shop.fill()
+    words, rows = {ids[0]: b"\x01leave", ids[1]: b"\x01sick"}, [(chunk_id, axis(i)) for i, chunk_id in enumerate(ids)]
+    for told in (words, {ids[0]: b"\x01other"}):
+        shop.store.add_vectors(shop.connection, chatbot=HOME, model=MODEL, vectors=rows, is_live=True, words=told)
+    found = {hit.chunk_id: hit.word_meanings for hit in shop.search("leave day", axis(0)).hits}
+    assert {chunk_id: packed for chunk_id, packed in found.items() if packed} == words
+    shop.store.delete(shop.connection, chatbot=HOME, chunk_ids=ids[:1])
+    shop.store.delete_chatbot(shop.connection, chatbot=NEIGHBOUR)
+    records = [ChunkRecord(ids[0], "", TEXTS[0], "en")]
+    shop.store.add_texts(shop.connection, chatbot=HOME, records=records, is_live=True)
+    found = {hit.chunk_id: hit.word_meanings for hit in shop.search("leave day", axis(0)).hits}
+    assert (found[ids[0]], found[ids[1]]) == (b"", words[ids[1]])
+
+
 def test_a_vector_of_the_wrong_shape_is_refused(shop: Shop) -> None:
     for wrong in (axis(0, 4), np.full(8, np.nan, np.float32)):
         with pytest.raises(PermanentError, match="test:8"):

@@ -88,6 +88,7 @@ def scores(hit: SearchHit) -> dict[str, float | None]:
         "sparse": hit.sparse,
         "fused": hit.fused,
         "period": hit.period,
+        "words": hit.words,
         "sentence": hit.sentence,
         "rerank": hit.rerank,
     }

@@ -14,19 +14,20 @@ from typing import Final
 
 from chatsphere.core import engines
 from chatsphere.core.memory_cache import MemoryCache, named_cache
-from chatsphere.services.types import SearchOutcome, SearchRequest, Vector
+from chatsphere.services.ai.base import read_question
+from chatsphere.services.types import Reading, SearchOutcome, SearchRequest
 
-embeddings: Final[MemoryCache[Vector]] = named_cache("embeddings", 4_000)  # some 2 KB each
-searches: Final[MemoryCache[SearchOutcome]] = named_cache("searches", 200, seconds=30.0)  # some 50 KB each
+embeddings: Final[MemoryCache[Reading]] = named_cache("embeddings", 2_000)  # some 3 KB each
+searches: Final[MemoryCache[SearchOutcome]] = named_cache("searches", 200, seconds=30.0)  # some 75 KB each
 
 
-async def question_vector(model: str, text: str) -> Vector:
-    """The vector of a question; spaces do not make another one. Raises EngineError."""
+async def question(model: str, text: str) -> Reading:
+    """A question as a model has read it; spaces do not make another one. Raises EngineError."""
     key = (model, _digest(" ".join(text.split())))
     known = embeddings.get(key)
     if known is None:
-        known = await engines.embedder(model).embed_query(text)
-        known.setflags(write=False)
+        known = await read_question(engines.embedder(model), text)
+        known.vector.setflags(write=False)
         embeddings.put(key, known)
     return known
 

@@ -1,4 +1,4 @@
-"""The best hits in their last order: of the operator's reranker, else of their sentences where the embedding model is in this house."""
+"""The best hits in their last order: of the operator's reranker, else of their words and sentences where the embedding model is in this house."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from uuid import UUID
 
 from chatsphere.apps.users.flags import CLOSE_READING, RERANKING
 from chatsphere.core import engines
-from chatsphere.services.ai.closest_sentences import READ, TextEmbedder, read_closely
+from chatsphere.services.ai.closest_sentences import TextEmbedder, read_closely
+from chatsphere.services.ai.nearest_words import COMPARED, prefer_near
 from chatsphere.services.errors import EngineError
-from chatsphere.services.types import SearchHit, Vector
+from chatsphere.services.types import Reading, SearchHit
 
 logger = logging.getLogger("chatsphere.conversations")
 MOST_RERANKED: Final = 20  # reading question and passage together is what costs
@@ -24,15 +25,15 @@ def hits_needed(wanted: int, model: str) -> int:
     """How many to search for, so that the last order has something to choose from."""
     if engines.reranker():
         return max(wanted, MOST_RERANKED)
-    return max(wanted, READ) if model in QUICK else wanted
+    return max(wanted, COMPARED) if model in QUICK else wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was searched for. ``vector`` is None where the search was by words alone; ``dense_share`` is how far its cosines counted."""
+    """What was searched for. ``reading`` is None where the search was by words alone; ``dense_share`` is how far its cosines counted."""
 
     text: str
-    vector: Vector | None
+    reading: Reading | None
     model: str
     dense_share: float
     language: str = ""
@@ -41,7 +42,7 @@ class Asked:
     @property
     def can_be_read_closely(self) -> bool:
         """A model whose every text is a request that somebody pays, or takes long, is asked once a question, for the question."""
-        return self.vector is not None and self.model in QUICK and self.dense_share >= LEAST_DENSE_SHARE
+        return self.reading is not None and self.model in QUICK and self.dense_share >= LEAST_DENSE_SHARE
 
 
 async def last_order(asked: Asked, hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
@@ -49,11 +50,16 @@ async def last_order(asked: Asked, hits: Sequence[SearchHit]) -> tuple[SearchHit
     away or answers nonsense, everything stays as it is."""
     if engines.reranker() is not None and await RERANKING.is_on_async(asked.workspace_id):
         return await reranked(asked.text, hits)
-    if asked.vector is None or not asked.can_be_read_closely or not await CLOSE_READING.is_on_async(asked.workspace_id):
+    if (
+        asked.reading is None
+        or not asked.can_be_read_closely
+        or not await CLOSE_READING.is_on_async(asked.workspace_id)
+    ):
         return tuple(hits)
+    hits = prefer_near(asked.reading.words, hits)
     try:
         embedder = cast(TextEmbedder, engines.embedder(asked.model))
-        return await read_closely(asked.text, asked.vector, hits, embedder, language=asked.language)
+        return await read_closely(asked.text, asked.reading.vector, hits, embedder, language=asked.language)
     except EngineError as error:
         logger.warning("The sentences of the hits could not be read: %s", error)
         return tuple(hits)

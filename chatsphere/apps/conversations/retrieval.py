@@ -27,7 +27,7 @@ from chatsphere.services.ai.period_bonus import MEANS_NONE, meant_by, prefer_mea
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
 from chatsphere.services.ai.refusal import Decision, decide
 from chatsphere.services.errors import EngineError
-from chatsphere.services.types import SearchFilters, SearchHit, SearchOutcome, SearchRequest, Turn, Vector
+from chatsphere.services.types import Reading, SearchFilters, SearchHit, SearchOutcome, SearchRequest, Turn
 
 logger = logging.getLogger("chatsphere.conversations")
 PASSAGES_PER_DOCUMENT = 3
@@ -78,7 +78,7 @@ async def find_passages(lookup: Lookup) -> Retrieved:
     if decision.answer and _is_read_by_a_model(lookup):
         passages = await with_neighbours(passages, _reader(lookup))
     trace = _trace(text, hits, decision, passages, began)
-    trace["words_only"] = any(each.vector is None for each in searches)
+    trace["words_only"] = any(each.reading is None for each in searches)
     return Retrieved(passages, decision.answer, decision.missing, trace)
 
 
@@ -104,7 +104,7 @@ def _reader(lookup: Lookup) -> Reader:
 def _asked(lookup: Lookup, text: str, searched: _Search) -> Asked:
     return Asked(
         text,
-        searched.vector,
+        searched.reading,
         lookup.embedding_model,
         searched.outcome.statistics.dense_share,
         lookup.configuration.language,
@@ -140,31 +140,31 @@ def merge(*lists: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
 @dataclass(frozen=True, slots=True)
 class _Search:
     outcome: SearchOutcome
-    vector: Vector | None  # None: by words alone
+    reading: Reading | None  # of the question; None: by words alone
 
 
 async def _search(lookup: Lookup, text: str, *, limit: int, filters: SearchFilters | None = None) -> _Search:
     """Hybrid search in a chatbot; by words alone while it has no vectors or its embedder is away, refuses or is no longer set up.
     Held-back chunks are left out."""
-    vector = await _embed(lookup.embedding_model, text)
+    reading = await _read(lookup.embedding_model, text)
     request = SearchRequest(
         workspace_id=lookup.workspace_id,
         chatbot_id=lookup.chatbot_id,
         text=text,
-        vector=vector,
-        model_id=lookup.embedding_model if vector is not None else None,
+        vector=reading.vector if reading else None,
+        model_id=lookup.embedding_model if reading else None,
         limit=limit,
         filters=filters or SearchFilters(access_tags=lookup.access_tags),
     )
     outcome = await without_held(await remembered.search(request, lookup.knowledge_version), lookup.workspace_id)
-    return _Search(outcome, vector)
+    return _Search(outcome, reading)
 
 
-async def _embed(model: str, text: str) -> Vector | None:
+async def _read(model: str, text: str) -> Reading | None:
     if not model:
         return None
     try:
-        return await remembered.question_vector(model, text)
+        return await remembered.question(model, text)
     except EngineError as error:  # also a permanent one: the deployment may have moved away from this model
         logger.warning("The question could not be embedded, searching by words alone: %s", error)
         return None

@@ -107,13 +107,14 @@ class SearchSerializer(StrictSerializer):
 
 class ScoresSerializer(serializers.Serializer[Any]):
     """Every score of a hit: cosine, BM25, the mean of their z-scores with what is in it because the title names the period that the question
-    means; the cosine of its closest sentence and the score of the last
-    order, where it was read closely (a reranker gives the last one only)."""
+    means, and for the meaning of its words (`words` is the mean cosine of those nearest to the question's);
+    the cosine of its closest sentence and the score of the last order, where it was read closely (a reranker gives the last one only)."""
 
     dense = serializers.FloatField(allow_null=True)
     sparse = serializers.FloatField(allow_null=True)
     fused = serializers.FloatField()
     period = serializers.FloatField(allow_null=True)
+    words = serializers.FloatField(allow_null=True)
     sentence = serializers.FloatField(allow_null=True)
     rerank = serializers.FloatField(allow_null=True)
 

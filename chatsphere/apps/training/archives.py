@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from threading import Event
 from typing import Any, Final
-from uuid import UUID
 
 from django.db import transaction
 
 from chatsphere.apps.training import knowledge, outcomes
+from chatsphere.apps.training.knowledge import EmbeddedChunk
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
 from chatsphere.apps.training.pipeline import MakeRoom, Target, Training
@@ -20,7 +20,6 @@ from chatsphere.core import durable, stopping
 from chatsphere.services.content.extract import ZIP, listing
 from chatsphere.services.content.extract.archive import Listing, Member
 from chatsphere.services.errors import ContentError, EmptyDocument
-from chatsphere.services.types import Vector
 
 MOST_WARNINGS: Final = 20
 ARCHIVE: Final = "archive"  # its ``items`` are the files that are done: a killed worker's successor goes on behind them
@@ -73,7 +72,7 @@ class ArchiveTraining(Training):
         self._finish_member(target, self._embed(target))
         return target
 
-    def _finish_member(self, target: Target, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+    def _finish_member(self, target: Target, vectors: Sequence[EmbeddedChunk]) -> None:
         with self.steps.timed("store"), transaction.atomic():
             knowledge.hold(self.run, alone=target.is_switch)
             knowledge.add_vectors(chatbot=self.chatbot, model=self.embedder.model, vectors=vectors)
@@ -82,11 +81,6 @@ class ArchiveTraining(Training):
             self.run.progress_done = self.run.progress_total
             self.count_done()
             knowledge.changed(self.chatbot)
-
-    def _count_progress(self, version: DocumentVersion) -> None:
-        """The documents before it are counted already, and so are its own chunks."""
-        counts = self._vector_counts(version)
-        self.run.progress_done = self.run.progress_total - (counts["chunks"] - counts["embedded"])
 
     def count_done(self) -> None:
         """One more document is done; in a transaction that holds the run."""

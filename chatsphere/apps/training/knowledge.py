@@ -11,9 +11,10 @@ found therefore stays until the adder has committed its place. Every function he
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from operator import itemgetter
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -38,9 +39,7 @@ _COPY: Final = (
 _BYTEA_OID: Final = 17
 FORGOTTEN_AT_ONCE: Final = 500  # chunk texts that a deletion forgets itself: some 50 ms
 FORGOTTEN_A_TIME: Final = 200  # of those that it leaves to a worker: other writers wait for as long
-LEFTOVERS_A_LOOK: Final = 4_000
-MANY_PLACES: Final = 20_000  # of more than these only the database holds a list
-MANY_PLACES_MS: Final = 600_000  # that a statement over them may take
+LEFTOVERS_A_LOOK: Final = 10_000
 _COPY_TYPES: Final = ("uuid",) * 5 + ("int4",) * 4 + ("text[]", "timestamptz")
 
 
@@ -69,6 +68,14 @@ class Added:
 
     new: int
     reused: int
+
+
+class EmbeddedChunk(NamedTuple):
+    """A chunk's vector, and what its words mean where the model tells."""
+
+    chunk_id: UUID
+    vector: Vector
+    words: bytes = b""
 
 
 def hold(run: Run, *, alone: bool) -> None:
@@ -135,17 +142,19 @@ def _counted(hashes: Sequence[Sequence[bytes]], new: set[bytes]) -> list[Added]:
     return counts
 
 
-def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence[tuple[UUID, Vector]]) -> None:
-    """Store vectors of chunk texts, shown where their text is shown. Needs the lock."""
+def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence[EmbeddedChunk]) -> None:
+    """Store vectors of chunk texts, shown where their text is shown, and what their words mean. Needs the lock."""
     if not vectors:
         return
-    rows = sql("lock_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array([chunk_id for chunk_id, _ in vectors])})
+    rows = sql("lock_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array([each.chunk_id for each in vectors])})
     live = {row["id"]: row["is_live"] for row in rows}
+    words = {each.chunk_id: each.words for each in vectors if each.words}
     for is_live in (True, False):
-        part = sorted((pair for pair in vectors if live.get(pair[0]) is is_live), key=lambda pair: pair[0])
+        part = sorted((each[:2] for each in vectors if live.get(each.chunk_id) is is_live), key=itemgetter(0))
         if part:
-            store = engines.vector_store()
-            store.add_vectors(engine_connection(), chatbot=chatbot, model=model, vectors=part, is_live=is_live)
+            engines.vector_store().add_vectors(
+                engine_connection(), chatbot=chatbot, model=model, vectors=part, is_live=is_live, words=words
+            )
 
 
 def show(chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
@@ -161,34 +170,12 @@ def show(chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
 
 
 def drop_versions(chatbot: ChatbotRef, version_ids: Sequence[UUID]) -> None:
-    """Delete versions, their places, and every chunk text that stands nowhere else; of very many places as ``forget_later``. Needs the lock
-    alone."""
+    """Delete versions, their places, and every chunk text that stands nowhere else. Needs the lock alone."""
     if not version_ids:
         return
     parameters = {"versions": list(version_ids)}
-    if not _take_many(chatbot, parameters):
-        forget_unplaced(chatbot, {row["chunk_id"] for row in sql("take_versions", parameters)})
+    forget_unplaced(chatbot, {row["chunk_id"] for row in sql("take_versions", parameters)})
     sql("delete_versions", parameters)
-
-
-def drop_sources(chatbot: ChatbotRef, source_ids: Sequence[UUID]) -> None:
-    """Delete sources with all that they brought; a worker forgets most of it soon (``forget_later``). Needs the lock alone. A million chunks
-    take some seconds, in which writers of the chatbot wait and searches do not."""
-    parameters = {"sources": list(source_ids)}
-    versions = [row["id"] for row in sql("versions_of_sources", parameters)]
-    if not _take_many(chatbot, {"versions": versions}):
-        forget_later(chatbot, [row["chunk_id"] for row in sql("take_versions", {"versions": versions})])
-    sql("delete_sources", parameters)
-
-
-def _take_many(chatbot: ChatbotRef, versions: Mapping[str, Any]) -> bool:
-    """Delete the places of versions when there are so many that this process should not hold their list; whether it was done."""
-    if not sql("has_many_places", {**versions, "many": MANY_PLACES}):
-        return False
-    sql("take_your_time", {"milliseconds": str(MANY_PLACES_MS)})
-    forget_unplaced(chatbot, [row["chunk_id"] for row in sql("take_many_versions", versions)])
-    sql("note_leftovers", _of(chatbot))
-    return True
 
 
 def forget_unplaced(chatbot: ChatbotRef, chunk_ids: Iterable[UUID]) -> None:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from itertools import islice
 from threading import Event
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 from django.db import transaction
@@ -27,6 +26,7 @@ from psycopg.types.json import Jsonb
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import knowledge, outcomes
 from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.knowledge import EmbeddedChunk
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import Document, DocumentVersion, Run, TrainingSource
 from chatsphere.apps.training.quality import sketch_of
@@ -34,11 +34,11 @@ from chatsphere.apps.training.questions import MEDIA_TYPE, question_chunks
 from chatsphere.apps.training.recipe import chunk_settings, cutting_of, wanted_embedder
 from chatsphere.apps.training.steps import Steps
 from chatsphere.core import durable, engines, stopping
-from chatsphere.services.ai.base import Embedder
+from chatsphere.services.ai.base import Embedder, read_passages
 from chatsphere.services.content.chunking import chunk_document
 from chatsphere.services.content.markup import search_text
 from chatsphere.services.errors import EmptyDocument
-from chatsphere.services.types import Chunk, ExtractedDocument, Vector
+from chatsphere.services.types import Chunk, ExtractedDocument
 from chatsphere.services.vector_store.base import ChatbotRef
 
 logger = logging.getLogger("chatsphere.training")
@@ -171,8 +171,6 @@ class Training:
             target = self._open(material, document, version, is_whole=following is None)
             self._add_chunks(target, batch, is_last=following is None)
         while following is not None:
-            if stopping.is_asked():
-                raise MakeRoom  # another worker begins this document again, at once
             batch, following = following, next(batches, None)
             with self.steps.timed("store"), transaction.atomic():
                 knowledge.hold(self.run, alone=False)
@@ -271,9 +269,9 @@ class Training:
 
     # --- embed ---
 
-    def _embed(self, target: Target) -> list[tuple[UUID, Vector]]:
+    def _embed(self, target: Target) -> list[EmbeddedChunk]:
         """Vectors of all chunks that have none yet are stored batch by batch; the last batch is returned, for ``_finish``."""
-        vectors: list[tuple[UUID, Vector]] = []
+        vectors: list[EmbeddedChunk] = []
         self.run.progress_done = self.run.progress_total
         for rows in self._missing(target.version):
             if vectors:
@@ -300,22 +298,19 @@ class Training:
 
     def _count_progress(self, version: DocumentVersion) -> None:
         """A large document: worth a query to show how far it is."""
-        counts = self._vector_counts(version)
+        counts = sql("count_vectors", {"version": version.pk, "model": self.embedder.model.id})[0]
         self.run.progress_done, self.run.progress_total = counts["embedded"], counts["chunks"]
 
-    def _vector_counts(self, version: DocumentVersion) -> dict[str, int]:
-        return sql("count_vectors", {"version": version.pk, "model": self.embedder.model.id})[0]
-
-    def _vectors_of(self, rows: Sequence[dict[str, Any]]) -> list[tuple[UUID, Vector]]:
+    def _vectors_of(self, rows: Sequence[dict[str, Any]]) -> list[EmbeddedChunk]:
         with self.steps.timed("embed"):
-            vectors = self.embedder.embed_passages([search_text(row["context"], row["text"]) for row in rows])
+            readings = read_passages(self.embedder, [search_text(row["context"], row["text"]) for row in rows])
         tokens = sum(row["token_count"] for row in rows)
         self.steps.add("embed", items=len(rows), tokens=tokens)
         self.run.chunks_embedded += len(rows)
         self.run.tokens += tokens
-        return [(row["id"], vector) for row, vector in zip(rows, vectors, strict=True)]
+        return [EmbeddedChunk(row["id"], *reading) for row, reading in zip(rows, readings, strict=True)]
 
-    def _store_vectors(self, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+    def _store_vectors(self, vectors: Sequence[EmbeddedChunk]) -> None:
         with self.steps.timed("store"), transaction.atomic():
             knowledge.hold(self.run, alone=False)
             knowledge.add_vectors(chatbot=self.chatbot, model=self.embedder.model, vectors=vectors)
@@ -327,7 +322,7 @@ class Training:
 
     # --- finish ---
 
-    def _finish(self, target: Target, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+    def _finish(self, target: Target, vectors: Sequence[EmbeddedChunk]) -> None:
         begun = time.perf_counter()
         with transaction.atomic():
             knowledge.hold(self.run, alone=target.is_switch)

@@ -28,6 +28,7 @@ from psycopg.types.json import Jsonb
 from chatsphere.apps.training import actions, knowledge, retraining
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING, RUN_TRAINING
+from chatsphere.apps.training.knowledge import EmbeddedChunk
 from chatsphere.apps.training.models import Retraining, Run, TrainingSource
 from chatsphere.apps.training.prices import embedding_cost
 from chatsphere.apps.training.steps import Steps
@@ -36,9 +37,9 @@ from chatsphere.core.durable import DurableState
 from chatsphere.core.exceptions import Conflict, Forbidden, NotFound
 from chatsphere.core.hints import send_hint
 from chatsphere.core.outages import outage_of
+from chatsphere.services.ai.base import read_passages
 from chatsphere.services.content.markup import search_text
 from chatsphere.services.errors import PermanentError, RetryableError
-from chatsphere.services.types import Vector
 from chatsphere.services.vector_store.base import ChatbotRef
 
 logger = logging.getLogger("chatsphere.training")
@@ -210,19 +211,19 @@ class _Retrain:
             keep = [self.row.from_model, self.row.to_model]
             retraining.drop_vectors(self.row, keep=keep, most=retraining.ALL_AT_ONCE)
 
-    def _vectors_of(self, rows: Sequence[dict[str, Any]]) -> list[tuple[UUID, Vector]]:
+    def _vectors_of(self, rows: Sequence[dict[str, Any]]) -> list[EmbeddedChunk]:
         embedder = engines.embedder(self.row.to_model)
         with self.steps.timed("embed"):
-            vectors = embedder.embed_passages([search_text(row["context"], row["text"]) for row in rows])
+            readings = read_passages(embedder, [search_text(row["context"], row["text"]) for row in rows])
         tokens = sum(row["token_count"] for row in rows)
         self.steps.add("embed", items=len(rows), tokens=tokens)
         self.row.chunks_embedded += len(rows)
         self.row.progress_done = min(self.row.progress_done + len(rows), self.row.progress_total)
         self.row.tokens += tokens
         self.row.cost_micros = embedding_cost(self.row.to_model, self.row.tokens)[0]
-        return [(row["id"], vector) for row, vector in zip(rows, vectors, strict=True)]
+        return [EmbeddedChunk(row["id"], *reading) for row, reading in zip(rows, readings, strict=True)]
 
-    def _store(self, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+    def _store(self, vectors: Sequence[EmbeddedChunk]) -> None:
         with self.steps.timed("store"), transaction.atomic():
             self._hold(alone=False)
             model = engines.embedder(self.row.to_model).model

@@ -22,7 +22,7 @@ from django.db import transaction
 
 from chatsphere.apps.training import knowledge, outcomes
 from chatsphere.apps.training.database import run as sql
-from chatsphere.apps.training.knowledge import NewChunks
+from chatsphere.apps.training.knowledge import EmbeddedChunk, NewChunks
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import Document, DocumentVersion, Run, TrainingSource
 from chatsphere.apps.training.pipeline import (
@@ -35,9 +35,10 @@ from chatsphere.apps.training.pipeline import (
     texts_come_first,
 )
 from chatsphere.core.durable import DurableState, LostLease
+from chatsphere.services.ai.base import read_passages
 from chatsphere.services.content.markup import search_text
 from chatsphere.services.errors import EngineError, RetryableError
-from chatsphere.services.types import Chunk, Vector
+from chatsphere.services.types import Chunk
 
 MOST: Final = 16  # documents
 SMALL_BYTES: Final = 128 * 1024  # of a document; together at most a second of one core
@@ -184,7 +185,7 @@ class _Together:
         versions = {each.target.version.pk: each for each in self._stored}
         rows = sql("missing_vectors_of_all", {"versions": list(versions), "model": model.id})
         parts = [rows[start : start + TEXTS_A_CALL] for start in range(0, len(rows), TEXTS_A_CALL)]
-        vectors: list[tuple[UUID, Vector]] = []
+        vectors: list[EmbeddedChunk] = []
         try:
             for part in parts:
                 if vectors:
@@ -200,10 +201,10 @@ class _Together:
         else:
             self._finish(vectors)
 
-    def _vectors_of(self, rows: Rows, versions: Mapping[UUID, _Stored]) -> list[tuple[UUID, Vector]]:
+    def _vectors_of(self, rows: Rows, versions: Mapping[UUID, _Stored]) -> list[EmbeddedChunk]:
         begun = time.perf_counter()
         embedder = self._stored[0].training.embedder
-        vectors = embedder.embed_passages([search_text(row["context"], row["text"]) for row in rows])
+        readings = read_passages(embedder, [search_text(row["context"], row["text"]) for row in rows])
         _share(begun, "embed", [each.training for each in self._stored])
         texts, tokens = Counter[UUID](), Counter[UUID]()
         for row in rows:
@@ -214,14 +215,14 @@ class _Together:
             training.steps.add("embed", items=count, tokens=tokens[version])
             training.run.chunks_embedded += count
             training.run.tokens += tokens[version]
-        return [(row["id"], vector) for row, vector in zip(rows, vectors, strict=True)]
+        return [EmbeddedChunk(row["id"], *reading) for row, reading in zip(rows, readings, strict=True)]
 
-    def _store_vectors(self, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+    def _store_vectors(self, vectors: Sequence[EmbeddedChunk]) -> None:
         with transaction.atomic():
             if self._still_ours():
                 self._add(vectors)
 
-    def _finish(self, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+    def _finish(self, vectors: Sequence[EmbeddedChunk]) -> None:
         begun = time.perf_counter()
         with transaction.atomic():
             ours = self._still_ours()
@@ -238,7 +239,7 @@ class _Together:
         for each in ours:
             each.training.run.state = DurableState.SUCCEEDED
 
-    def _add(self, vectors: Sequence[tuple[UUID, Vector]]) -> None:
+    def _add(self, vectors: Sequence[EmbeddedChunk]) -> None:
         model = self._stored[0].training.embedder.model
         knowledge.add_vectors(chatbot=self._chatbot, model=model, vectors=vectors)
 

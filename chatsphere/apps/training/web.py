@@ -16,12 +16,12 @@ from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
 
 from chatsphere.apps.training import knowledge, outcomes, pages, site
+from chatsphere.apps.training.knowledge import EmbeddedChunk
 from chatsphere.apps.training.material import Material
 from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run, TrainingSource
 from chatsphere.apps.training.pages import MISSES_UNTIL_REMOVED, Found
@@ -37,7 +37,7 @@ from chatsphere.services.content.fetch import Fetched
 from chatsphere.services.content.links import PageLinks
 from chatsphere.services.content.polite import LONGEST_WAIT, Known, is_readable
 from chatsphere.services.errors import ContentError, EmptyDocument, FetchFailed, FetchRefused, UnsupportedFormat
-from chatsphere.services.types import ExtractedDocument, Vector
+from chatsphere.services.types import ExtractedDocument
 
 Type = TrainingSource.Type
 Outcome = Page.Outcome
@@ -291,7 +291,7 @@ class WebTraining(Training):
         self,
         page: Page,
         target: Target,
-        vectors: Sequence[tuple[UUID, Vector]],
+        vectors: Sequence[EmbeddedChunk],
         answer: Fetched,
         links: PageLinks,
     ) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from chatsphere.services.types import ChatEvent, ChatPrompt, EmbeddingModel, SearchHit, Vector, Vectors
+from chatsphere.services.types import ChatEvent, ChatPrompt, EmbeddingModel, Reading, SearchHit, Vector, Vectors
 
 
 class Embedder(Protocol):
@@ -23,6 +23,33 @@ class Embedder(Protocol):
     def count_tokens(self, text: str) -> int:
         """By the model's own tokenizer where it is known, else a careful over-estimate. Pure, fast, no I/O."""
         ...
+
+
+@runtime_checkable
+class WordReader(Protocol):
+    """An embedder that can tell what each word of a text means where it stands (``word_meanings``), for no more work."""
+
+    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
+        """Like ``embed_passages``."""
+        ...
+
+    async def read_question(self, text: str) -> Reading:
+        """Like ``embed_query``."""
+        ...
+
+
+def read_passages(embedder: Embedder, texts: Sequence[str]) -> list[Reading]:
+    """The vector of each text in order, with its words where the embedder tells them. Raises what the embedder raises."""
+    if isinstance(embedder, WordReader):
+        return embedder.read_passages(texts)
+    return [Reading(vector) for vector in embedder.embed_passages(texts)]
+
+
+async def read_question(embedder: Embedder, text: str) -> Reading:
+    """The same of a question."""
+    if isinstance(embedder, WordReader):
+        return await embedder.read_question(text)
+    return Reading(await embedder.embed_query(text))
 
 
 class ChatModel(Protocol):

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,19 +31,22 @@ from chatsphere.services.ai.embedder_protocol import (
     Kind,
     frame,
     pack_hello,
+    pack_readings,
     pack_vectors,
     read_header,
     unpack_texts,
 )
 from chatsphere.services.ai.local_files import MINILM, local_model_files
-from chatsphere.services.ai.local_model import AnyLocalModel, Encoded, LocalModel, micro_batches
+from chatsphere.services.ai.local_model import AnyLocalModel, Encoded, LocalModel, Words, micro_batches
 from chatsphere.services.ai.multilingual_model import MultilingualModel
+from chatsphere.services.ai.word_meanings import pack
 from chatsphere.services.errors import EngineError, EngineMisconfigured, UpstreamInvalid
 from chatsphere.services.log_lines import plain_line
 from chatsphere.services.types import Vectors
 
 MAX_CLIENTS = 1024
 MAX_WAITING = {Kind.QUESTION: 2_000, Kind.PASSAGES: 8_000}  # texts
+READS = {Kind.READ_QUESTION: Kind.QUESTION, Kind.READ_PASSAGES: Kind.PASSAGES}
 PASSAGE_NICENESS = 5
 IDLE_SECONDS = 2.0
 LONGEST_SOCKET_PATH = 100
@@ -57,16 +61,19 @@ class _Busy(Exception):
 class _Request:
     """Texts of one client on their way through the model; the last finished micro-batch resolves ``done``."""
 
-    encoded: list[Encoded]
+    encoded: Sequence[Encoded] | Sequence[Words]
     vectors: Vectors
+    words: list[bytes]  # empty unless they are asked for
     missing: int  # micro-batches not yet finished
-    done: asyncio.Future[Vectors]
+    done: asyncio.Future[_Request]
     loop: asyncio.AbstractEventLoop
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def finish(self, indexes: list[int], rows: Vectors) -> None:
+    def finish(self, indexes: list[int], rows: Vectors, words: Sequence[bytes] = ()) -> None:
         with self.lock:
             self.vectors[indexes] = rows
+            for index, packed in zip(indexes, words, strict=False):
+                self.words[index] = packed
             self.missing -= 1
             is_last = self.missing == 0
         if is_last:
@@ -83,7 +90,7 @@ class _Request:
         if self.done.done():
             return
         if error is None:
-            self.done.set_result(self.vectors)
+            self.done.set_result(self)
         else:
             self.done.set_exception(error)
 
@@ -106,20 +113,28 @@ class _Lane:
     def is_idle(self) -> bool:
         return self._texts == 0
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], *, with_words: bool = False) -> tuple[Vectors, list[bytes]]:
         """Queue the texts and wait; raises _Busy instead of queueing more than the limit."""
         if self._texts + len(texts) > self._limit:
             raise _Busy
-        encode = partial(self._model.encode, texts, is_question=self._is_question)
-        return await self._submit(await asyncio.to_thread(encode) if len(texts) > 1 else encode())
+        encode = partial(self._encoded, texts, with_words=with_words)
+        encoded = await asyncio.to_thread(encode) if len(texts) > 1 else encode()
+        done = await self._submit(encoded, with_words=with_words)
+        return done.vectors, done.words
 
-    def _submit(self, encoded: list[Encoded]) -> asyncio.Future[Vectors]:
+    def _encoded(self, texts: Sequence[str], *, with_words: bool) -> Sequence[Encoded] | Sequence[Words]:
+        if with_words and isinstance(self._model, LocalModel):
+            return self._model.encode_words(texts)
+        return self._model.encode(texts, is_question=self._is_question)
+
+    def _submit(self, encoded: Sequence[Encoded] | Sequence[Words], *, with_words: bool) -> asyncio.Future[_Request]:
         loop = asyncio.get_running_loop()
         batches = micro_batches([len(ids) for ids in encoded])
         vectors = np.empty((len(encoded), self._model.model.dimensions), np.float32)
-        request = _Request(encoded, vectors, len(batches), loop.create_future(), loop)
+        words = [b""] * len(encoded) if with_words else []
+        request = _Request(encoded, vectors, words, len(batches), loop.create_future(), loop)
         if not batches:
-            request.done.set_result(vectors)
+            request.done.set_result(request)
         with self._changed:
             self._texts += len(encoded)
             self._waiting.extend((request, batch) for batch in batches)
@@ -132,12 +147,18 @@ class _Lane:
             request, indexes = self._take()
             try:
                 if not request.done.done():
-                    request.finish(indexes, self._model.run([request.encoded[index] for index in indexes]))
+                    request.finish(indexes, *self._read([request.encoded[index] for index in indexes]))
             except Exception as error:  # noqa: BLE001 - whatever the model runtime raises belongs to this request, not to the thread
                 request.fail(error)
             finally:
                 with self._changed:
                     self._texts -= len(indexes)
+
+    def _read(self, batch: Sequence[Any]) -> tuple[Vectors, list[bytes]]:
+        if isinstance(self._model, LocalModel) and isinstance(batch[0], Words):
+            vectors, meanings = self._model.read(batch)
+            return vectors, [pack(rows, exact=self._is_question) for rows in meanings]
+        return self._model.run(batch), []
 
     def _take(self) -> tuple[_Request, list[int]]:
         with self._changed:
@@ -195,12 +216,14 @@ class EmbedderServer:
         return kind, await reader.readexactly(length)
 
     async def _answer(self, kind: Kind, body: bytes) -> bytes:
-        lane = self._lanes.get(kind)
+        lane = self._lanes.get(READS.get(kind, kind))
         if lane is None:
             raise UpstreamInvalid("Only questions and passages can be asked.")
         self._used.set()
         try:
-            return frame(Kind.VECTORS, pack_vectors(await lane.embed(unpack_texts(body))))
+            if kind not in READS:
+                return frame(Kind.VECTORS, pack_vectors((await lane.embed(unpack_texts(body)))[0]))
+            return frame(Kind.READINGS, pack_readings(*await lane.embed(unpack_texts(body), with_words=True)))
         except _Busy:
             return frame(Kind.BUSY, b"Too many texts are waiting to be embedded.")
 

@@ -21,6 +21,7 @@ from chatsphere.services.ai.embedder_protocol import (
     pack_texts,
     read_header,
     unpack_hello,
+    unpack_readings,
     unpack_vectors,
 )
 from chatsphere.services.ai.local_files import MINILM, LocalModelFiles, load_tokenizer, local_model_files
@@ -32,7 +33,7 @@ from chatsphere.services.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from chatsphere.services.types import EmbeddingModel, Vector, Vectors
+from chatsphere.services.types import EmbeddingModel, Reading, Vector, Vectors
 
 PASSAGES_PER_REQUEST = 32
 MAX_TEXT_CHARS = 8_000  # far above the model's longest input; more would only be sent to be cut off
@@ -78,11 +79,17 @@ class LocalEmbedder:
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors in order. Blocks; sends 32 texts at a time, so that several workers share the model fairly."""
-        parts = [
-            self._ask_sync(Kind.PASSAGES, texts[start : start + PASSAGES_PER_REQUEST])
-            for start in range(0, len(texts), PASSAGES_PER_REQUEST)
-        ]
+        parts = [self._vectors(*self._ask_sync(Kind.PASSAGES, part), len(part)) for part in _parts(texts)]
         return np.concatenate(parts) if parts else np.empty((0, self.model.dimensions), np.float32)
+
+    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
+        """Like ``embed_passages``, with what each word means where the model tells it."""
+        parts = [self._readings(*self._ask_sync(Kind.READ_PASSAGES, part), len(part)) for part in _parts(texts)]
+        return [reading for part in parts for reading in part]
+
+    async def read_question(self, text: str) -> Reading:
+        """Like ``embed_query``, with what each word means where the model tells it."""
+        return self._readings(*await self._ask(Kind.READ_QUESTION, [text]), 1)[0]
 
     async def embed_query(self, text: str) -> Vector:
         """The unit vector of a question, ahead of all passages."""
@@ -91,16 +98,18 @@ class LocalEmbedder:
 
     async def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Like ``embed_passages``, but for somebody who waits: at most 256 texts, ahead of all passages."""
+        return self._vectors(*await self._ask(Kind.QUESTION, texts), len(texts))
+
+    async def _ask(self, kind: Kind, texts: Sequence[str]) -> tuple[Kind, bytes]:
         body = _request_body(texts)
         pool = self._pools.setdefault(asyncio.get_running_loop(), _Pool(self._path, self.model))
         try:
             async with asyncio.timeout(self._question_seconds):
-                kind, answer = await pool.ask(frame(Kind.QUESTION, body))
+                return await pool.ask(frame(kind, body))
         except TimeoutError:
             raise UpstreamTimeout("The embedder did not answer in time.") from None
         except OSError as error:
             raise _unavailable(self._path, error) from error
-        return self._read_answer(kind, answer, len(texts))
 
     async def aclose(self) -> None:
         """Close this event loop's connections."""
@@ -108,17 +117,15 @@ class LocalEmbedder:
         if pool is not None:
             pool.close()
 
-    def _ask_sync(self, kind: Kind, texts: Sequence[str]) -> Vectors:
-        request = frame(kind, _request_body(texts))
+    def _ask_sync(self, kind: Kind, texts: Sequence[str]) -> tuple[Kind, bytes]:
         try:
-            kind, answer = self._exchange(request)
+            return self._exchange(frame(kind, _request_body(texts)))
         except TimeoutError:
             self._forget_connection()
             raise UpstreamTimeout("The embedder did not answer in time.") from None
         except OSError as error:
             self._forget_connection()
             raise _unavailable(self._path, error) from error
-        return self._read_answer(kind, answer, len(texts))
 
     def _exchange(self, request: bytes) -> tuple[Kind, bytes]:
         try:
@@ -140,13 +147,13 @@ class LocalEmbedder:
             self._thread.connection.close()
         self._thread.pid = None
 
-    def _read_answer(self, kind: Kind, body: bytes, count: int) -> Vectors:
-        if kind is Kind.VECTORS:
-            return unpack_vectors(body, count=count, dimensions=self.model.dimensions)
-        reason = body.decode(errors="replace")
-        if kind is Kind.BUSY:
-            raise UpstreamRateLimited(reason, retry_after=1.0)
-        raise UpstreamInvalid(reason)
+    def _vectors(self, kind: Kind, body: bytes, count: int) -> Vectors:
+        _check_answer(kind, body, Kind.VECTORS)
+        return unpack_vectors(body, count=count, dimensions=self.model.dimensions)
+
+    def _readings(self, kind: Kind, body: bytes, count: int) -> list[Reading]:
+        _check_answer(kind, body, Kind.READINGS)
+        return unpack_readings(body, count=count, dimensions=self.model.dimensions)
 
 
 class _Connection:
@@ -234,6 +241,19 @@ async def _read_async(reader: asyncio.StreamReader) -> tuple[Kind, bytes]:
         return kind, await reader.readexactly(length)
     except asyncio.IncompleteReadError:
         raise ConnectionResetError("The embedder closed the connection.") from None
+
+
+def _parts(texts: Sequence[str]) -> list[Sequence[str]]:
+    return [texts[start : start + PASSAGES_PER_REQUEST] for start in range(0, len(texts), PASSAGES_PER_REQUEST)]
+
+
+def _check_answer(kind: Kind, body: bytes, wanted: Kind) -> None:
+    if kind is wanted:
+        return
+    reason = body.decode(errors="replace")
+    if kind is Kind.BUSY:
+        raise UpstreamRateLimited(reason, retry_after=1.0)
+    raise UpstreamInvalid(reason)
 
 
 def _request_body(texts: Sequence[str]) -> bytes:

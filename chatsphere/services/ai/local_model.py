@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from chatsphere.services.ai.local_files import LocalModelFiles, load_tokenizer, local_model_files, locate
+from chatsphere.services.ai.word_meanings import Rows, meanings, words_of
 from chatsphere.services.types import EmbeddingModel, Vectors
 
 # ONNX Runtime's official builds report their use over the network and keep a device id in the home folder, unless this is set
@@ -23,6 +25,17 @@ MAX_BATCH_TEXTS = 4
 MAX_BATCH_TOKENS = 256  # padded; larger batches are slower on CPUs and need more memory
 
 Encoded = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text as ``read`` takes it: its tokens, and of each the number of its word."""
+
+    ids: Encoded
+    of_token: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 class AnyLocalModel(Protocol):
@@ -53,11 +66,31 @@ class LocalModel:
         """Token ids of each text, cut at the model's longest input. Questions and passages are read alike."""
         return [self._tokenizer.encode(text).ids for text in texts]
 
+    def encode_words(self, texts: Sequence[str]) -> list[Words]:
+        encodings = [self._tokenizer.encode(text) for text in texts]
+        return [Words(each.ids, words_of(text, each.offsets)) for text, each in zip(texts, encodings, strict=True)]
+
     def run(self, batch: Sequence[Encoded]) -> Vectors:
         """Unit vectors of one micro-batch, in its order."""
         ids, mask = _pad(batch)
+        return mean_pool(self._states(ids, mask), mask)
+
+    def read(self, batch: Sequence[Words]) -> tuple[Vectors, list[Rows]]:
+        """What ``run`` gives, and what each word of each text means (``word_meanings``)."""
+        ids, mask = _pad([each.ids for each in batch])
+        states = self._states(ids, mask)
+        rows = [meanings(own[: len(each)], each.of_token) for own, each in zip(states, batch, strict=True)]
+        return mean_pool(states, mask), rows
+
+    def states_of(self, text: str) -> np.ndarray[Any, Any]:
+        """The last layer, one row a token."""
+        states: np.ndarray[Any, Any] = self._states(*_pad(self.encode([text])))[0]
+        return states
+
+    def _states(self, ids: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        return mean_pool(self._session.run(None, inputs)[0], mask)
+        states: np.ndarray[Any, Any] = self._session.run(None, inputs)[0]
+        return states
 
     def embed(self, texts: Sequence[str], *, is_question: bool = False) -> Vectors:
         """One unit vector a text, in order, shape (len(texts), dimensions); blocks for 20 to 100 ms a passage of 150 words."""

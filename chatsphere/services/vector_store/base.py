@@ -6,9 +6,10 @@ the engine's own pool. Every call names workspace and chatbot; an engine never l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import psycopg
@@ -16,6 +17,7 @@ import psycopg
 from chatsphere.services.types import EmbeddingModel, SearchOutcome, SearchRequest, Vector
 
 Connection = psycopg.Connection[Any]
+NO_WORDS: Final[Mapping[UUID, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,12 @@ class VectorStore(Protocol):
         model: EmbeddingModel,
         vectors: Iterable[tuple[UUID, Vector]],
         is_live: bool,
+        words: Mapping[UUID, bytes] = NO_WORDS,
     ) -> None:
-        """Store one vector a chunk for this model. Repeating a chunk is harmless; a wrong dimension raises PermanentError."""
+        """Store one vector a chunk for this model. Repeating a chunk is harmless; a wrong dimension raises PermanentError.
+
+        ``words`` are what the words of some of these chunks mean (``word_meanings``): searches give them back with the hits.
+        """
         ...
 
     def set_live(

@@ -25,7 +25,7 @@ from chatsphere.services.types import (
     Vectors,
 )
 from chatsphere.services.vector_store import bm25
-from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
+from chatsphere.services.vector_store.base import NO_WORDS, ChatbotRef, ChunkRecord
 from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals
 from chatsphere.services.vector_store.fusion import Floats, mix
 from chatsphere.services.vector_store.near_words import Vocabulary
@@ -73,6 +73,7 @@ class _Knowledge:
 
     chunks: dict[UUID, _Chunk] = field(default_factory=dict)
     vectors: dict[tuple[UUID, str], _Embedded] = field(default_factory=dict)
+    words: dict[UUID, bytes] = field(default_factory=dict)
     totals: ChunkTotals = field(default_factory=lambda: ChunkTotals.of([]))
     index: _Index | None = None
 
@@ -154,6 +155,7 @@ class MemoryVectorStore:
         model: EmbeddingModel,
         vectors: Iterable[tuple[UUID, Vector]],
         is_live: bool,
+        words: Mapping[UUID, bytes] = NO_WORDS,
     ) -> None:
         pairs = list(vectors)
         if not pairs:
@@ -162,6 +164,9 @@ class MemoryVectorStore:
         rows = checked_rows([vector for _, vector in pairs], model)
         for (chunk_id, _), row in zip(pairs, rows, strict=True):
             stored.setdefault((chunk_id, model.id), _Embedded(_as_stored(row), is_live))
+        known = self._changing(chatbot).words
+        for chunk_id, packed in words.items():
+            known.setdefault(chunk_id, packed)
 
     def set_live(self, connection: Any, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID], is_live: bool) -> None:
         knowledge, wanted = self._changing(chatbot), set(chunk_ids)
@@ -175,6 +180,7 @@ class MemoryVectorStore:
         knowledge, gone = self._changing(chatbot), set(chunk_ids)
         knowledge.chunks = {key: chunk for key, chunk in knowledge.chunks.items() if key not in gone}
         knowledge.vectors = {key: vector for key, vector in knowledge.vectors.items() if key[0] not in gone}
+        knowledge.words = {key: words for key, words in knowledge.words.items() if key not in gone}
 
     def drop_vectors(self, connection: Any, *, chatbot: ChatbotRef, keep: Sequence[str], most: int) -> list[UUID]:
         vectors = self._changing(chatbot).vectors
@@ -264,7 +270,7 @@ class MemoryVectorStore:
             hits.append(SearchHit(
                 chunk_id, place.document_id, place.source_id, place.title, place.url, place.page, place.heading_path,
                 knowledge.chunks[chunk_id].text, place.char_start, place.char_end,
-                cosine, float(sparse[row]), float(fused[i]),
+                cosine, float(sparse[row]), float(fused[i]), word_meanings=knowledge.words.get(chunk_id, b""),
             ))  # fmt: skip
             if len(hits) == request.limit:
                 break

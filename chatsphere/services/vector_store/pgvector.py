@@ -33,7 +33,7 @@ from chatsphere.services.types import (
 )
 from chatsphere.services.vector_store import bm25, large_chatbots, wire
 from chatsphere.services.vector_store.analysis import ANALYSIS_VERSION
-from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord, Connection
+from chatsphere.services.vector_store.base import NO_WORDS, ChatbotRef, ChunkRecord, Connection
 from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals, count_in, recount, totals_of_rows
 from chatsphere.services.vector_store.near_words import Vocabulary, writes_compounds
 from chatsphere.services.vector_store.queries import positional, query
@@ -121,6 +121,7 @@ class PgVectorStore:
         model: EmbeddingModel,
         vectors: Iterable[tuple[UUID, Vector]],
         is_live: bool,
+        words: Mapping[UUID, bytes] = NO_WORDS,
     ) -> None:
         cursor = wire.binary_cursor(connection)
         oid = self._oid(connection, "halfvec")
@@ -134,6 +135,11 @@ class PgVectorStore:
                 "is_live": is_live,
             }
             cursor.execute(query("add_vectors"), chatbot_parameters(chatbot) | parameters)
+            told = [chunk_id for chunk_id, _ in batch if words.get(chunk_id)]
+            if told:
+                packed = wire.array((words[chunk_id] for chunk_id in told), wire.BYTEA_OID)
+                parameters = {"chunk_ids": wire.uuid_array(told), "words": packed}
+                cursor.execute(query("add_words"), chatbot_parameters(chatbot) | parameters)
 
     def set_live(
         self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID], is_live: bool
@@ -150,6 +156,7 @@ class PgVectorStore:
         gone = totals_of_rows(cursor.execute(query("delete_texts"), parameters))
         _note_change(cursor, chatbot, gone.negative())
         cursor.execute(query("delete_vectors"), parameters)
+        cursor.execute(query("delete_words"), parameters)
 
     def drop_vectors(
         self, connection: Connection, *, chatbot: ChatbotRef, keep: Sequence[str], most: int
@@ -159,7 +166,7 @@ class PgVectorStore:
 
     def delete_chatbot(self, connection: Connection, *, chatbot: ChatbotRef) -> None:
         cursor = wire.binary_cursor(connection)
-        for what in ("vectors", "cells", "texts", "changes"):
+        for what in ("vectors", "words", "cells", "texts", "changes"):
             cursor.execute(query(f"delete_chatbot_{what}"), chatbot_parameters(chatbot))
         for what in ("buckets", "knowledge"):
             cursor.execute(query(f"delete_{what}"), chatbot_parameters(chatbot))

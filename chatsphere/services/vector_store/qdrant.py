@@ -24,7 +24,7 @@ import psycopg
 from chatsphere.services.errors import UpstreamUnavailable
 from chatsphere.services.types import EmbeddingModel, SearchOutcome, SearchRequest, Vector
 from chatsphere.services.vector_store import wire
-from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord, Connection
+from chatsphere.services.vector_store.base import NO_WORDS, ChatbotRef, ChunkRecord, Connection
 from chatsphere.services.vector_store.near_words import Vocabulary
 from chatsphere.services.vector_store.pgvector import (
     PgVectorStore,
@@ -94,9 +94,10 @@ class QdrantVectorStore(PgVectorStore):
         model: EmbeddingModel,
         vectors: Iterable[tuple[UUID, Vector]],
         is_live: bool,
+        words: Mapping[UUID, bytes] = NO_WORDS,
     ) -> None:
         vectors = list(vectors)
-        super().add_vectors(connection, chatbot=chatbot, model=model, vectors=vectors, is_live=is_live)
+        super().add_vectors(connection, chatbot=chatbot, model=model, vectors=vectors, is_live=is_live, words=words)
         if is_live:
             _note(connection, chatbot, [chunk_id for chunk_id, _ in vectors])
 

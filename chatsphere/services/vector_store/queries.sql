@@ -301,11 +301,12 @@ coverage AS (
 )
 SELECT question.idf_total, coverage.best / nullif(question.idf_total, 0), knowledge.chunks::int4, question.has_unknown,
        hits.chunk_id, hits.document_id, hits.source_id, hits.title, hits.uri, hits.page, hits.heading_path,
-       chunktext.text, hits.char_start, hits.char_end, hits.dense, hits.sparse, hits.fused
+       chunktext.text, hits.char_start, hits.char_end, hits.dense, hits.sparse, hits.fused, coalesce(meanings.words, '')
   FROM question
        CROSS JOIN coverage
        CROSS JOIN knowledge
-       LEFT JOIN (hits JOIN training_chunktext AS chunktext ON chunktext.id = hits.chunk_id) ON true
+       LEFT JOIN (hits JOIN training_chunktext AS chunktext ON chunktext.id = hits.chunk_id
+                       LEFT JOIN training_wordmeanings AS meanings ON meanings.chunk_id = hits.chunk_id) ON true
  ORDER BY hits.fused DESC, hits.chunk_id;
 
 -- name: part_weights
@@ -415,6 +416,13 @@ SELECT chunk_id, %(model)s::text, %(workspace)s::uuid, %(chatbot)s::uuid, vector
   FROM unnest(%(chunk_ids)s::uuid[], %(vectors)s::halfvec[]) AS new(chunk_id, vector)
     ON CONFLICT DO NOTHING;
 
+-- name: add_words
+-- Store what the words of chunks mean; those already there are left alone.
+INSERT INTO training_wordmeanings (chunk_id, workspace_id, chatbot_id, words)
+SELECT chunk_id, %(workspace)s::uuid, %(chatbot)s::uuid, words
+  FROM unnest(%(chunk_ids)s::uuid[], %(words)s::bytea[]) AS new(chunk_id, words)
+    ON CONFLICT DO NOTHING;
+
 -- name: set_live_texts
 -- Show or hide chunks in word search; returns the ones that changed, for the statistics.
 UPDATE training_chunkterms
@@ -445,6 +453,16 @@ SELECT language, length, weights FROM gone WHERE is_live;
 DELETE FROM training_embedding
  WHERE chunk_id = ANY (%(chunk_ids)s::uuid[])
    AND chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid;
+
+-- name: delete_words
+-- Forget what the words of chunks mean.
+DELETE FROM training_wordmeanings
+ WHERE chunk_id = ANY (%(chunk_ids)s::uuid[])
+   AND chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid;
+
+-- name: delete_chatbot_words
+-- Forget what the words of a chatbot's chunks mean.
+DELETE FROM training_wordmeanings WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid;
 
 -- name: delete_chatbot_vectors
 -- Forget a chatbot's vectors.

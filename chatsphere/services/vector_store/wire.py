@@ -22,6 +22,7 @@ from psycopg.rows import tuple_row
 from chatsphere.services.vector_store.analysis import TERM_SPACE
 
 UUID_OID: Final = 2950
+BYTEA_OID: Final = 17
 FLOAT8_OID: Final = 701
 TEXT_OID: Final = 25
 

@@ -95,7 +95,7 @@ async def test_a_question_is_embedded_once_a_model(monkeypatch: pytest.MonkeyPat
     embedder = CountingEmbedder()
     monkeypatch.setattr(engines, "embedder", lambda _name: embedder)
     for model, text in (("a", "Where is it?"), ("a", "  Where  is it? "), ("b", "Where is it?"), ("a", "where is it?")):
-        vector = await remembered.question_vector(model, text)
+        vector = (await remembered.question(model, text)).vector
     assert embedder.asked == ["Where is it?", "Where is it?", "where is it?"]
     with pytest.raises(ValueError, match="read-only"):
         vector[0] = 2

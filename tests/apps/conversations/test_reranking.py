@@ -13,8 +13,9 @@ import pytest
 from chatsphere.apps.conversations.reranking import Asked, last_order
 from chatsphere.apps.users.models import Flag
 from chatsphere.core import engines
+from chatsphere.services.ai.word_meanings import DIMENSIONS, pack
 from chatsphere.services.errors import UpstreamTimeout
-from chatsphere.services.types import SearchHit, Vector, Vectors
+from chatsphere.services.types import Reading, SearchHit, Vector, Vectors
 from tests.apps.conversations.test_search import found
 from tests.apps.conversations.world import Caller, ScriptedModel, teach
 
@@ -92,8 +93,8 @@ def sentences(monkeypatch: pytest.MonkeyPatch) -> Sentences:
     return made
 
 
-def asked(model: str, *, dense_share: float = 0.5) -> Asked:
-    return Asked("chargers for bicycles", np.array([1, 0], np.float32), model, dense_share)
+def asked(model: str, *, dense_share: float = 0.5, words: bytes = b"") -> Asked:
+    return Asked("chargers for bicycles", Reading(np.array([1, 0], np.float32), words), model, dense_share)
 
 
 def hits() -> list[SearchHit]:
@@ -111,12 +112,25 @@ async def test_the_model_in_the_house_reads_the_sentences_of_the_hits(sentences:
     assert sentences.asked == 1
 
 
+async def test_words_near_to_the_questions_come_first(sentences: Sentences) -> None:
+    rows = np.eye(DIMENSIONS, dtype=np.float32)
+    lockers, bicycles = hits()
+    told = [replace(lockers, word_meanings=pack(rows[:1])), replace(bicycles, word_meanings=pack(rows[1:2]))]
+    sentences.word = "neither"
+    question = asked("local:all-minilm-l6-v2-int8", words=pack(rows[1:2], exact=True))
+    first, second = await last_order(question, told)
+    assert "bicycles" in first.text
+    assert first.words is not None
+    assert second.words is not None
+    assert first.words > second.words
+
+
 @pytest.mark.parametrize(
     "question",
     [
         asked("openai:text-embedding-3-small"),
         asked("local:all-minilm-l6-v2-int8", dense_share=0.2),
-        replace(asked("local:all-minilm-l6-v2-int8"), vector=None),
+        replace(asked("local:all-minilm-l6-v2-int8"), reading=None),
     ],
 )
 async def test_no_second_request_is_paid_and_no_strange_language_read(question: Asked, sentences: Sentences) -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 
 from chatsphere.apps.training import actions, pipeline, worker
-from chatsphere.apps.training.models import ChunkText, Document, DocumentVersion, Embedding, Placement, Run
+from chatsphere.apps.training.models import (
+    ChunkText,
+    Document,
+    DocumentVersion,
+    Embedding,
+    Placement,
+    Run,
+    WordMeanings,
+)
 from chatsphere.apps.users.models import UsageRecord
 from chatsphere.apps.webhooks.models import Event
 from chatsphere.core import durable, engines
 from chatsphere.services.errors import UpstreamRejected, UpstreamUnavailable
+from chatsphere.services.types import Reading
 from tests.apps.training.world import GUIDE, NOTHING, found, make_source, says, stored, trained, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,6 +60,25 @@ def many_paragraphs(count: int, words: str = "") -> str:
 
 
 # --- the good end ---
+
+
+def test_what_words_mean_is_kept_where_the_embedder_tells_and_goes_with_the_text(
+    chatbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type(engines.embedder())
+
+    def read_passages(self: Any, texts: Sequence[str]) -> list[Reading]:
+        return [Reading(vector, text.encode()) for vector, text in zip(self.embed_passages(texts), texts, strict=True)]
+
+    monkeypatch.setattr(kind, "read_passages", read_passages, raising=False)
+    monkeypatch.setattr(kind, "read_question", kind.embed_query, raising=False)
+    source = trained(chatbot)
+    hits = found(chatbot, "lost library card")
+    assert len(hits) == WordMeanings.objects.filter(chatbot=chatbot).count() > 0
+    assert all(hit.text in hit.word_meanings.decode() for hit in hits if "#" not in hit.text)
+    actions.delete_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, source_ids=[source.pk])
+    work()
+    assert not WordMeanings.objects.exists()
 
 
 def test_a_text_becomes_ready_and_is_found_by_words_and_meaning(chatbot: Any) -> None:

@@ -18,6 +18,7 @@ from chatsphere.services.ai import embedder_protocol as protocol
 from chatsphere.services.ai.local import LocalEmbedder
 from chatsphere.services.ai.local_files import MINILM, PackagedFile, local_model_files, locate
 from chatsphere.services.ai.local_model import LocalModel, micro_batches
+from chatsphere.services.ai.word_meanings import nearest
 from chatsphere.services.errors import EngineMisconfigured, UpstreamInvalid, UpstreamUnavailable
 from chatsphere.services.types import EmbeddingModel
 from tests.stubs.embedder_process import start_embedder, stop_embedder
@@ -29,6 +30,20 @@ def test_server_and_model_in_process_agree(embedder_socket: Path) -> None:
     texts = ["short", "a longer text about refunds", *PASSAGES[:5]]
     served = LocalEmbedder(embedder_socket).embed_passages(texts)
     np.testing.assert_allclose(served, LocalModel(MINILM.model.id).embed(texts), atol=1e-6)
+
+
+async def test_readings_are_vectors_with_words(embedder_socket: Path) -> None:
+    embedder = LocalEmbedder(embedder_socket)
+    texts = [*PASSAGES[:40], "", "Refunds take five days."]
+    readings = embedder.read_passages(texts)
+    np.testing.assert_allclose([each.vector for each in readings], embedder.embed_passages(texts), atol=0.02)
+    assert len(readings[-1].words) == 1 + 4 * 24
+    assert readings[-2].words == b""
+    question = await embedder.read_question("How long do refunds take?")
+    np.testing.assert_allclose(question.vector, await embedder.embed_query("How long do refunds take?"), atol=1e-5)
+    cosines = nearest(question.words, [readings[-1].words])
+    assert cosines.shape == (1, 3)
+    assert cosines.min() > 0.5
 
 
 def test_meaning_is_near(embedder_socket: Path) -> None:

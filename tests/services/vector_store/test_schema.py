@@ -21,6 +21,7 @@ INDEXES = """
 OURS = (
     "training_chunkterms", "training_embedding", "training_termchange", "training_termstatistics",
     "training_knowledgestatistics", "training_vectorcell", "training_pendingpoint",
+    "training_wordmeanings",
 )  # fmt: skip
 AROUND = (
     "training_trainingsource", "training_document", "training_documentversion", "training_chunktext", "training_placement",

@@ -19,6 +19,7 @@ __all__ = [
     "TermChange",
     "TermStatistics",
     "VectorCell",
+    "WordMeanings",
 ]
 
 
@@ -71,6 +72,22 @@ class Embedding(models.Model):
     class Meta:
         constraints = (SameWorkspace(field="chunk", name="training_embedding_chunk_same_workspace"),)
         indexes = (models.Index(fields=["workspace", "chatbot", "model", "cell"], name="training_embedding_by_cell"),)
+
+
+class WordMeanings(models.Model):
+    """What each word of a chunk means where it stands, where the embedding model tells (``services/ai/word_meanings.py``). In a table of its own: only
+    the hits of a search are read here, while vectors are read through by the thousand."""
+
+    chunk = models.OneToOneField(
+        "training.ChunkText", on_delete=models.CASCADE, primary_key=True, related_name="+", db_constraint=False
+    )
+    workspace = parent_key("users.Workspace")
+    chatbot = parent_key("chatbots.Chatbot")  # proved by the chunk
+    words = models.BinaryField()
+
+    class Meta:
+        constraints = (SameWorkspace(field="chunk", name="training_wordmeanings_chunk_same_workspace"),)
+        indexes = (models.Index(fields=["workspace", "chatbot"], name="training_words_of_chatbot"),)
 
 
 class VectorCell(models.Model):
