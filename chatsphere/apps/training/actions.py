@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import knowledge, outcomes
-from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.hints import INGEST, REFRESH_STATISTICS, RUN_TRAINING
 from chatsphere.apps.training.material import stored_size
 from chatsphere.apps.training.models import Run, TrainingSource
@@ -174,19 +173,13 @@ def delete_sources(*, workspace_id: UUID, chatbot_id: UUID, source_ids: Iterable
         sources = list(wanted.select_for_update(of=("self",)).order_by("pk").defer("options"))
         ids = [source.pk for source in sources]
         if ids:
-            _delete_rows(chatbot, ids)
+            knowledge.drop_sources(chatbot, ids)
             _announce_deleted(sources)
             _audit("source.deleted", sources)
             knowledge.changed(chatbot)
             transaction.on_commit(partial(_remove_files, _files(sources)), robust=True)
             hint_after_commit(REFRESH_STATISTICS, str(workspace_id), str(chatbot_id), countdown=BURST_SECONDS)
         return ids
-
-
-def _delete_rows(chatbot: ChatbotRef, ids: Sequence[UUID]) -> None:
-    parameters = {"sources": list(ids)}
-    knowledge.forget_later(chatbot, [row["chunk_id"] for row in sql("take_sources", parameters)])
-    sql("delete_sources", parameters)
 
 
 def _audit(action: str, sources: Sequence[TrainingSource], **details: Any) -> None:

@@ -82,6 +82,11 @@ class ArchiveTraining(Training):
             self.count_done()
             knowledge.changed(self.chatbot)
 
+    def _count_progress(self, version: DocumentVersion) -> None:
+        """The documents before it are counted already, and so are its own chunks."""
+        counts = self._vector_counts(version)
+        self.run.progress_done = self.run.progress_total - (counts["chunks"] - counts["embedded"])
+
     def count_done(self) -> None:
         """One more document is done; in a transaction that holds the run."""
         self.steps.add(ARCHIVE, items=1)

@@ -11,10 +11,10 @@ found therefore stays until the adder has committed its place. Every function he
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -39,7 +39,9 @@ _COPY: Final = (
 _BYTEA_OID: Final = 17
 FORGOTTEN_AT_ONCE: Final = 500  # chunk texts that a deletion forgets itself: some 50 ms
 FORGOTTEN_A_TIME: Final = 200  # of those that it leaves to a worker: other writers wait for as long
-LEFTOVERS_A_LOOK: Final = 10_000
+LEFTOVERS_A_LOOK: Final = 4_000
+MANY_PLACES: Final = 20_000  # of more than these only the database holds a list
+MANY_PLACES_MS: Final = 600_000  # that a statement over them may take
 _COPY_TYPES: Final = ("uuid",) * 5 + ("int4",) * 4 + ("text[]", "timestamptz")
 
 
@@ -170,12 +172,34 @@ def show(chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
 
 
 def drop_versions(chatbot: ChatbotRef, version_ids: Sequence[UUID]) -> None:
-    """Delete versions, their places, and every chunk text that stands nowhere else. Needs the lock alone."""
+    """Delete versions, their places, and every chunk text that stands nowhere else; of very many places as ``forget_later``. Needs the lock
+    alone."""
     if not version_ids:
         return
     parameters = {"versions": list(version_ids)}
-    forget_unplaced(chatbot, {row["chunk_id"] for row in sql("take_versions", parameters)})
+    if not _take_many(chatbot, parameters):
+        forget_unplaced(chatbot, {row["chunk_id"] for row in sql("take_versions", parameters)})
     sql("delete_versions", parameters)
+
+
+def drop_sources(chatbot: ChatbotRef, source_ids: Sequence[UUID]) -> None:
+    """Delete sources with all that they brought; a worker forgets most of it soon (``forget_later``). Needs the lock alone. A million chunks
+    take some seconds, in which writers of the chatbot wait and searches do not."""
+    parameters = {"sources": list(source_ids)}
+    versions = [row["id"] for row in sql("versions_of_sources", parameters)]
+    if not _take_many(chatbot, {"versions": versions}):
+        forget_later(chatbot, [row["chunk_id"] for row in sql("take_versions", {"versions": versions})])
+    sql("delete_sources", parameters)
+
+
+def _take_many(chatbot: ChatbotRef, versions: Mapping[str, Any]) -> bool:
+    """Delete the places of versions when there are so many that this process should not hold their list; whether it was done."""
+    if not sql("has_many_places", {**versions, "many": MANY_PLACES}):
+        return False
+    sql("take_your_time", {"milliseconds": str(MANY_PLACES_MS)})
+    forget_unplaced(chatbot, [row["chunk_id"] for row in sql("take_many_versions", versions)])
+    sql("note_leftovers", _of(chatbot))
+    return True
 
 
 def forget_unplaced(chatbot: ChatbotRef, chunk_ids: Iterable[UUID]) -> None:

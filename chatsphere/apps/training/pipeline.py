@@ -171,6 +171,8 @@ class Training:
             target = self._open(material, document, version, is_whole=following is None)
             self._add_chunks(target, batch, is_last=following is None)
         while following is not None:
+            if stopping.is_asked():
+                raise MakeRoom  # another worker begins this document again, at once
             batch, following = following, next(batches, None)
             with self.steps.timed("store"), transaction.atomic():
                 knowledge.hold(self.run, alone=False)
@@ -298,8 +300,11 @@ class Training:
 
     def _count_progress(self, version: DocumentVersion) -> None:
         """A large document: worth a query to show how far it is."""
-        counts = sql("count_vectors", {"version": version.pk, "model": self.embedder.model.id})[0]
+        counts = self._vector_counts(version)
         self.run.progress_done, self.run.progress_total = counts["embedded"], counts["chunks"]
+
+    def _vector_counts(self, version: DocumentVersion) -> dict[str, int]:
+        return sql("count_vectors", {"version": version.pk, "model": self.embedder.model.id})[0]
 
     def _vectors_of(self, rows: Sequence[dict[str, Any]]) -> list[EmbeddedChunk]:
         with self.steps.timed("embed"):

@@ -312,13 +312,38 @@ DELETE FROM training_placement WHERE document_version_id = ANY (%(versions)s::uu
 -- Forget versions whose placements are gone.
 DELETE FROM training_documentversion WHERE id = ANY (%(versions)s::uuid[]);
 
--- name: take_sources
--- Delete all placements of sources; returns the chunk texts that stood there.
-DELETE FROM training_placement AS placement
- USING training_documentversion AS version, training_document AS document
- WHERE placement.document_version_id = version.id AND version.document_id = document.id
-   AND document.source_id = ANY (%(sources)s::uuid[])
-RETURNING placement.chunk_id;
+-- name: versions_of_sources
+-- All versions of what sources have brought.
+SELECT version.id
+  FROM training_document AS document
+  JOIN training_documentversion AS version ON version.document_id = document.id
+ WHERE document.source_id = ANY (%(sources)s::uuid[]);
+
+-- name: has_many_places
+-- A row when versions have more placements than so many.
+SELECT 1 AS one FROM training_placement WHERE document_version_id = ANY (%(versions)s::uuid[]) OFFSET %(many)s LIMIT 1;
+
+-- name: take_your_time
+-- What this transaction does may take long, whatever the time limit of the process is.
+SELECT set_config('statement_timeout', %(milliseconds)s, true);
+
+-- name: take_many_versions
+-- Delete the placements of versions; returns of the chunk texts that stood there those that must be hidden now: they stand elsewhere, in
+-- no current version. Those that stand nowhere are leftovers.
+WITH taken AS (
+    DELETE FROM training_placement WHERE document_version_id = ANY (%(versions)s::uuid[]) RETURNING chunk_id
+),
+elsewhere AS MATERIALIZED (
+    SELECT other.chunk_id, other.document_version_id
+      FROM training_placement AS other
+     WHERE other.chunk_id IN (SELECT chunk_id FROM taken) AND other.document_version_id <> ALL (%(versions)s::uuid[])
+)
+SELECT elsewhere.chunk_id
+  FROM elsewhere
+  JOIN training_documentversion AS version ON version.id = elsewhere.document_version_id
+  LEFT JOIN training_document AS document ON document.id = version.document_id AND document.current_version_id = version.id
+ GROUP BY elsewhere.chunk_id
+HAVING NOT bool_or(document.id IS NOT NULL);
 
 -- name: released_chunks
 -- Of chunk texts that lost a place: those that have none any more, and those that have none in a current version.

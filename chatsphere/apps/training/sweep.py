@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -86,4 +87,4 @@ def _wake_workers() -> None:
 
 def _count_statistics() -> None:
     for pair in TermChange.objects.order_by().values_list("workspace_id", "chatbot_id").distinct():
-        worker.count_when_due(ChatbotRef(*pair))
+        worker.count_when_due(ChatbotRef(*pair), ends_at=time.monotonic() + worker.FORGETTING_SECONDS)

@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 
 from chatsphere.apps.training import files, large_chatbots, queue, reconcile, retrain_worker, sweep, warming, worker
-from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING, RUN_TRAINING
+from chatsphere.apps.training.hints import INGEST, REFRESH_STATISTICS, RUN_RETRAINING, RUN_TRAINING
 from chatsphere.apps.training.models import TermChange
 from chatsphere.core.hints import send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -41,10 +41,13 @@ def run_retraining(retraining_id: str) -> None:
 
 @shared_task(name="chatsphere.apps.training.tasks.refresh_statistics")
 def refresh_statistics(workspace_id: str, chatbot_id: str) -> None:
-    """Count a chatbot's terms after something was taken away; of several deletions the first hint counts all."""
+    """Count a chatbot's terms after something was taken away; of several deletions the first hint counts all. What a very large one has left
+    is forgotten in slices, as the queue has other work too."""
     chatbot = ChatbotRef(UUID(workspace_id), UUID(chatbot_id))
-    if TermChange.objects.filter(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.chatbot_id).exists():
-        worker.refresh_statistics(chatbot)
+    is_changed = TermChange.objects.filter(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.chatbot_id).exists()
+    ends_at = time.monotonic() + worker.FORGETTING_SECONDS
+    if is_changed and not worker.refresh_statistics(chatbot, ends_at=ends_at):
+        send_hint(REFRESH_STATISTICS, workspace_id, chatbot_id)
 
 
 @shared_task(name="chatsphere.apps.training.tasks.sweep_training")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -29,6 +30,7 @@ from chatsphere.services.vector_store.base import ChatbotRef
 
 logger = logging.getLogger("chatsphere.training")
 
+FORGETTING_SECONDS = 2.0  # of what a deletion has left; the rest is somebody else's, or another time's
 STALE_SECONDS = 0.5  # statistics younger than this are not counted again while more documents are coming
 NO_MEMORY_SECONDS = 20.0  # until it is tried again: others may have taken the memory
 _AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
@@ -201,21 +203,25 @@ def _after_outage(run: Run, give_back: Callable[..., None], *, error_type: str, 
         logger.warning("Run %s is left to its lease.", run.pk)
 
 
-def refresh_statistics(chatbot: ChatbotRef) -> None:
-    """Count the chatbot's terms anew where something changed, in a transaction of its own, after forgetting what a deletion has left."""
+def refresh_statistics(chatbot: ChatbotRef, *, ends_at: float = math.inf) -> bool:
+    """Count the chatbot's terms anew where something changed, in a transaction of its own, after forgetting what a deletion has left.
+
+    False when this moment of ``time.monotonic`` has passed before all of that was forgotten: then it is to be called again.
+    """
     while knowledge.forget_leftovers(chatbot):
-        pass
+        if time.monotonic() > ends_at:
+            return False
     with transaction.atomic():
         engines.vector_store().refresh_statistics(engine_connection(), chatbot=chatbot)
+    return True
 
 
-def count_when_due(chatbot: ChatbotRef) -> bool:
+def count_when_due(chatbot: ChatbotRef, *, ends_at: float = math.inf) -> bool:
     """``refresh_statistics``, unless more is coming and counting so large a vocabulary again already would take much of the time; whether it
     was done. What waits is found by the sweep."""
     if sql("counting_can_wait", {"chatbot": chatbot.chatbot_id}):
         return False
-    refresh_statistics(chatbot)
-    return True
+    return refresh_statistics(chatbot, ends_at=ends_at)
 
 
 class Statistics:
@@ -241,6 +247,6 @@ class Statistics:
             self._count(chatbot)
 
     def _count(self, chatbot: ChatbotRef) -> None:
-        if count_when_due(chatbot):
+        if count_when_due(chatbot, ends_at=time.monotonic() + FORGETTING_SECONDS):
             self._counted_at[chatbot] = time.monotonic()
             self._waiting.discard(chatbot)
