@@ -15,7 +15,7 @@ from django.core.files.storage import Storage
 
 from chatsphere.apps.training.models import TrainingSource
 from chatsphere.apps.training.questions import question_document
-from chatsphere.services.content.extract import extract
+from chatsphere.services.content.extract import MARKDOWN
 from chatsphere.services.content.extract.sandbox import extract_in_child
 from chatsphere.services.errors import BrokenDocument
 from chatsphere.services.types import ExtractedDocument
@@ -39,13 +39,16 @@ class Material:
     media_type: str = ""
 
     def read(self) -> ExtractedDocument:
-        """The structured text. Files are read in a limited child process. Raises a ContentError with a sentence for the owner."""
+        """The structured text, read in a limited child process. Raises a ContentError with a sentence for the owner.
+
+        What was sent as text is Markdown, whatever it is called and whatever file it looks like.
+        """
         if isinstance(self.content, Path) and self.span is not None:
-            return extract(_bytes(self.content, *self.span), name=self.name, media_type_hint=self.media_type)
+            return extract_in_child(_bytes(self.content, *self.span), name=self.name, media_type=self.media_type)
         if isinstance(self.content, Path):
             return extract_in_child(self.content, name=self.name, member=self.member, pages=self.pages)
         if isinstance(self.content, bytes):
-            return extract(self.content, name=self.name, media_type_hint="text/markdown")
+            return extract_in_child(self.content, name=self.name, media_type=MARKDOWN)
         return question_document(self.content["pairs"])
 
 

@@ -95,6 +95,25 @@ def test_a_text_becomes_ready_and_is_found_by_words_and_meaning(chatbot: Any) ->
     assert chatbot.knowledge_version >= 1
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("Notes", "%PDF-1.4\n1 0 obj << /Filter [/ASCIIHexDecode /FlateDecode] >> stream 78da"),
+        ("Notes", "GIF89a is a format of pictures with at most 256 colours."),
+        ("config.json", "This page says what the configuration holds."),
+        ("prices.csv", "Tea costs three euros, coffee, four."),
+        ("sitemap.xml", "Where the pages of our site stand."),
+        ("Hours", "From: Monday\nTo: Saturday\n\nWe open at ten."),
+        ("Page", "<!doctype html><html><body>is how a page begins</body></html>"),
+    ],
+)
+def test_a_text_is_read_as_the_text_it_is(chatbot: Any, name: str, content: str) -> None:
+    """Neither its name nor how it begins sends it to the reader of some file, which would run outside the limited process."""
+    source = trained(chatbot, content, name=name)
+    version = DocumentVersion.objects.select_related("document").get(document__source=source)
+    assert (version.document.media_type, version.text) == ("text/markdown", content)
+
+
 def test_chunks_are_spans_of_the_stored_text(chatbot: Any) -> None:
     trained(chatbot)
     version = DocumentVersion.objects.get()

@@ -7,9 +7,10 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -42,7 +43,15 @@ def read_under(limits: Limits, body: str) -> dict[str, str]:
     def instead(*_: object, **__: object) -> None:
         exec(body, scope)
 
-    request = {"path": "x", "name": "x", "hint": None, "main_text_only": False, "member": "", "pages": None}
+    request = {
+        "path": "x",
+        "name": "x",
+        "hint": None,
+        "main_text_only": False,
+        "member": "",
+        "pages": None,
+        "media_type": "",
+    }
     with patch.object(child, "read_document", instead):
         answer: dict[str, str] = json.loads(child._read_in_fork(request, limits))
     return answer
@@ -50,6 +59,32 @@ def read_under(limits: Limits, body: str) -> dict[str, str]:
 
 def test_both_ways_read_the_same(page: Path) -> None:
     assert sandbox.extract_in_child(page, name="page.html") == extract(page, name="page.html")
+
+
+def test_html_in_markdown_is_read_by_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parser in C reads it, so it must not be read in the worker."""
+    asked: list[str] = []
+    ask = sandbox._POOL.read
+
+    def read(request: Mapping[str, Any], limits: Limits) -> ExtractedDocument:
+        asked.append(request["name"])
+        return ask(request, limits)
+
+    monkeypatch.setattr(sandbox._POOL, "read", read)
+    table = b"# Prices\n\n<table><tr><td>Tea</td><td>3</td></tr></table>\n"
+    assert "Tea" in sandbox.extract_in_child(table, name="a", media_type="text/markdown").text
+    assert (
+        sandbox.extract_in_child(b"# Prices\n\nTea: 3\n", name="b", media_type="text/markdown").text
+        == "# Prices\n\nTea: 3\n"
+    )
+    assert asked == ["a"]
+
+
+def test_bytes_are_what_the_caller_says_they_are() -> None:
+    read = sandbox.extract_in_child(
+        b"%PDF-1.4 is how such a file begins.", name="notes.json", media_type="text/markdown"
+    )
+    assert (read.media_type, read.text) == ("text/markdown", "%PDF-1.4 is how such a file begins.")
 
 
 def test_documents_survive_the_wire() -> None:

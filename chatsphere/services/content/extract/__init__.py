@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -61,8 +62,9 @@ READERS: Mapping[str, str] = {
     **{f"image/{kind}": f"{_HERE}.picture" for kind in ("png", "jpeg", "tiff", "webp", "gif", "bmp")},
 }
 
-# Read by our own linear code from bytes that no parser in C touches: safe outside the child process.
+# Read by our own linear code: safe outside the child process as long as no HTML stands in it that a parser in C would read.
 SAFE_IN_PROCESS: Final = frozenset({"text/plain", MARKDOWN})
+_HTML_TABLE = re.compile(rb"</table", re.IGNORECASE)
 
 
 def extract(
@@ -73,16 +75,29 @@ def extract(
     limits: Limits = DEFAULT_LIMITS,
     main_text_only: bool = False,
     member: str = "",
+    media_type: str = "",
 ) -> ExtractedDocument:
-    """Read a document in this process: pure, no network, bounded by ``limits`` except for memory and time.
+    """Read a document in this process: pure, no network, bounded by ``limits`` except for memory and time. For what strangers send
+    that is ``sandbox.extract_in_child``, which calls this only for what is ``is_safe_here``.
 
-    The type is found from the bytes; ``name`` and ``media_type_hint`` only choose among text formats. ``main_text_only`` leaves
+    The type is found from the bytes unless ``media_type`` says it; ``name`` and ``media_type_hint`` only choose among text formats. ``main_text_only`` leaves
     out a web page's navigation; ``member`` is the file to read in a ZIP (see ``members``). Raises a ContentError whose message its owner understands. Cost: see each reader.
     """
     document = read_document(
-        data, name=name, media_type_hint=media_type_hint, limits=limits, main_text_only=main_text_only, member=member
+        data,
+        name=name,
+        media_type_hint=media_type_hint,
+        limits=limits,
+        main_text_only=main_text_only,
+        member=member,
+        media_type=media_type,
     )
     return finish(document)
+
+
+def is_safe_here(content: bytes, media_type: str) -> bool:
+    """Whether our own code alone reads this, so that it needs no child process. One pass over Markdown."""
+    return media_type in SAFE_IN_PROCESS and not (media_type == MARKDOWN and _HTML_TABLE.search(content))
 
 
 def read_document(
@@ -94,6 +109,7 @@ def read_document(
     main_text_only: bool,
     member: str = "",
     pages: tuple[int, int] | None = None,
+    media_type: str = "",
 ) -> ExtractedDocument:
     """``extract`` without its last step (language and quality report). Pages without text that others follow are an empty document."""
     path = data if isinstance(data, Path) and not member and is_pdf(data) else None
@@ -102,7 +118,7 @@ def read_document(
         content, name, media_type_hint = Archive(content, limits).read(member), member, None
     if not content.strip():
         raise EmptyDocument("This file is empty.")
-    media_type = detect_media_type(content, name=name, hint=media_type_hint)
+    media_type = media_type or detect_media_type(content, name=name, hint=media_type_hint)
     document = reader_of(media_type)(
         Source(content, name, media_type, limits, main_text_only, charset_of(media_type_hint), pages, path)
     )

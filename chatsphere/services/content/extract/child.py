@@ -148,6 +148,7 @@ def _answer(request: Mapping[str, Any], limits: Limits) -> bytes:
             main_text_only=request["main_text_only"],
             member=request["member"],
             pages=request["pages"] and tuple(request["pages"]),
+            media_type=request["media_type"],
         )
         return document_to_json(document)
     except ContentError as error:

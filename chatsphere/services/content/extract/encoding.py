@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 
-from charset_normalizer import from_bytes
+from chatsphere.services.content.extract.legacy_encoding import guess_encoding
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -13,14 +14,14 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_SAMPLE = 64 * 1024  # bytes from which an undeclared encoding is guessed
+_SAMPLE = 64 * 1024  # bytes that tell a slip from another encoding
 
 
 def decode(data: bytes, *, declared: str = "") -> tuple[str, str]:
     """Text and the encoding it was read with.
 
-    A byte order mark decides; then valid UTF-8, which no other encoding imitates by chance; then UTF-16 without a mark (by
-    its zero bytes); then what was declared, if the bytes allow it; then a guess from the first 64 KB. Bytes that remain
+    A byte order mark decides; then the escapes of ISO-2022-JP; then valid UTF-8, which no other encoding imitates by chance; then UTF-16 without a mark (by
+    its zero bytes); then what was declared, if the bytes allow it; then a guess (see ``legacy_encoding``). Bytes that remain
     undecodable become U+FFFD. Never raises.
     """
     for mark, encoding in _BOMS:
@@ -29,6 +30,9 @@ def decode(data: bytes, *, declared: str = "") -> tuple[str, str]:
     encoding = _utf16_by_zeros(data)
     if encoding:
         return data.decode(encoding, "replace"), encoding
+    if b"\x1b$" in data[:_SAMPLE]:  # written in ASCII's bytes, so it would be good UTF-8
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode("iso2022_jp_2"), "iso2022_jp_2"
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as error:
@@ -62,7 +66,7 @@ def _is_slip(data: bytes, error: UnicodeDecodeError) -> bool:
 
 
 def _decode_legacy(data: bytes, declared: str) -> tuple[str, str]:
-    for encoding in (declared, _guess(data), "cp1252"):
+    for encoding in (declared, guess_encoding(data), "cp1252"):
         if _is_text_encoding(encoding):
             try:
                 return data.decode(encoding), encoding
@@ -76,8 +80,3 @@ def _is_text_encoding(name: str) -> bool:
         return bool(name) and codecs.lookup(name)._is_text_encoding
     except LookupError:
         return False
-
-
-def _guess(data: bytes) -> str:
-    match = from_bytes(data[:_SAMPLE]).best()
-    return match.encoding if match else ""

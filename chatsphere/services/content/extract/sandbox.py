@@ -6,7 +6,7 @@ seconds, no core dump, no file writes above a few bytes, no secrets in its envir
 ordinary process give it up. So a document costs a fork (some milliseconds) and not the start of Python (hundreds), and what a
 hostile file does to its process ends with it. The server goes after a minute without work, so that idle workers stay small.
 
-Plain text and Markdown are read in this process: our own code, linear, no parser in C.
+Plain text, and Markdown without tables of HTML, are read in this process: our own code, linear, no parser in C.
 
 Requests and answers are length-prefixed JSON; nothing that a document can influence is ever unpickled.
 """
@@ -21,8 +21,9 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, cast
@@ -30,7 +31,7 @@ from typing import IO, Any, cast
 import orjson
 
 from chatsphere.services import errors
-from chatsphere.services.content.extract import SAFE_IN_PROCESS, extract, finish, is_pdf, load
+from chatsphere.services.content.extract import extract, finish, is_pdf, is_safe_here, load
 from chatsphere.services.content.extract.detect import detect_media_type
 from chatsphere.services.content.extract.wire import HEADER, document_from_json
 from chatsphere.services.content.limits import DEFAULT_LIMITS, MEGABYTE, Limits
@@ -47,7 +48,7 @@ _KEPT_ENVIRONMENT = (
 
 
 def extract_in_child(
-    path: Path,
+    data: Path | bytes,
     *,
     name: str,
     media_type_hint: str | None = None,
@@ -55,34 +56,46 @@ def extract_in_child(
     main_text_only: bool = False,
     member: str = "",
     pages: tuple[int, int] | None = None,
+    media_type: str = "",
 ) -> ExtractedDocument:
     """``extract`` under limits that the operating system enforces.
 
     Whatever the file does, this returns a document or raises a ContentError within ``limits.wall_seconds`` and a little:
     a crash, a loop, a bomb and a memory blow-up all end as one. Thread-safe; concurrent calls use a server each. Costs some
     10 ms more than ``extract``, and a quarter of a second when no server is warm. ``pages`` reads a part of a PDF (see ``Source``); its
-    report then has ``pages_in_file``.
+    report then has ``pages_in_file``. Where ``media_type`` is given nothing is detected, whatever the bytes begin with.
     """
-    if member or not is_pdf(path):
-        content = load(path, limits)
+    is_known_pdf = isinstance(data, Path) and not member and not media_type and is_pdf(data)
+    if not is_known_pdf:  # the only files that may be larger than what a process should hold
+        content = load(data, limits)
         if not content.strip():
             raise errors.EmptyDocument("This file is empty.")
-        media_type = detect_media_type(content, name=name, hint=media_type_hint)
-        if not member and media_type in SAFE_IN_PROCESS and len(content) <= _IN_PROCESS_BYTES:
-            return extract(
-                content, name=name, media_type_hint=media_type_hint, limits=limits, main_text_only=main_text_only
-            )
+        found = media_type or detect_media_type(content, name=name, hint=media_type_hint)
+        if not member and len(content) <= _IN_PROCESS_BYTES and is_safe_here(content, found):
+            return extract(content, name=name, media_type_hint=media_type_hint, limits=limits, media_type=found)
         del content
     request = {
-        "path": str(path.resolve()),
         "name": name,
+        "media_type": media_type,
         "hint": media_type_hint,
         "main_text_only": main_text_only,
         "member": member,
         "pages": pages,
         "limits": asdict(limits),
     }
-    return finish(_POOL.read(request, limits))
+    with _as_file(data) as path:
+        return finish(_POOL.read(request | {"path": str(path.resolve())}, limits))
+
+
+@contextlib.contextmanager
+def _as_file(data: Path | bytes) -> Iterator[Path]:
+    if isinstance(data, Path):
+        yield data
+        return
+    with tempfile.NamedTemporaryFile(prefix="chatsphere-") as file:
+        file.write(data)
+        file.flush()
+        yield Path(file.name)
 
 
 def close_servers() -> None:
