@@ -21,7 +21,7 @@ class Draft:
     model: str = ""
     grounded: bool | None = None
     unsupported: list[str] = field(default_factory=list)  # cited statements
-    ungrounded: list[str] = field(default_factory=list)  # those, and uncited ones of an answer that is not grounded
+    ungrounded: list[str] = field(default_factory=list)  # those and uncited ones
     statements: int = 0  # cited ones
     passages: Sequence[SearchHit] = ()  # that the answer could rest on
     trace: dict[str, Any] = field(default_factory=dict)

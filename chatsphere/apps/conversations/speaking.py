@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from chatsphere.services.ai.curated import CuratedAnswer
 from chatsphere.services.ai.grounding import mark_statements, without_statements
 from chatsphere.services.ai.output_links import LinkGuard
 from chatsphere.services.ai.prompts import build_messages, new_nonce
+from chatsphere.services.ai.statements import is_admission
 from chatsphere.services.ai.tokens import estimate_message_tokens, estimate_tokens
 from chatsphere.services.errors import UpstreamInvalid
 from chatsphere.services.types import ChatDone, ChatPrompt, FinishReason, SearchHit, TokenUsage
@@ -119,11 +119,11 @@ class _Ear:
 def _say_by_policy(heard: str, voice: Voice, manner: Manner, language: str) -> None:
     """Say a whole answer: statements that are not borne out are marked or left out, and what is left is numbered anew."""
     text, report = scan_answer(heard, manner.passages, language=language)
-    bad = _ungrounded(report)
+    bad = list(report.ungrounded)
     if manner.ungrounded == "marked":
         text = mark_statements(text, bad, note=manner.note)
     elif bad:
-        text = without_statements(text, bad)
+        text = _what_is_left(without_statements(text, bad), report, language)
         voice.draft.trace["withheld"] = len(bad)
         if not text and voice.draft.error is None:
             voice.draft.finish_reason = FinishReason.REFUSED_NO_CONTEXT
@@ -134,6 +134,12 @@ def _say_by_policy(heard: str, voice: Voice, manner: Manner, language: str) -> N
     if manner.ungrounded == "marked" and voice.draft.parts:
         voice.draft.grounded, voice.draft.ungrounded = report.grounded, bad
         voice.draft.unsupported, voice.draft.statements = list(report.unsupported), len(report.cited)
+
+
+def _what_is_left(text: str, report: CitationReport, language: str) -> str:
+    """Nothing when all that was stated is gone: a greeting, a lead-in or a closing word is no answer. An honest no is one."""
+    left = scan_answer(text, [citation.passage for citation in report.citations], language=language)[1]
+    return text if left.cited or any(map(is_admission, text.splitlines())) else ""
 
 
 async def _listen(model: ChatModel, prompt: ChatPrompt, ear: _Ear) -> ChatDone:
@@ -160,15 +166,10 @@ def _hear(voice: Voice, heard: tuple[str, list[Citation]]) -> None:
 def _check(draft: Draft, scanner: CitationScanner) -> None:
     if draft.parts:
         report = scanner.report()
-        draft.grounded, draft.unsupported = report.grounded, list(report.unsupported)
-        draft.ungrounded, draft.statements = _ungrounded(report), len(report.cited)
+        draft.grounded = None if report.states_nothing else report.grounded
+        draft.unsupported, draft.ungrounded = list(report.unsupported), list(report.ungrounded)
+        draft.statements = len(report.cited)
         draft.citations = [citation_object(citation) for citation in report.citations]
-
-
-def _ungrounded(report: CitationReport) -> list[str]:
-    """What no passage bears out: cited statements that it does not say, and the uncited ones of an answer that rests on little else."""
-    uncited = () if report.grounded else report.uncited
-    return list(dict.fromkeys((*report.unsupported, *uncited)))
 
 
 def _close(draft: Draft, ending: ChatDone | None) -> None:
@@ -180,7 +181,8 @@ def _close(draft: Draft, ending: ChatDone | None) -> None:
         draft.grounded = None
         return
     draft.finish_reason = ending.finish_reason
-    if ending.finish_reason is FinishReason.STOP and not draft.citations and admits_ignorance(draft.text):
+    is_silent = not draft.citations and not draft.ungrounded and admits_ignorance(draft.text)
+    if ending.finish_reason is FinishReason.STOP and is_silent:
         draft.finish_reason, draft.grounded = FinishReason.REFUSED_NO_CONTEXT, None
 
 
@@ -218,24 +220,4 @@ def _quote(text: str, start: int, end: int) -> dict[str, Any]:
 def admits_ignorance(text: str) -> bool:
     """Whether a short answer without citations says that the sources do not hold the answer. An empty one does."""
     stripped = text.strip()
-    return not stripped or (len(stripped) <= LONGEST_ADMISSION and _ADMISSION.search(stripped) is not None)
-
-
-_SOURCES = r"(?:sources?|documents?|passages?|text|context|provided information|information provided|documentation)"
-_ADMISSION = re.compile(
-    "|".join(
-        (
-            rf"\b{_SOURCES}\b[^.!?]{{0,60}}\b(?:do|does|did)(?: not|n['’]t)\b",
-            rf"\b(?:not|nothing|no (?:information|mention|answer))\b[^.!?]{{0,60}}\b{_SOURCES}\b",
-            r"\b(?:can(?:not|['’]t)|could(?: not|n['’]t)|unable to) (?:find|answer)\b",
-            r"\bi (?:do not|don['’]t) (?:know|have (?:any |enough )?information)\b",
-            r"\bquellen?\b[^.!?]{0,60}\b(?:nicht|kein\w*)\b|\b(?:keine|nicht)\b[^.!?]{0,60}\b(?:quellen|informationen|angaben)\b",
-            r"\bsources?\b[^.!?]{0,40}\bne\b[^.!?]{0,40}\bpas\b|\baucune (?:information|source)\b",
-            r"\bfuentes\b[^.!?]{0,40}\bno\b|\bno\b[^.!?]{0,60}\b(?:fuentes|información)\b",
-            r"\bfonti\b[^.!?]{0,40}\bnon\b|\bnon\b[^.!?]{0,60}\b(?:fonti|informazioni)\b",
-            r"\bfontes\b[^.!?]{0,40}\bnão\b|\bnão\b[^.!?]{0,60}\b(?:fontes|informaç\w+)\b",
-            r"\bbronnen\b[^.!?]{0,40}\b(?:niet|geen)\b|\bgeen\b[^.!?]{0,40}\binformatie\b",
-        )
-    ),
-    re.IGNORECASE,
-)
+    return not stripped or (len(stripped) <= LONGEST_ADMISSION and is_admission(stripped))

@@ -12,20 +12,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chatsphere.services.ai.answer_check import FALLBACK_LANGUAGE, check_answer
 from chatsphere.services.ai.sentences import split_sentences
 from chatsphere.services.types import SearchHit
 from chatsphere.services.vector_store.analysis import count_terms
 
 LEAST_SUPPORT = 0.34  # share of a statement's words that its quote must have
-FALLBACK_LANGUAGE = "en"  # of a chatbot without one; both sides are stemmed alike, so others lose little
 TWO_SENTENCES_GAIN = 0.2  # a quote of two sentences must support this much more than one
 
 _NUMBERS = r"\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*"
 _MARKER = re.compile(rf"[ \t]?(?:\[\s*({_NUMBERS})\s*\]|【\s*({_NUMBERS})[^】\n]{{0,40}}】)")
 _HELD_BACK = re.compile(r"[ \t]?(?:\[[\d\s,;–-]{0,30}|【[^】\n]{0,50})?$")
 _RANGE = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_NAME = re.compile(r"(?<=[^\W\d_]\s)[A-Z][^\W\d_]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +35,34 @@ class Citation:
     quote: str
     char_start: int
     char_end: int
-    support: float  # 0 to 1: share of the statement's words, 0 when a number or name of it is missing
+    support: float  # 0 to 1: share of the statement's words
     more: tuple[tuple[str, int, int], ...] = ()  # further quotes of the passage (quote, char_start, char_end)
 
 
 @dataclass(frozen=True, slots=True)
 class CitationReport:
-    """``citations``: one a number, in order of appearance. ``unsupported``: cited statements that their passage does not say."""
+    """``citations``: one a number, in order of appearance. ``unsupported``: statements that the passages which vouch for them do not bear
+    out. ``uncited``: those that no marker vouches for. ``cited``: all that one does, each once."""
 
     citations: tuple[Citation, ...]
     unsupported: tuple[str, ...]
     uncited: tuple[str, ...]
-    cited: tuple[str, ...] = ()  # every statement with a number, each once
+    cited: tuple[str, ...] = ()
 
     @property
     def grounded(self) -> bool:
-        """Something is cited, every cited statement is supported, and no more statements are uncited than cited."""
-        return bool(self.citations) and not self.unsupported and len(self.uncited) <= len(self.citations)
+        """Something is cited, and every statement is borne out by what vouches for it."""
+        return bool(self.citations) and not self.unsupported and not self.uncited
+
+    @property
+    def ungrounded(self) -> tuple[str, ...]:
+        """Every statement that nothing bears out."""
+        return (*self.unsupported, *self.uncited)
+
+    @property
+    def states_nothing(self) -> bool:
+        """A greeting, a question back, an admission: there is nothing to bear out."""
+        return not self.citations and not self.cited and not self.uncited
 
 
 class CitationScanner:
@@ -86,17 +95,14 @@ class CitationScanner:
         return self._let_through(pending)
 
     def report(self) -> CitationReport:
-        """All citations of the text so far, checked statement by statement."""
-        cited = [(self._statement_at(place), number) for place, number in self._marks]
-        quotes = [self._quote_at(place, number) for place, number in self._marks]
-        pairs = zip(cited, quotes, strict=True)
-        unsupported = [statement for (statement, _), quote in pairs if quote.support < LEAST_SUPPORT]
-        uncited = [statement for start, statement in _statements(self._plain) if not self._is_cited(start)]
+        """All citations of the text so far, and what became of each statement."""
+        verdicts = check_answer(self._plain, self._marks, self._passages, language=self._language)
+        texts = {each: self._plain[each.statement.start : each.statement.end] for each in verdicts}
         return CitationReport(
-            self._with_all_quotes(quotes),
-            tuple(dict.fromkeys(unsupported)),
-            tuple(uncited),
-            tuple(dict.fromkeys(statement for statement, _ in cited)),
+            self._with_all_quotes([self._quote_at(place, number) for place, number in self._marks]),
+            tuple(dict.fromkeys(texts[each] for each in verdicts if each.numbers and not each.is_borne_out)),
+            tuple(dict.fromkeys(texts[each] for each in verdicts if not each.numbers and not each.is_borne_out)),
+            tuple(dict.fromkeys(texts[each] for each in verdicts if each.numbers)),
         )
 
     def _with_all_quotes(self, quotes: Sequence[Citation]) -> tuple[Citation, ...]:
@@ -159,11 +165,6 @@ class CitationScanner:
         sentences = split_sentences(self._plain[paragraph:place])
         return self._plain[paragraph + sentences[-1].start : paragraph + sentences[-1].end] if sentences else ""
 
-    def _is_cited(self, start: int) -> bool:
-        """A marker vouches for its sentence and for those before it in the same paragraph."""
-        end = self._plain.find("\n\n", start)
-        return any(start < place and (end < 0 or place <= end + 2) for place, _ in self._marks)
-
 
 def scan_answer(text: str, passages: Sequence[SearchHit], *, language: str = "") -> tuple[str, CitationReport]:
     """A whole answer at once: the text that may be shown and its report."""
@@ -186,7 +187,7 @@ def find_quote(statement: str, number: int, passage: SearchHit, language: str = 
         ((_share(wanted, passage.text[slice(*span)], language), span) for span in pairs), key=_first, default=single
     )
     share, span = double if double[0] >= single[0] + TWO_SENTENCES_GAIN else single
-    return _citation(number, passage, *span, share if _has_facts(statement, passage) else 0.0)
+    return _citation(number, passage, *span, share)
 
 
 def _word_for_word(quote: str, text: str) -> tuple[int, int] | None:
@@ -228,28 +229,8 @@ def _share(wanted: set[int], text: str, language: str) -> float:
     return len(wanted & set(count_terms(text, language))) / len(wanted) if wanted else 0.0
 
 
-def _has_facts(statement: str, passage: SearchHit) -> bool:
-    """Every number and every name of the statement stands in the passage, its title or its headings."""
-    source = " ".join((passage.title, *passage.heading_path, passage.text))
-    figures = {_digits(figure) for figure in _FIGURE.findall(source)}
-    folded = source.casefold()
-    return all(_digits(figure) in figures for figure in _FIGURE.findall(statement)) and all(
-        name.casefold() in folded for name in _NAME.findall(statement)
-    )
-
-
-def _digits(figure: str) -> str:
-    return figure.replace(",", "").replace(".", "")
-
-
 def _expand(numbers: str) -> list[int]:
     found: list[int] = []
     for first, last in _RANGE.findall(numbers):
         found.extend(range(int(first), min(int(last or first), int(first) + 20) + 1))
     return list(dict.fromkeys(found))
-
-
-def _statements(plain: str) -> list[tuple[int, str]]:
-    """Sentences that state something: those of four words and more."""
-    sentences = [(sentence.start, plain[sentence.start : sentence.end]) for sentence in split_sentences(plain)]
-    return [(start, text) for start, text in sentences if len(count_terms(text, "")) >= 4]

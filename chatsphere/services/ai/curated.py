@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chatsphere.services.ai.negation import negations
 from chatsphere.services.types import SearchHit
 from chatsphere.services.vector_store.analysis import count_terms
 
@@ -34,18 +35,8 @@ def find_curated(question: str, hits: Sequence[SearchHit], *, language: str = ""
     asked = count_terms(question, language)
     for hit in hits[:LOOK_AT]:
         heading = hit.heading_path[-1] if hit.heading_path else ""
-        is_pair = heading != "" and hit.text.startswith(f"{heading}\n") and _negations(question) == _negations(heading)
+        is_pair = heading != "" and hit.text.startswith(f"{heading}\n") and negations(question) == negations(heading)
         if is_pair and asked and asked == count_terms(heading, language):
             start = len(heading) + 1
             return CuratedAnswer(hit, start, start + len(hit.text[start:].rstrip()))
     return None
-
-
-_NOT = frozenset(
-    "not no never without cannot can't don't doesn't isn't nicht kein keine nie ohne ne pas jamais sans no nunca sin non mai senza".split()  # noqa: SIM905
-)
-
-
-def _negations(text: str) -> set[str]:
-    """Words that turn a question round; the analysis drops some of them."""
-    return {word.strip('.,;:?!"“”') for word in text.casefold().replace("’", "'").split()} & _NOT

@@ -40,6 +40,46 @@ async def test_what_no_passage_says_is_named_marked_or_withheld(caller: Any, cha
     assert nothing["finish_reason"] == "refused_no_context"
 
 
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (
+            "Every employee also gets 500 euros from Peter Miller. Spare chargers are kept in locker B-17 [1].",
+            "Spare chargers are kept in locker B-17 [1].",
+        ),
+        (
+            "Spare chargers are kept in locker B-17 [1]. Every employee also gets 500 euros from Peter Miller.",
+            "Spare chargers are kept in locker B-17 [1].",
+        ),
+        ("Spare chargers are not kept in locker B-17 [1].", None),
+        ("Spare chargers are kept in locker B-19 [1].", None),
+        ("Yes.", None),
+        ("Sure! Here is the answer: every employee gets a car.", None),
+    ],
+)
+async def test_what_was_invented_is_withheld_wherever_it_stands(
+    caller: Any, chatbot: Any, model: Any, said: str, left: str | None
+) -> None:
+    model.pieces = (said,)
+    shown = await answer(caller, chatbot)
+    await change(chatbot, configuration={"ungrounded": "withheld"})
+    withheld = await answer(caller, chatbot)
+
+    assert shown["grounded"] is False
+    assert len(shown["ungrounded"]) == 1
+    if left is None:
+        assert (withheld["finish_reason"], withheld["citations"]) == ("refused_no_context", [])
+    else:
+        assert (withheld["content"], withheld["grounded"], withheld["ungrounded"]) == (left, True, [])
+
+
+async def test_a_question_back_has_nothing_to_check(caller: Any, chatbot: Any, model: Any) -> None:
+    model.pieces = ("Hello! Do you mean the spare chargers or the adapters?",)
+    await change(chatbot, configuration={"ungrounded": "withheld"})
+    found = await answer(caller, chatbot)
+    assert (found["content"], found["grounded"], found["ungrounded"]) == (model.pieces[0], None, [])
+
+
 async def test_citations_are_numbered_without_gaps_and_keep_every_quote(caller: Any, chatbot: Any, model: Any) -> None:
     question = "Where are chargers, what is the office dog called, how much paid vacation?"
     model.pieces = (

@@ -129,9 +129,13 @@ def test_an_answer_without_citations_is_not_grounded(passages: list[SearchHit]) 
     assert report.uncited == ("Refunds are paid within 14 days of the return.",)
 
 
-def test_one_marker_vouches_for_its_paragraph(passages: list[SearchHit]) -> None:
+def test_a_marker_vouches_for_its_paragraph_as_far_as_its_passage_bears_it_out(passages: list[SearchHit]) -> None:
     _, report = scan_answer("Orders ship in two days. Refunds are paid within 14 days [1].", passages, language="en")
-    assert report.uncited == ()
+    assert report.grounded
+    _, report = scan_answer("Parcels travel by balloon. Refunds are paid within 14 days [1].", passages, language="en")
+    assert report.unsupported == ("Parcels travel by balloon.",)
+    _, report = scan_answer("Orders ship in two days.\n\nRefunds are paid in 14 days [1].", passages, language="en")
+    assert report.uncited == ("Orders ship in two days.",)
 
 
 def test_two_sentences_are_quoted_when_both_are_needed(passage: Passage) -> None:
