@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -27,7 +29,7 @@ import psycopg
 from benchmarks.quality_search import MODEL, Readings
 from benchmarks.search_fill import fill
 from benchmarks.search_material import RealPieces
-from benchmarks.search_tables import Connection, create_database
+from benchmarks.search_tables import Connection, create_database, drop_foreign_keys
 from chatsphere.embedded.postgres import PostgresServer
 from chatsphere.services.types import SearchRequest
 from chatsphere.services.vector_store.base import ChatbotRef
@@ -37,8 +39,11 @@ TOP: Final = 10
 SKEW: Final = 0.8  # the chatbot of rank r has chunks in proportion to r to the power of -SKEW
 CONCURRENT: Final = (1, 10, 50)
 WORKSPACE: Final = UUID(int=1 << 100)
-HEAD: Final = f"{'':<34}{'chunks':>10}{'exact p50':>11}{'p50':>8}{'p95':>8}{'p99':>8}{'recall@10':>11}{'build':>9}"
-INDEX_SIZES: Final = """
+HEAD: Final = (
+    "| chunks | exact p50 | one at a time p50, p95, p99 | CPU | 10 at once p50, p99 | 50 at once p50, p99 | recall@10"
+    " | filled | indexed | words | vectors | tables | deleted |"
+)
+SIZES: Final = """
     SELECT sum(pg_relation_size(indexrelid)) FILTER (WHERE indexrelname = 'training_terms_inverted') / 1e6,
            sum(pg_relation_size(indexrelid)) FILTER (WHERE relname = 'training_embedding') / 1e6,
            (SELECT sum(pg_table_size(oid)) FROM pg_class WHERE relname IN ('training_chunkterms', 'training_embedding')) / 1e6
@@ -50,13 +55,14 @@ Found = list[set[UUID]]
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Milliseconds and results of some searches, in the order of their requests."""
+    """Milliseconds and results of some searches, in the order of their requests. ``cpu`` is PostgreSQL's, a search; None on another machine."""
 
     times: Sequence[float]
     found: Found
+    cpu: float | None
 
-    def percentile(self, share: float) -> float:
-        return float(np.percentile(self.times, share))
+    def percentiles(self, *shares: float) -> str:
+        return ", ".join(f"{np.percentile(self.times, share):.1f}" for share in shares)
 
     def recall(self, reference: Round) -> float:
         """The share of the reference's hits that were found."""
@@ -65,73 +71,81 @@ class Round:
 
 
 class Bench:
-    """One database with the engine on it."""
+    """One database with the engine on it. Each measurement gives a row of the table and tells meanwhile what it is at."""
 
     def __init__(self, url: str, real: RealPieces, searches: int) -> None:
         self._url = url
         self._real = real
         self._searches = searches
 
-    def one_chatbot(self, connection: Connection, size: int) -> None:
+    def one_chatbot(self, connection: Connection, size: int) -> str:
         chatbot = ChatbotRef(WORKSPACE, UUID(int=size << 64))
-        self._fill(connection, {chatbot: size})
-        self._measure(
-            connection, [chatbot], self._requests([chatbot] * self._searches), f"one chatbot of {size:,}", size
-        )
+        filled = self._fill(connection, {chatbot: size})
+        requests = self._requests([chatbot] * self._searches)
+        return f"| {size:,} in one chatbot | {self._measure(connection, [chatbot], requests, filled)}"
 
-    def many_chatbots(self, connection: Connection, count: int, chunks: int) -> None:
+    def many_chatbots(self, connection: Connection, count: int, chunks: int) -> str:
         ranks = np.arange(1, count + 1) ** -SKEW
         sizes = np.maximum(1, (ranks / ranks.sum() * chunks)).astype(int)
         chatbots = {ChatbotRef(WORKSPACE, UUID(int=((1 << 30) + n) << 64)): int(size) for n, size in enumerate(sizes)}
-        self._fill(connection, chatbots)
+        filled = self._fill(connection, chatbots)
         drawn = np.random.default_rng(1).choice(count, self._searches * 2, p=sizes / sizes.sum())
         known = list(chatbots)
         requests = self._requests([known[number] for number in drawn])
-        self._measure(connection, known, requests, f"{count:,} chatbots, 1 to {sizes[0]:,}", int(sizes.sum()))
+        row = self._measure(connection, known, requests, filled)
+        return f"| {sizes.sum():,} in {count:,} chatbots, {sizes[0]:,} to {sizes[-1]:,} | {row}"
 
-    def _fill(self, connection: Connection, chatbots: dict[ChatbotRef, int]) -> None:
+    def _fill(self, connection: Connection, chatbots: dict[ChatbotRef, int]) -> float:
+        """Seconds."""
+        _tell(f"filling {sum(chatbots.values()):,} chunks in {len(chatbots):,} chatbots")
         began = time.perf_counter()
         store = PgVectorStore(self._url)
+        connection.execute("SET synchronous_commit = off")
+        drop_foreign_keys(connection)
         for number, (chatbot, size) in enumerate(chatbots.items()):
             fill(connection, chatbot, MODEL.id, self._real.make(chatbot.chatbot_id, size, seed=number + size))
             store.refresh_statistics(connection, chatbot=chatbot)
             connection.commit()
         _vacuum(self._url)
-        print(f"\nfilled with {sum(chatbots.values()):,} chunks in {time.perf_counter() - began:.0f} s", flush=True)
+        return time.perf_counter() - began
 
     def _measure(
-        self,
-        connection: Connection,
-        chatbots: Sequence[ChatbotRef],
-        requests: Sequence[SearchRequest],
-        what: str,
-        size: int,
-    ) -> None:
-        exact = asyncio.run(self._search(requests, 1))
-        seconds = self._build(connection)
-        print(HEAD)
-        for concurrent in CONCURRENT:
-            now = asyncio.run(self._search(requests, concurrent))
-            figures = "".join(f"{now.percentile(share):>8.1f}" for share in (50, 95, 99))
-            label = f"{what}, {concurrent} at once"
-            print(
-                f"{label:<34}{size:>10,}{exact.percentile(50):>11.1f}{figures}{now.recall(exact):>11.3f}{seconds:>8.0f}s",
-                flush=True,
-            )
-        words, vectors, tables = connection.execute(INDEX_SIZES).fetchone() or (0, 0, 0)
-        print(f"index of words {words:.0f} MB, indexes of vectors {vectors:.0f} MB, tables {tables:.0f} MB")
-        began = time.perf_counter()
-        PgVectorStore(self._url).delete_chatbot(connection, chatbot=chatbots[-1])
-        connection.commit()
-        print(
-            f"deleting the {'smallest ' if len(chatbots) > 1 else ''}chatbot {time.perf_counter() - began:.2f} s",
-            flush=True,
+        self, connection: Connection, chatbots: Sequence[ChatbotRef], requests: Sequence[SearchRequest], filled: float
+    ) -> str:
+        exact = self._searched(requests, 1)
+        built = self._build(connection)
+        one, ten, fifty = (self._searched(requests, concurrent) for concurrent in CONCURRENT)
+        words, vectors, tables = connection.execute(SIZES).fetchone() or (0, 0, 0)
+        cells = (
+            exact.percentiles(50),
+            one.percentiles(50, 95, 99),
+            "–" if one.cpu is None else f"{one.cpu:.1f}",
+            ten.percentiles(50, 99),
+            fifty.percentiles(50, 99),
+            f"{one.recall(exact):.3f}",
+            f"{filled:.0f} s",
+            f"{built:.0f} s",
+            *(f"{size:.0f} MB" for size in (words, vectors, tables)),
+            f"{self._delete(connection, chatbots[-1]):.2f} s",
         )
+        return " | ".join(cells) + " |"
+
+    def _searched(self, requests: Sequence[SearchRequest], concurrent: int) -> Round:
+        _tell(f"{len(requests)} searches, {concurrent} at once")
+        return asyncio.run(self._search(requests, concurrent))
+
+    def _delete(self, connection: Connection, chatbot: ChatbotRef) -> float:
+        began = time.perf_counter()
+        PgVectorStore(self._url).delete_chatbot(connection, chatbot=chatbot)
+        connection.commit()
+        return time.perf_counter() - began
 
     def _build(self, connection: Connection) -> float:
         """The indexes of all chatbots that are large enough, as the platform's task builds them."""
         store, began = PgVectorStore(self._url), time.perf_counter()
-        for chatbot in store.outgrown(connection):
+        large = store.outgrown(connection)
+        _tell(f"indexing {len(large)} large chatbots")
+        for chatbot in large:
             while store.index_step(connection, chatbot=chatbot):
                 connection.commit()
             connection.commit()
@@ -154,10 +168,12 @@ class Bench:
         try:
             for request in requests[:5]:
                 await store.search(request)
+            before = _cpu_of_searches(self._url)
             await asyncio.gather(*(ask_on() for _ in range(concurrent)))
+            spent = _cpu_of_searches(self._url) - before
         finally:
             await store.aclose()
-        return Round(times, found)
+        return Round(times, found, spent / len(requests) or None)
 
     def _requests(self, chatbots: Sequence[ChatbotRef]) -> list[SearchRequest]:
         def asked() -> Iterator[SearchRequest]:
@@ -187,14 +203,34 @@ def main() -> None:
 
 def _run(options: argparse.Namespace, server: str) -> None:
     real = RealPieces(Readings())
-    for name, sizes in (("each alone", options.sizes), ("many", [])):
+    measurements: list[Callable[[Bench, Connection], str]] = [
+        *(partial(Bench.one_chatbot, size=size) for size in options.sizes),
+        partial(Bench.many_chatbots, count=options.chatbots, chunks=options.chunks),
+    ]
+    rows = []
+    for measure in measurements:
         url = create_database(server, "search_speed")
-        bench = Bench(url, real, options.searches)
         with psycopg.connect(url) as connection:
-            for size in sizes:
-                bench.one_chatbot(connection, size)
-            if name == "many":
-                bench.many_chatbots(connection, options.chatbots, options.chunks)
+            rows.append(measure(Bench(url, real, options.searches), connection))
+        _tell(rows[-1])
+    print(HEAD, "|---" * (HEAD.count("|") - 1) + "|", *rows, sep="\n")
+    print(
+        "\nTimes of a search and the CPU that it costs PostgreSQL in milliseconds; sizes: the inverted index of words, the other indexes, the tables."
+    )
+
+
+def _tell(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+
+
+def _cpu_of_searches(url: str) -> float:
+    """Milliseconds that the sessions of searches have computed; 0 where they run on another machine."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        pids = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'chatsphere-search' AND datname = current_database()"
+        ).fetchall()
+    files = [Path(f"/proc/{pid}/schedstat") for (pid,) in pids]
+    return sum(int(file.read_text(encoding="ascii").split()[0]) for file in files if file.exists()) / 1e6
 
 
 def _vacuum(url: str) -> None:

@@ -35,7 +35,6 @@ OPTIONS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "60",
-    "shared_buffers": "96MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "effective_cache_size": "1GB",
@@ -52,6 +51,25 @@ OPTIONS: Mapping[str, str] = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
+
+
+LEAST_BUFFERS, MOST_BUFFERS = 96, 512  # MB
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def shared_buffers(memory: int) -> str:
+    """An eighth of so many bytes, within bounds. A search in a large chatbot reads some thousand pages; each that only the system has in memory
+    costs microseconds more than its rows. What no table fills is never taken."""
+    return f"{min(MOST_BUFFERS, max(LEAST_BUFFERS, memory // 8 // 2**20))}MB"
+
+
+def total_memory() -> int:
+    """Of this machine or, when that is less, what the container may take."""
+    memory = psutil.virtual_memory().total
+    try:
+        return min(memory, int(CONTAINER_LIMIT.read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no container, or "max"
+        return memory
 
 
 class PostgresServer:
@@ -73,7 +91,7 @@ class PostgresServer:
         self._folder = data_dir.absolute()
         self._cluster = self._folder / "cluster"
         self._secrets_file = secrets_file or self._folder / "secrets.json"
-        self._options = {**OPTIONS, **(extra_options or {})}
+        self._options = {**OPTIONS, "shared_buffers": shared_buffers(total_memory()), **(extra_options or {})}
         self._runtime = runtime or RuntimeFolder(self._folder / "runtime-folder")
         self._owns_runtime = runtime is None
         self._account: Account | None = None

@@ -231,3 +231,28 @@ def test_it_ends_when_its_parent_is_killed(pg: Path) -> None:
     while (pg / "cluster" / "postmaster.pid").exists():
         assert time.monotonic() < deadline, "it did not shut down in order"
         time.sleep(0.05)
+
+
+def test_it_keeps_an_eighth_of_the_memory_for_its_pages(pg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [postgres.shared_buffers(gigabytes << 30) for gigabytes in (0, 1, 2, 64)] == [
+        "96MB",
+        "128MB",
+        "256MB",
+        "512MB",
+    ]
+    monkeypatch.setattr(postgres, "total_memory", lambda: 1 << 30)
+    server = PostgresServer(pg)
+    server.start()
+    shown = ask(server, "SHOW shared_buffers")
+    server.stop()
+    assert shown == [("128MB",)]
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("268435456\n", 256 << 20), ("max\n", None), (None, None)])
+def test_a_container_has_the_memory_that_it_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, expected: int | None
+) -> None:
+    monkeypatch.setattr(postgres, "CONTAINER_LIMIT", tmp_path / "memory.max")
+    if limit is not None:
+        postgres.CONTAINER_LIMIT.write_text(limit)
+    assert postgres.total_memory() == (expected or psutil.virtual_memory().total)

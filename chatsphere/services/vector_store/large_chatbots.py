@@ -17,11 +17,11 @@ from chatsphere.services.vector_store import wire
 from chatsphere.services.vector_store.cells import SAMPLE_A_CELL, find_centres, fitting_cells, nearest_cells
 from chatsphere.services.vector_store.queries import query
 
-LARGE: Final = 5_000  # chunks from which the indexes are faster than looking at all: measured
+LARGE: Final = 3_000  # chunks from which the indexes are faster than looking at all: measured
 MOST_FRESH: Final = 1_000  # chunks that wait for the indexes before it is worth the while
 GENERATION: Final = 100_000  # cell numbers of one training of the centres
 ROWS_A_STEP: Final = 2_000
-_OUTGROWN: Final = 2.0  # times as many cells needed as there are
+OUTGROWN: Final = 1.5  # times as many cells needed as there are
 
 _Cursor = psycopg.Cursor[Any]
 
@@ -40,7 +40,7 @@ def one_step(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> bool:
 def _step_of_model(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> bool:
     vectors, newest, cells = _counts(cursor, of)
     wanted = fitting_cells(vectors)
-    if vectors >= LARGE and wanted > _OUTGROWN * cells:
+    if vectors >= LARGE and wanted > OUTGROWN * cells:
         _train(cursor, of, wanted, newest + 1, halfvec_oid)
         return True
     if newest < 0:

@@ -34,6 +34,7 @@ from chatsphere.services.types import (
 from chatsphere.services.vector_store import bm25, large_chatbots, wire
 from chatsphere.services.vector_store.analysis import ANALYSIS_VERSION
 from chatsphere.services.vector_store.base import NO_WORDS, ChatbotRef, ChunkRecord, Connection
+from chatsphere.services.vector_store.cells import CELLS_A_ROOT
 from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals, count_in, recount, totals_of_rows
 from chatsphere.services.vector_store.near_words import Vocabulary, writes_compounds
 from chatsphere.services.vector_store.queries import positional, query
@@ -49,12 +50,12 @@ from chatsphere.services.vector_store.vocabulary_cache import MOST_TERMS, Stamp,
 
 _BATCH: Final = 2_000  # rows a statement; about 3 MB of parameters
 # How far a search in a large chatbot looks: measured by benchmarks/search_speed.py.
-_LOOKUP_ROWS: Final = 3_000  # chunks that its rarer words may name at most
-_LOOKUP_SHARE: Final = 0.15  # and as a share of all: a chatbot of 10,000 is searched as well with half of them
-_PAIR_ROWS: Final = 2_000  # chunks in which two more common ones would stand together by chance, at most
-_PAIR_SHARE: Final = 0.1
-_LEAST_ROWS: Final = 1_000  # of either
-_PROBES: Final = 24  # cells of near vectors
+_LOOKUP_ROWS: Final = (
+    120  # chunks that its rarer words may name: so many times the fourth root of the chatbot's, 1,200 of 10,000
+)
+_PAIR_SHARE: Final = 2 / 3  # of these: chunks in which two more common ones would stand together by chance, at most
+_LEAST_ROWS: Final = 500  # of either
+_PROBES: Final = 32  # cells of near vectors
 _EXACT_CHUNKS: Final = 20_000  # as few as a caller may see are all looked at
 _REACH: Final = 10  # times as many candidates are looked at when some of them are closed
 _HAS_UNKNOWN: Final = 3  # a column of the search: whether no chunk holds some word of the question
@@ -188,7 +189,11 @@ class PgVectorStore:
 
     def outgrown(self, connection: Connection) -> list[ChatbotRef]:
         cursor = wire.binary_cursor(connection)
-        limits = {"large": large_chatbots.LARGE, "fresh": large_chatbots.MOST_FRESH}
+        limits = {
+            "large": large_chatbots.LARGE,
+            "fresh": large_chatbots.MOST_FRESH,
+            "few_cells": CELLS_A_ROOT / large_chatbots.OUTGROWN,
+        }
         return [ChatbotRef(*row) for row in cursor.execute(query("outgrown_chatbots"), limits)]
 
     def index_step(self, connection: Connection, *, chatbot: ChatbotRef) -> bool:
@@ -302,7 +307,8 @@ async def _search(
     async def vocabulary() -> Vocabulary:
         return await read_vocabulary(connection, request, (totals[0], totals[1]), vocabularies)
 
-    return await search_with_near_words(request, languages, rows=rows, vocabulary=vocabulary)
+    remembered = vocabularies.get(ChatbotRef(request.workspace_id, request.chatbot_id), (totals[0], totals[1]))
+    return await search_with_near_words(request, languages, rows=rows, vocabulary=vocabulary, remembered=remembered)
 
 
 async def search_with_near_words(
@@ -311,10 +317,14 @@ async def search_with_near_words(
     *,
     rows: Callable[[Question], Awaitable[Rows]],
     vocabulary: Callable[[], Awaitable[Vocabulary]],
+    remembered: Vocabulary | None,
 ) -> SearchOutcome:
-    """``rows`` runs a searching statement. Where words are compounds near ones are looked for first, else when no chunk holds a word."""
+    """``rows`` runs a searching statement. Near words are looked for first where words are compounds, or where a ``remembered`` vocabulary
+    shows that no chunk holds a word; else when the search has found that out."""
     question = read_question(request, languages)
     looks_first = writes_compounds(most_used(languages))
+    if remembered is not None and not looks_first:
+        looks_first = not all(remembered.frequencies(list(question.counts)))
     if looks_first:
         question = with_near_words(question, request, languages, await vocabulary())
     found = await rows(question)
@@ -376,10 +386,8 @@ def search_parameters(request: SearchRequest, question: Question) -> dict[str, A
 
 def _lookups(chunks: int) -> dict[str, int]:
     """How many chunks the words of a question may name in a large chatbot of so many."""
-    return {
-        "lookup_rows": min(_LOOKUP_ROWS, max(_LEAST_ROWS, round(chunks * _LOOKUP_SHARE))),
-        "pair_rows": min(_PAIR_ROWS, max(_LEAST_ROWS, round(chunks * _PAIR_SHARE))),
-    }
+    rows = _LOOKUP_ROWS * chunks**0.25
+    return {"lookup_rows": max(_LEAST_ROWS, round(rows)), "pair_rows": max(_LEAST_ROWS, round(rows * _PAIR_SHARE))}
 
 
 def filter_parameters(request: SearchRequest) -> dict[str, Any]:

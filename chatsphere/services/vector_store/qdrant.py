@@ -189,6 +189,8 @@ class QdrantVectorStore(PgVectorStore):
             return await super().search(request)
 
     async def _search_in_both(self, request: SearchRequest, before: _Before) -> SearchOutcome:
+        stamp = (before.chunks, before.length)
+
         async def rows(question: Question) -> Rows:
             parameters = search_parameters(request, question)
             async with self._connection() as connection:
@@ -199,9 +201,12 @@ class QdrantVectorStore(PgVectorStore):
 
         async def vocabulary() -> Vocabulary:
             async with self._connection() as connection:
-                return await read_vocabulary(connection, request, (before.chunks, before.length), self._vocabularies)
+                return await read_vocabulary(connection, request, stamp, self._vocabularies)
 
-        return await search_with_near_words(request, before.languages, rows=rows, vocabulary=vocabulary)
+        remembered = self._vocabularies.get(ChatbotRef(request.workspace_id, request.chatbot_id), stamp)
+        return await search_with_near_words(
+            request, before.languages, rows=rows, vocabulary=vocabulary, remembered=remembered
+        )
 
     async def _find(
         self, request: SearchRequest, question: Question, weights: Mapping[int, float], *, times: int

@@ -568,7 +568,7 @@ SELECT %(chatbot)s::uuid, bucket, %(workspace)s::uuid, frequencies
     ON CONFLICT (chatbot_id, bucket) DO UPDATE SET frequencies = excluded.frequencies;
 
 -- name: outgrown_chatbots
--- Chatbots so large that searches should not look at all of their chunks, with many that are in no index yet.
+-- Chatbots so large that searches should not look at all of their chunks, with many that are in no index yet, or with few cells.
 SELECT workspace_id, chatbot_id
   FROM training_knowledgestatistics AS knowledge
  WHERE chunks >= %(large)s::int4
@@ -579,7 +579,10 @@ SELECT workspace_id, chatbot_id
         OR EXISTS (SELECT 1 FROM training_embedding AS embedding
                     WHERE embedding.workspace_id = knowledge.workspace_id
                       AND embedding.chatbot_id = knowledge.chatbot_id AND embedding.cell = -1
-                   OFFSET %(fresh)s::int4));
+                   OFFSET %(fresh)s::int4)
+        OR (SELECT count(*) FROM training_vectorcell AS cell
+             WHERE cell.workspace_id = knowledge.workspace_id AND cell.chatbot_id = knowledge.chatbot_id)
+           BETWEEN 1 AND floor(sqrt(chunks) * %(few_cells)s::float8));
 
 -- name: hold_index
 -- Whether nobody else is at this chatbot's indexes; held until the transaction ends.

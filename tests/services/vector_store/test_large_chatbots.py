@@ -146,7 +146,8 @@ def test_near_cells_hold_nearly_all_that_is_near(library: Library, monkeypatch: 
 
 
 def test_common_words_alone_still_find(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pgvector, "_LOOKUP_ROWS", 5)  # every word of the question is more common
+    monkeypatch.setattr(pgvector, "_LOOKUP_ROWS", 1)
+    monkeypatch.setattr(pgvector, "_LEAST_ROWS", 5)  # every word of the question is more common
     library.add(CHATBOT, range(SIZE))
     library.index()
     hits = library.search("the shelf s7 of group g3", None)
@@ -212,6 +213,19 @@ def test_a_grown_chatbot_gets_new_cells_and_loses_the_old(library: Library, monk
     assert library.count(f"training_embedding WHERE cell < {large_chatbots.GENERATION}") == 0
 
 
+def test_a_chatbot_with_the_few_cells_of_an_earlier_release_is_named(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.add(CHATBOT, range(SIZE))
+    library.index()
+    assert library.store.outgrown(library.connection) == []
+    monkeypatch.setattr(pgvector, "CELLS_A_ROOT", 8.0)
+    assert library.store.outgrown(library.connection) == [CHATBOT]
+    monkeypatch.setattr(large_chatbots, "fitting_cells", lambda count: round(8 * count**0.5))
+    library.index()
+    assert library.store.outgrown(library.connection) == []
+
+
 def test_two_workers_do_not_meet_at_one_chatbot(library: Library) -> None:
     library.add(CHATBOT, range(SIZE))
     with psycopg.connect(library.store._dsn) as other:
@@ -234,4 +248,4 @@ def test_near_vectors_share_a_cell() -> None:
 
 
 def test_cells_grow_with_the_root_of_the_vectors() -> None:
-    assert [fitting_cells(count) for count in (1, 10_000, 250_000)] == [2, 200, 1_000]
+    assert [fitting_cells(count) for count in (1, 10_000, 250_000)] == [4, 400, 2_000]

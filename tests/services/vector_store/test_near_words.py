@@ -9,9 +9,12 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from chatsphere.services.types import SearchRequest
 from chatsphere.services.vector_store.analysis import count_terms
 from chatsphere.services.vector_store.base import ChatbotRef
 from chatsphere.services.vector_store.near_words import MOST_UNKNOWN, Vocabulary, near_terms
+from chatsphere.services.vector_store.pgvector import Rows, search_with_near_words
+from chatsphere.services.vector_store.questions import Question
 from chatsphere.services.vector_store.term_counts import TermCounts
 from chatsphere.services.vector_store.vocabulary_cache import MOST_TERMS, VocabularyCache
 
@@ -101,3 +104,23 @@ def test_the_least_recently_used_vocabularies_make_room() -> None:
     cache.put(_chatbot(3), stamp, half)
     kept = Counter({number: cache.get(_chatbot(number), stamp) is not None for number in (1, 2, 3)})
     assert kept == {1: 1, 2: 0, 3: 1}
+
+
+@pytest.mark.parametrize("is_remembered", [False, True])
+async def test_a_remembered_vocabulary_saves_the_second_search(is_remembered: bool) -> None:
+    known, asked = vocabulary("en", "The warranty lasts long"), list[set[int]]()
+
+    async def rows(question: Question) -> Rows:
+        asked.append(set(question.counts))
+        return [(1.0, 0.0, 1, not all(known.frequencies(list(question.counts))), None)]
+
+    async def read() -> Vocabulary:
+        return known
+
+    for text in ("How long is the warrnty", "How long is the warranty"):
+        request = SearchRequest(UUID(int=1), UUID(int=2), text, None, None)
+        await search_with_near_words(
+            request, {"en": 1}, rows=rows, vocabulary=read, remembered=known if is_remembered else None
+        )
+    misspelt, right = terms("long warrnty", "en"), terms("long warranty", "en")
+    assert asked == ([right, right] if is_remembered else [misspelt, right, right])
