@@ -121,6 +121,14 @@ class Engine:
         self.store.refresh_statistics(self._connection, chatbot=scope.chatbot)
         if self._connection is not None:
             self._connection.commit()
+            self._index()
+
+    def _index(self) -> None:
+        """As the platform does it, for chatbots that are large enough."""
+        for chatbot in self.store.outgrown(self._connection):
+            while self.store.index_step(self._connection, chatbot=chatbot):
+                self._connection.commit()
+        self._connection.commit()
 
     async def aclose(self) -> None:
         if isinstance(self.store, PgVectorStore):
