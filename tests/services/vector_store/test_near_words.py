@@ -117,10 +117,10 @@ async def test_a_remembered_vocabulary_saves_the_second_search(is_remembered: bo
     async def read() -> Vocabulary:
         return known
 
-    for text in ("How long is the warrnty", "How long is the warranty"):
+    for text in ("warrnty lasts", "warranty lasts"):
         request = SearchRequest(UUID(int=1), UUID(int=2), text, None, None)
         await search_with_near_words(
             request, {"en": 1}, rows=rows, vocabulary=read, remembered=known if is_remembered else None
         )
-    misspelt, right = terms("long warrnty", "en"), terms("long warranty", "en")
+    misspelt, right = terms("warrnty lasts", "en"), terms("warranty lasts", "en")
     assert asked == ([right, right] if is_remembered else [misspelt, right, right])
