@@ -33,6 +33,7 @@ CREATE TABLE training_chunktext (
   workspace_id uuid NOT NULL,
   chatbot_id uuid NOT NULL,
   text text NOT NULL,
+  context text NOT NULL DEFAULT '',
   UNIQUE (workspace_id, id)
 );
 

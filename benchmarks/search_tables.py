@@ -38,7 +38,13 @@ def drop_foreign_keys(connection: Connection) -> None:
         connection.execute(statement)
 
 
-def add_places(connection: Connection, *, chatbot: ChatbotRef, chunks: Sequence[tuple[UUID, str, PlacedChunk]]) -> None:
+def add_places(
+    connection: Connection,
+    *,
+    chatbot: ChatbotRef,
+    chunks: Sequence[tuple[UUID, str, PlacedChunk]],
+    context: str = "",
+) -> None:
     """Sources, documents with one version each, chunk texts and placements. A version has its document's id."""
     of = (chatbot.workspace_id, chatbot.chatbot_id)
     with connection.cursor() as cursor:
@@ -56,8 +62,8 @@ def add_places(connection: Connection, *, chatbot: ChatbotRef, chunks: Sequence[
             [(p.document_id, *of, p.document_id) for p in documents],
         )
         cursor.executemany(
-            "INSERT INTO training_chunktext VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            list({chunk_id: (chunk_id, *of, text) for chunk_id, text, _ in chunks}.values()),
+            "INSERT INTO training_chunktext VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            list({chunk_id: (chunk_id, *of, text, context) for chunk_id, text, _ in chunks}.values()),
         )
         cursor.executemany(
             "INSERT INTO training_placement (workspace_id, chatbot_id, document_version_id, chunk_id, ordinal, char_start,"

@@ -163,6 +163,9 @@ class SearchHit:
     sentence_coverage: float | None = None  # how much of them it holds, weighted by IDF
     before: UUID | None = None  # not found itself: the chunk found that it stands right before,
     after: UUID | None = None  # or right after
+    columns: tuple[
+        str, ...
+    ] = ()  # of the table's rows with which it begins, where their header stands in another chunk
 
     @property
     def is_neighbour(self) -> bool:

@@ -16,6 +16,7 @@ from chatsphere.core.async_database import autocommit
 from chatsphere.core.memory_cache import MemoryCache, named_cache
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
 from chatsphere.services.ai.sentences import split_sentences
+from chatsphere.services.content.table_columns import columns_of
 from chatsphere.services.sql import statements
 from chatsphere.services.types import SearchHit
 
@@ -92,7 +93,9 @@ def _nearest_part(neighbour: SearchHit, room: int) -> SearchHit | None:
 
 
 def _cut(hit: SearchHit, start: int, end: int) -> SearchHit:
-    return replace(hit, text=hit.text[start:end], char_start=hit.char_start + start, char_end=hit.char_start + end)
+    text = hit.text[start:end]
+    columns = hit.columns if text.startswith("|") else ()
+    return replace(hit, text=text, char_start=hit.char_start + start, char_end=hit.char_start + end, columns=columns)
 
 
 async def _neighbours(passages: Sequence[SearchHit], reader: Reader) -> tuple[SearchHit, ...]:
@@ -132,4 +135,5 @@ def _neighbour(hit: SearchHit, row: dict[str, Any]) -> SearchHit:
         row["chunk_id"], hit.document_id, hit.source_id, hit.title, hit.url, row["page"], hit.heading_path, row["text"],
         row["char_start"], row["char_end"], dense=None, sparse=None, fused=0.0,
         before=hit.chunk_id if row["is_before"] else None, after=None if row["is_before"] else hit.chunk_id,
+        columns=columns_of(row["context"], row["text"]),
     )  # fmt: skip

@@ -244,7 +244,7 @@ WHERE chunk_id = ANY(%(ids)s) AND workspace_id = %(workspace_id)s AND state = 'r
 
 -- name: neighbours
 -- The chunks right before and after found ones, in the same section of the same current version, as far as this reader may find them.
-SELECT found.rank::int, place.ordinal < own.ordinal AS is_before, place.chunk_id, chunk.text, place.page, place.char_start, place.char_end
+SELECT found.rank::int, place.ordinal < own.ordinal AS is_before, place.chunk_id, chunk.text, chunk.context, place.page, place.char_start, place.char_end
 FROM unnest(%(chunk_ids)s::uuid[], %(document_ids)s::uuid[], %(starts)s::int[]) WITH ORDINALITY
         AS found(chunk_id, document_id, char_start, rank)
 JOIN training_document d ON d.id = found.document_id AND d.workspace_id = %(workspace_id)s AND d.chatbot_id = %(chatbot_id)s

@@ -12,6 +12,7 @@ from uuid import UUID
 from chatsphere.apps.conversations.models import Message, Trace
 from chatsphere.apps.training.models import ChunkText
 from chatsphere.services.ai.prompts import build_messages
+from chatsphere.services.content.table_columns import columns_of
 from chatsphere.services.types import ChatPrompt, SearchHit, Turn
 
 GONE = "(this passage was deleted)"
@@ -80,17 +81,19 @@ def _prompt(message: Message, question: str, data: dict[str, Any]) -> list[dict[
     return [dict(each) for each in build_messages(prompt, nonce=NONCE)]  # type: ignore[arg-type]  # a TypedDict of strings
 
 
-def _texts(workspace_id: UUID, chunk_ids: list[UUID]) -> dict[UUID, str]:
+def _texts(workspace_id: UUID, chunk_ids: list[UUID]) -> dict[UUID, ChunkText]:
     rows = ChunkText.objects.in_workspace(workspace_id).filter(pk__in=chunk_ids)
-    return dict(rows.values_list("pk", "text"))
+    return {row.pk: row for row in rows.only("text", "context")}
 
 
-def _passage(candidate: dict[str, Any], texts: dict[UUID, str]) -> SearchHit:
+def _passage(candidate: dict[str, Any], texts: dict[UUID, ChunkText]) -> SearchHit:
     ids = [UUID(candidate[name]) for name in ("chunk_id", "document_id", "source_id")]
     before, after = (UUID(candidate[side]) if candidate.get(side) else None for side in ("before", "after"))
-    text = texts.get(ids[0], GONE)
-    if (before or after) and ids[0] in texts:
+    chunk = texts.get(ids[0])
+    text = chunk.text if chunk else GONE
+    if (before or after) and chunk:
         text = text[-candidate["length"] :] if before else text[: candidate["length"]]
+    columns = columns_of(chunk.context, text) if chunk else ()
     return SearchHit(
         chunk_id=ids[0],
         document_id=ids[1],
@@ -107,4 +110,5 @@ def _passage(candidate: dict[str, Any], texts: dict[UUID, str]) -> SearchHit:
         fused=0.0,
         before=before,
         after=after,
+        columns=columns,
     )

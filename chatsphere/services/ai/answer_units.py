@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +39,8 @@ class Unit:
     asked: str = ""
     heading: str = ""
     is_list: bool = False
+    is_steps: bool = False  # a numbered list
+    section: int = -1  # where the heading above it begins to hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,10 @@ class _List:
     is_numbered: bool
 
 
-def units_of(passage: SearchHit) -> list[Unit]:
-    """All of them in reading order; a list overlaps its items."""
+def units_of(passage: SearchHit, *, is_asked: Callable[[str], bool] | None = None) -> list[Unit]:
+    """All of them in reading order; a list overlaps its items. ``is_asked`` says which headings are what the visitor asks, beside those that are
+    questions: the paragraph below one is quoted as a whole."""
+    asks = is_asked or _is_question
     text, sentences = passage.text, split_sentences(passage.text)
     code = [each for each in sentences if each.kind is Kind.CODE]
     lists = [
@@ -60,7 +64,7 @@ def units_of(passage: SearchHit) -> list[Unit]:
     short = [each for each in lists if each.end - each.start <= LONGEST]
     steps = [each for each in short if each.is_numbered]
     headings = _headings(passage)
-    found = [*_single(text, headings, sentences, short, steps), *_whole(headings, short)]
+    found = [*_single(text, headings, sentences, short, steps, asks), *_whole(headings, short)]
     names = {name.casefold() for name in (passage.title, *passage.heading_path)}
     said = [unit for unit in found if text[unit.start : unit.end].casefold() not in names]
     return sorted((unit for unit in said if not _is_first_line(passage, unit)), key=lambda unit: unit.start)
@@ -74,14 +78,19 @@ def _is_first_line(passage: SearchHit, unit: Unit) -> bool:
 
 
 def _single(
-    text: str, headings: _Headings, sentences: Sequence[Sentence], short: Sequence[_List], steps: Sequence[_List]
+    text: str,
+    headings: _Headings,
+    sentences: Sequence[Sentence],
+    short: Sequence[_List],
+    steps: Sequence[_List],
+    asks: Callable[[str], bool],
 ) -> Iterator[Unit]:
     """Sentences, rows and code that may stand alone."""
     asked, before, answered = "", -1, 0  # up to where an answer behind its question reaches
     for place, sentence in enumerate(sentences):
         heading = _above(headings, sentence.start)
         if before < 0 or _HEADING.search(text, before, sentence.start):
-            asked = heading if _IS_QUESTION.search(heading) else ""
+            asked = heading if asks(heading) else ""
         before = sentence.end
         quote = text[sentence.start : sentence.end]
         if sentence.kind is Kind.SENTENCE and _IS_QUESTION.search(quote):
@@ -89,7 +98,15 @@ def _single(
         elif sentence.start >= answered and not _LINK.fullmatch(quote) and not _is_part(text, sentence, short, steps):
             end = _end_of_answer(text, sentences[place : place + MOST_ASKED]) if asked else sentence.end
             answered = end if asked else answered
-            yield Unit(sentence.start, end, sentence.kind, sentence.header, asked, heading)
+            yield Unit(
+                sentence.start,
+                end,
+                sentence.kind,
+                sentence.header,
+                asked,
+                heading,
+                section=_begin(headings, sentence.start),
+            )
             asked = ""
 
 
@@ -97,7 +114,10 @@ def _whole(headings: _Headings, short: Sequence[_List]) -> Iterator[Unit]:
     for each in short:
         heading = _above(headings, each.start)
         asked = heading if _IS_QUESTION.search(heading) else ""
-        yield Unit(each.start, each.end, asked=asked, heading=heading, is_list=True)
+        yield Unit(
+            each.start, each.end, asked=asked, heading=heading, is_list=True, is_steps=each.is_numbered,
+            section=_begin(headings, each.start),
+        )  # fmt: skip
 
 
 def _is_part(text: str, sentence: Sentence, short: Sequence[_List], steps: Sequence[_List]) -> bool:
@@ -122,6 +142,15 @@ def _headings(passage: SearchHit) -> _Headings:
     above = passage.heading_path[-1] if passage.heading_path else ""
     inside = list(_HEADING.finditer(passage.text))
     return [0, *(match.start() for match in inside)], [above, *(match.group(1) for match in inside)]
+
+
+def _is_question(heading: str) -> bool:
+    return _IS_QUESTION.search(heading) is not None
+
+
+def _begin(headings: _Headings, place: int) -> int:
+    starts, _ = headings
+    return starts[bisect_right(starts, place) - 1]
 
 
 def _above(headings: _Headings, place: int) -> str:

@@ -182,6 +182,7 @@ def find_quote(statement: str, number: int, passage: SearchHit, language: str = 
     spans = [(sentence.start, sentence.end) for sentence in split_sentences(passage.text)] or [(0, len(passage.text))]
     pairs = [(first[0], second[1]) for first, second in itertools.pairwise(spans)]
     wanted = set(count_terms(statement, language))
+    wanted = wanted - set(count_terms(" ".join(passage.columns), language)) or wanted
     single = max(((_share(wanted, passage.text[slice(*span)], language), span) for span in spans), key=_first)
     double = max(
         ((_share(wanted, passage.text[slice(*span)], language), span) for span in pairs), key=_first, default=single

@@ -10,14 +10,19 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+import numpy as np
 
 from chatsphere.services.ai.answer_units import Unit, units_of
 from chatsphere.services.ai.identifiers import holds, identifiers_in
+from chatsphere.services.ai.leaning import names_figure, with_what_it_leans_on, with_what_leans_on_it
 from chatsphere.services.ai.lone_marks import without_lone_marks
-from chatsphere.services.ai.sentences import Kind
+from chatsphere.services.ai.question_kinds import asks_how_to, asks_measure, asks_what_happens
+from chatsphere.services.ai.sentences import Kind, split_sentences
+from chatsphere.services.ai.table_answers import Rows, header_of, names_of, rows_asked_for
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.errors import RetryableError
 from chatsphere.services.types import (
@@ -31,7 +36,9 @@ from chatsphere.services.types import (
     Vectors,
 )
 from chatsphere.services.vector_store.analysis import count_terms
+from chatsphere.services.vector_store.near_words import Vocabulary, near_terms
 from chatsphere.services.vector_store.questions import without_function_words
+from chatsphere.services.vector_store.term_counts import TermCounts
 
 MAX_CANDIDATES = 10
 MAX_SENTENCES = 3
@@ -41,6 +48,8 @@ NEAR_BEST = 0.25  # a further sentence may score this much less than the best
 BLOCK_NEAR_BEST = 0.1  # and a table, list or code beside a sentence
 SHARE_BESIDE_ALL = 0.6  # of the best one's words of the question, for what stands beside one that says all
 LIST_COST = 0.1  # an item that answers alone goes before its list
+STEPS_BONUS = 0.5  # of a numbered list, to a question that asks how to do something
+FIGURE_BONUS = 0.05  # of what names a figure, to a question for one
 _CELL_EDGE = re.compile(r"\s*(?<!\\)\|\s*")
 LEAST_SCORE = 0.25  # below, nothing in the passages supports an answer
 
@@ -55,7 +64,7 @@ class TextEmbedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What may answer. ``header`` is a table row's header, verbatim from the same passage, else empty."""
+    """What may answer. ``header`` is a table row's header, verbatim from the same passage or made of what is known of it, else empty."""
 
     passage_index: int
     start: int
@@ -67,10 +76,12 @@ class Candidate:
     is_list: bool = False
     asked: str = ""  # the question that stands before it
     heading: str = ""  # above it
+    bonus: float = 0.0  # for what the question wants: steps, a figure
+    is_alone: bool = False  # a curated pair for another question: it may answer, but not beside something else
 
     @property
     def lexical(self) -> float:
-        return self.coverage - RANK_COST * self.passage_index - (LIST_COST if self.is_list else 0.0)
+        return self.coverage - RANK_COST * self.passage_index - (LIST_COST if self.is_list else 0.0) + self.bonus
 
     @property
     def is_block(self) -> bool:
@@ -91,23 +102,65 @@ class PickedSentence:
     score: float
     header: str = ""
     is_block: bool = False
+    is_cut: bool = False  # more of what was asked for follow
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A question and what may answer it."""
+
+    question: str
+    language: str
+    passages: Sequence[SearchHit]
+    units: Sequence[tuple[int, Unit]]
+    terms: Sequence[set[int]]  # of each unit with what stands above it
+    asked: set[int]  # the terms of the question, misspelt ones set right
+
+    @property
+    def weights(self) -> dict[int, float]:
+        return idf_among(self.asked, self.terms)
 
 
 def preselect(
     question: str, passages: Sequence[SearchHit], *, language: str = "", limit: int = MAX_CANDIDATES
 ) -> list[Candidate]:
     """The sentences, rows and lists worth embedding, best first by words and passage rank."""
-    units = [(index, unit) for index, passage in enumerate(passages) for unit in units_of(passage)]
-    units = _with_identifiers(question, passages, units)
-    language = language or FALLBACK_LANGUAGE
-    terms = [set(count_terms(_words_of(passages[index], unit), language)) for index, unit in units]
-    weights = idf_among(set(count_terms(without_function_words(question, [language]), language)), terms)
+    return _preselected(_read(question, passages, language or FALLBACK_LANGUAGE), limit)
+
+
+def _preselected(reading: _Reading, limit: int = MAX_CANDIDATES) -> list[Candidate]:
+    weights = reading.weights
+    wants = asks_how_to(reading.question), asks_measure(reading.question)
     found = [
-        _candidate(index, passages[index], unit, coverage_of(weights, own))
-        for (index, unit), own in zip(units, terms, strict=True)
+        _candidate(reading, index, unit, coverage_of(weights, own), wants)
+        for (index, unit), own in zip(reading.units, reading.terms, strict=True)
     ]
     unique = {candidate.text: candidate for candidate in reversed(found)}
     return sorted(unique.values(), key=lambda candidate: -candidate.lexical)[:limit]
+
+
+def _read(question: str, passages: Sequence[SearchHit], language: str) -> _Reading:
+    named = without_function_words(question, [language])
+    asked = set(count_terms(named, language))
+    how_to = asks_how_to(question)
+    is_asked = _shares_a_word(asked, language) if how_to else None
+    units = [(index, unit) for index, passage in enumerate(passages) for unit in units_of(passage, is_asked=is_asked)]
+    units = _with_identifiers(question, passages, units)
+    terms = [set(count_terms(_words_of(passages[index], unit, section=how_to), language)) for index, unit in units]
+    return _Reading(question, language, passages, units, terms, _set_right(named, asked, terms, language))
+
+
+def _shares_a_word(asked: set[int], language: str) -> Callable[[str], bool]:
+    return lambda heading: not asked.isdisjoint(count_terms(heading, language))
+
+
+def _set_right(named: str, asked: set[int], terms: Sequence[set[int]], language: str) -> set[int]:
+    """The question's terms, with the passages' own in place of misspelt ones."""
+    known = TermCounts.of([np.fromiter(each, np.int32, len(each)) for each in terms])
+    if asked <= set(known.terms.tolist()):
+        return asked
+    near = near_terms(named, [language], Vocabulary(known))
+    return (asked - near.replaced) | near.added if near.replaced else asked
 
 
 def _with_identifiers(
@@ -122,6 +175,12 @@ def _with_identifiers(
         for index, unit in units
     ]
     return [unit for unit, is_named in zip(units, named, strict=True) if is_named] or units
+
+
+def pick(reading: _Reading, candidates: Sequence[Candidate], similarity: Sequence[float]) -> list[PickedSentence]:
+    """The parts of the answer as they are shown: with what they lean on, and in the order of their passages."""
+    completed = [_completed(each, reading) for each in pick_sentences(candidates, similarity)]
+    return _in_order(completed, reading.passages)
 
 
 def pick_sentences(candidates: Sequence[Candidate], similarity: Sequence[float]) -> list[PickedSentence]:
@@ -141,6 +200,7 @@ def pick_sentences(candidates: Sequence[Candidate], similarity: Sequence[float])
     chosen = [(best, highest)]
     for each, score in others:
         is_beside = score >= highest - _margin(best, each) and _is_about(each, best) and not _is_other_row(each, best)
+        is_beside = is_beside and not (each.is_alone or best.is_alone)
         if is_beside and len(chosen) < MAX_SENTENCES and not any(each.overlaps(other) for other, _ in chosen):
             chosen.append((each, score))
     return [_picked(each, score) for each, score in chosen]
@@ -174,6 +234,60 @@ def _is_other_row(candidate: Candidate, best: Candidate) -> bool:
     return same_table and candidate.coverage < best.coverage
 
 
+def _completed(picked: PickedSentence, reading: _Reading) -> PickedSentence:
+    """A sentence with the one that it leans on and, for a question for a figure, those behind it that lean on it and name one."""
+    if picked.is_block:
+        return picked
+    text = reading.passages[picked.passage_index].text
+    sentences = split_sentences(text)
+    start = with_what_it_leans_on(text, sentences, picked.start, picked.end)
+    end = picked.end
+    if asks_measure(reading.question) or asks_what_happens(reading.question):
+        with_figure = not asks_what_happens(reading.question)
+        end = with_what_leans_on_it(text, sentences, picked.start, picked.end, with_figure=with_figure)
+    return replace(picked, start=start, end=end, text=text[start:end])
+
+
+def _in_order(picked: Sequence[PickedSentence], passages: Sequence[SearchHit]) -> list[PickedSentence]:
+    """Passages in the order in which they are first chosen, their sentences as they stand there; what touches or overlaps is one."""
+    rank = {each.passage_index: place for place, each in reversed(list(enumerate(picked)))}
+    ordered = sorted(picked, key=lambda each: (rank[each.passage_index], each.start, -each.end))
+    joined: list[PickedSentence] = []
+    for each in ordered:
+        before = joined[-1] if joined else None
+        if before is None or each.is_block or before.is_block or before.passage_index != each.passage_index:
+            joined.append(each)
+        elif _touches(passages[each.passage_index].text, before, each):
+            end = max(before.end, each.end)
+            joined[-1] = replace(before, end=end, text=passages[each.passage_index].text[before.start : end])
+        else:
+            joined.append(each)
+    return joined
+
+
+def _touches(text: str, before: PickedSentence, behind: PickedSentence) -> bool:
+    gap = text[before.end : behind.start]
+    return behind.start <= before.end or (gap.isspace() and "\n" not in gap)
+
+
+def _from_table(rows: Rows, passage: SearchHit) -> list[PickedSentence]:
+    """The rows of a question to a table."""
+    header = _header(passage, rows.rows[0].unit)
+    return [
+        PickedSentence(
+            rows.table.passage_index,
+            row.unit.start,
+            row.unit.end,
+            row.text,
+            1.0,
+            header,
+            is_block=True,
+            is_cut=rows.is_cut,
+        )
+        for row in rows.rows
+    ]
+
+
 def answer_text(picked: Sequence[PickedSentence]) -> list[str]:
     """The answer in pieces, one a sentence or table: the quote and its number. Rows of one table stand together under its header, in its order."""
     pieces: list[str] = []
@@ -196,7 +310,8 @@ def _quote(group: Sequence[PickedSentence]) -> tuple[str, bool]:
     """What is shown, and whether it is a block by itself."""
     first = group[0]
     if first.header:
-        return "\n".join([first.header, *(each.text for each in group)]), True
+        more = [f"|{' … |' * (first.header.partition(chr(10))[0].count('|') - 1)}"] if first.is_cut else []
+        return "\n".join([first.header, *(each.text for each in group), *more]), True
     if first.text.startswith("|"):  # the header lies in another passage: no table without it
         return _CELL_EDGE.sub(" – ", first.text.strip("| ")), False
     if first.is_block:
@@ -214,14 +329,21 @@ class ExtractiveChatModel:
 
     async def stream(self, prompt: ChatPrompt) -> AsyncIterator[ChatEvent]:
         """One delta a sentence; no delta and ``refused_no_context`` when nothing in the passages supports an answer."""
-        question = prompt.about or prompt.question
-        candidates = preselect(question, prompt.passages, language=prompt.language)
-        picked = pick_sentences(candidates, await self._similarity(question, candidates))
+        picked = await self._picked(prompt)
         pieces = answer_text(picked)
         for piece in pieces:
             yield TextDelta(piece)
         usage = TokenUsage(_prompt_tokens(prompt), estimate_tokens("".join(pieces)), is_estimated=True)
         yield ChatDone(FinishReason.STOP if picked else FinishReason.REFUSED_NO_CONTEXT, usage, self.name)
+
+    async def _picked(self, prompt: ChatPrompt) -> list[PickedSentence]:
+        question = prompt.about or prompt.question
+        reading = _read(question, prompt.passages, prompt.language or FALLBACK_LANGUAGE)
+        rows = rows_asked_for(question, reading.asked, reading.passages, reading.units, reading.language)
+        if rows is not None:
+            return _from_table(rows, reading.passages[rows.table.passage_index])
+        candidates = _preselected(reading)
+        return pick(reading, candidates, await self._similarity(question, candidates))
 
     async def _similarity(self, question: str, candidates: Sequence[Candidate]) -> list[float]:
         if self._embedder is None or not candidates:
@@ -234,19 +356,38 @@ class ExtractiveChatModel:
         return cosines
 
 
-def _candidate(index: int, passage: SearchHit, unit: Unit, coverage: float) -> Candidate:
+def _candidate(reading: _Reading, index: int, unit: Unit, coverage: float, wants: tuple[bool, bool]) -> Candidate:
+    passage = reading.passages[index]
+    how_to, measure = wants
+    start = unit.start
+    is_other = _is_for_another_question(reading, passage)
+    if is_other:
+        start = 0
+    text = passage.text[start : unit.end]
+    bonus = STEPS_BONUS if how_to and unit.is_steps else 0.0
+    bonus += FIGURE_BONUS if measure and names_figure(text) else 0.0
     return Candidate(
         passage_index=index,
-        start=unit.start,
+        start=start,
         end=unit.end,
-        text=passage.text[unit.start : unit.end],
+        text=text,
         header=_header(passage, unit),
         coverage=coverage,
         kind=unit.kind,
         is_list=unit.is_list,
         asked=unit.asked,
         heading=unit.heading,
+        bonus=bonus,
+        is_alone=is_other,
     )
+
+
+def _is_for_another_question(reading: _Reading, passage: SearchHit) -> bool:
+    """Whether it is the answer of a curated pair whose question and answer lack something that is asked: it is shown behind its question."""
+    heading = passage.heading_path[-1] if passage.heading_path else ""
+    if not heading or not passage.text.startswith(f"{heading}\n"):
+        return False
+    return not reading.asked <= set(count_terms(passage.text, reading.language))
 
 
 def _picked(candidate: Candidate, score: float) -> PickedSentence:
@@ -262,12 +403,17 @@ def _picked(candidate: Candidate, score: float) -> PickedSentence:
 
 
 def _header(passage: SearchHit, unit: Unit) -> str:
-    return passage.text[slice(*unit.header)] if unit.header else ""
+    if unit.header or unit.kind is not Kind.ROW:
+        return passage.text[slice(*unit.header)] if unit.header else ""
+    names = names_of(passage, unit)
+    return header_of(names) if names else ""
 
 
-def _words_of(passage: SearchHit, unit: Unit, *, header: bool = True) -> str:
+def _words_of(passage: SearchHit, unit: Unit, *, header: bool = True, section: bool = False) -> str:
+    """With what stands above it; ``section``: of steps the whole section, whose first lines say what they are for."""
     above = _header(passage, unit) if header else ""
-    return "\n".join((unit.asked, unit.heading, above, passage.text[unit.start : unit.end]))
+    start = unit.section if section and unit.is_steps and unit.section >= 0 else unit.start
+    return "\n".join((unit.asked, unit.heading, above, passage.text[start : unit.end]))
 
 
 def _shown(candidate: Candidate) -> str:

@@ -18,6 +18,7 @@ MAX_SOURCE_BYTES = 4_000  # with rules, history and question: about 6 KB a promp
 MAX_HISTORY_BYTES = 1_000
 MAX_HISTORY_TURN_CHARS = 500
 MAX_MEMORY_BYTES = 1_500
+MAX_HEADER_CHARS = 400  # of a table whose header stands in another chunk
 
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
@@ -104,7 +105,14 @@ def _beside(passage: SearchHit, numbers: Mapping[UUID, int]) -> str:
 
 def _source(number: int, passage: SearchHit, beside: str) -> str:
     text = _cut(clean_source(passage.text).strip(), MAX_SOURCE_BYTES)
-    return f"[{number}] {beside or _place(passage)}\n{text}"
+    return f"[{number}] {beside or _place(passage)}\n{_columns(passage)}{text}"
+
+
+def _columns(passage: SearchHit) -> str:
+    """The header of rows that stand in another chunk than it, as a header."""
+    names = [_one_line(clean_source(name)) for name in passage.columns]
+    header = f"| {' | '.join(names)} |\n|{' --- |' * len(names)}\n"
+    return header if names and len(header) <= MAX_HEADER_CHARS else ""
 
 
 def _place(passage: SearchHit) -> str:

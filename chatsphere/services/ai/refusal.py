@@ -58,9 +58,12 @@ WEIGHTS: Mapping[str, Features] = MappingProxyType({
 
 # For documents in languages that the embedding model does not read: its cosines say nothing there.
 UNREAD: Features = MappingProxyType({"intercept": -9.715, "sparse": 9.681, "coverage": 6.686, "terms": 2.33})
+# For questions in another language than the documents, with a multilingual model that nobody has measured: words say nothing, and cosines have no
+# scale, so it is how far the best one stands out among the candidates', in standard deviations.
+FOREIGN: Features = MappingProxyType({"intercept": -7.121, "lead": 2.445})
 LEAST_DENSE_SHARE = 0.35  # of a search whose cosines were trusted
 
-WEIGHT_NAMES = frozenset(name for each in (TEXT_ONLY, UNREAD, *WEIGHTS.values()) for name in each)
+WEIGHT_NAMES = frozenset(name for each in (TEXT_ONLY, UNREAD, FOREIGN, *WEIGHTS.values()) for name in each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,19 @@ def measure(outcome: SearchOutcome) -> dict[str, float]:
     }
     if 0 < statistics.dense_share < LEAST_DENSE_SHARE:
         return features | {"unread": 1.0}
+    if statistics.dense_share >= 1:
+        features["lead"] = max((hit.fused for hit in outcome.hits), default=0.0)
     return features | _dense_features(outcome.hits, sparse, size)
 
 
 def weights_for(model_id: str | None, features: Features) -> Features:
-    """Those of the model when it was measured and the hits have cosines that count, else those of the text."""
+    """Those of the model when it was measured and the hits have cosines that count, else those of the text; of meaning alone where the search
+    was by meaning alone."""
     if "unread" in features:
         return UNREAD
-    return WEIGHTS.get(model_id or "", TEXT_ONLY) if "dense" in features else TEXT_ONLY
+    if "dense" not in features:
+        return TEXT_ONLY
+    return WEIGHTS.get(model_id or "", FOREIGN if "lead" in features else TEXT_ONLY)
 
 
 def estimate(features: Features, weights: Features) -> float:

@@ -35,7 +35,8 @@ from chatsphere.services.ai.negation import (
     read_clause,
     set_other_bounds,
 )
-from chatsphere.services.ai.sentences import Sentence, split_sentences
+from chatsphere.services.ai.sentences import Kind, Sentence, split_sentences
+from chatsphere.services.content.table_columns import is_above
 from chatsphere.services.types import SearchHit
 from chatsphere.services.vector_store.analysis import analyze
 
@@ -88,9 +89,15 @@ class Evidence:
             own = frozenset(identifiers_of(content))
             owners = own or (last if _POINTS_BACK.match(content) else default)
             last = owners or last
-            header = text[slice(*sentence.header)] if sentence.header else ""
+            header = self._header(sentence)
             found.append(Unit(f"{header}\n{content}" if header else content, self.language, bool(header), owners))
         return found
+
+    def _header(self, sentence: Sentence) -> str:
+        if sentence.header:
+            return self.passage.text[slice(*sentence.header)]
+        is_row = sentence.kind is Kind.ROW and is_above(self.passage.columns, self.passage.text, sentence.start)
+        return f"| {' | '.join(self.passage.columns)} |" if is_row else ""
 
     def says(self, text: str) -> bool:
         """Whether a statement stands there word for word, from the beginning of a sentence to the end of one."""

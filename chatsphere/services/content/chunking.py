@@ -20,6 +20,7 @@ from typing import NamedTuple
 from chatsphere.services.content.extract.markdown import heading_text
 from chatsphere.services.content.markup import plain_words, search_text, without_targets
 from chatsphere.services.content.sentences import sentence_spans
+from chatsphere.services.content.table_columns import CONTEXT_SEPARATOR, NAME_SEPARATOR
 from chatsphere.services.types import Block, BlockKind, Chunk, ExtractedDocument
 
 CountTokens = Callable[[str], int]
@@ -27,7 +28,6 @@ _Measured = tuple[int, int, tuple[float, int]]  # a span with its words and toke
 
 _RESERVED_TOKENS = 3  # special tokens, and the separator of context and text
 _WINDOW = 64  # atoms that one chunk may hold; bounds the work for one atom
-CONTEXT_SEPARATOR = " › "
 _REMEMBERED_PIECES = 40_000
 _LONGEST_REMEMBERED = 40  # characters; longer ones do not come again
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
@@ -494,4 +494,4 @@ def _main_kind(atoms: Sequence[_Atom]) -> BlockKind:
 
 def _column_names(header: str) -> str:
     names = [plain_words(cell) for line in header.split("\n") for cell in re.split(r"(?<!\\)\|", line)]
-    return ", ".join(dict.fromkeys(name for name in names if name and not re.fullmatch(r"[:\- ]+", name)))
+    return NAME_SEPARATOR.join(dict.fromkeys(name for name in names if name and not re.fullmatch(r"[:\- ]+", name)))

@@ -26,7 +26,7 @@ _ASKING: Final = {
         mal denn eigentlich genau überhaupt gerade schon gern gerne möchte möchten möchtest wollen wollt darf dürfen dürft sollen sollten
         lassen lässt geht gehen gehe funktioniert funktionieren passiert passieren heißt bedeutet bedeuten tun mache machen macht finde
         finden findet wissen weiß weiss frage möglich hallo hi danke lange ist's kannst könnt könnten könntest habt seid bist wär wäre
-        eure euren eurem eurer euch ihr ihre ihren soviel wirklich jemand irgendwo irgendwie irgendwelche
+        eure euren eurem eurer euch ihr ihre ihren soviel wirklich jemand irgendwo irgendwie irgendwelche statt stattfinden stattfindet
     """,
     "fr": """
         combien dites dis expliquez explique expliquer décrivez décrire montrez montrer donnez donner svp plaît merci bonjour salut

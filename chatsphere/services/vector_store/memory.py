@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from chatsphere.services.content.table_columns import columns_of
 from chatsphere.services.types import (
     EmbeddingModel,
     QueryStatistics,
@@ -53,6 +54,7 @@ class PlacedChunk:
 
 @dataclass(slots=True)
 class _Chunk:
+    context: str
     text: str
     language: str
     terms: Terms
@@ -144,7 +146,7 @@ class MemoryVectorStore:
             counts = bm25.chunk_counts(record.context, record.text, record.language)
             terms, weights, length = bm25.stored_weights(counts)
             chunks.setdefault(
-                record.chunk_id, _Chunk(record.text, record.language, terms, weights, length, is_live)
+                record.chunk_id, _Chunk(record.context, record.text, record.language, terms, weights, length, is_live)
             )  # fmt: skip
 
     def add_vectors(
@@ -267,10 +269,12 @@ class MemoryVectorStore:
             if place is None or chunk_id not in knowledge.chunks:
                 continue
             cosine = None if np.isnan(dense[row]) else float(dense[row])
+            chunk = knowledge.chunks[chunk_id]
             hits.append(SearchHit(
                 chunk_id, place.document_id, place.source_id, place.title, place.url, place.page, place.heading_path,
-                knowledge.chunks[chunk_id].text, place.char_start, place.char_end,
+                chunk.text, place.char_start, place.char_end,
                 cosine, float(sparse[row]), float(fused[i]), word_meanings=knowledge.words.get(chunk_id, b""),
+                columns=columns_of(chunk.context, chunk.text),
             ))  # fmt: skip
             if len(hits) == request.limit:
                 break

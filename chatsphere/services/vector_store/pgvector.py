@@ -22,6 +22,7 @@ from psycopg.rows import tuple_row
 from psycopg.types import TypeInfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from chatsphere.services.content.table_columns import columns_of
 from chatsphere.services.errors import EngineMisconfigured, RetryableError
 from chatsphere.services.types import (
     EmbeddingModel,
@@ -413,8 +414,12 @@ def _outcome(question: Question, rows: Rows) -> SearchOutcome:
 
 
 def _hit(row: tuple[Any, ...]) -> SearchHit:
-    chunk_id, document_id, source_id, title, url, page, heading_path, *rest = row
-    return SearchHit(chunk_id, document_id, source_id, title, url, page, tuple(heading_path), *rest)
+    chunk_id, document_id, source_id, title, url, page, heading_path, text, *scored, context = row
+    char_start, char_end, dense, sparse, fused, words = scored
+    return SearchHit(
+        chunk_id, document_id, source_id, title, url, page, tuple(heading_path), text, char_start, char_end,
+        dense, sparse, fused, word_meanings=words, columns=columns_of(context, text),
+    )  # fmt: skip
 
 
 def chatbot_parameters(chatbot: ChatbotRef) -> dict[str, Any]:

@@ -301,7 +301,8 @@ coverage AS (
 )
 SELECT question.idf_total, coverage.best / nullif(question.idf_total, 0), knowledge.chunks::int4, question.has_unknown,
        hits.chunk_id, hits.document_id, hits.source_id, hits.title, hits.uri, hits.page, hits.heading_path,
-       chunktext.text, hits.char_start, hits.char_end, hits.dense, hits.sparse, hits.fused, coalesce(meanings.words, '')
+       chunktext.text, hits.char_start, hits.char_end, hits.dense, hits.sparse, hits.fused, coalesce(meanings.words, ''),
+       chunktext.context
   FROM question
        CROSS JOIN coverage
        CROSS JOIN knowledge

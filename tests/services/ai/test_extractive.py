@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,7 +59,7 @@ async def test_quotes_the_sentence_with_its_number(passage: Passage) -> None:
 
 async def test_meaning_decides_where_words_do_not(passage: Passage) -> None:
     text, _ = await answer(Nearest("weekdays"), "When can I visit?", [passage(REFUNDS), passage(HOURS, number=2)])
-    assert text == "It is open from 9 to 17 on weekdays. [2]"
+    assert text == "Our office is in Vienna. It is open from 9 to 17 on weekdays. [2]"
 
 
 async def test_declines_when_nothing_supports_an_answer(passage: Passage) -> None:
@@ -209,3 +210,90 @@ async def test_only_what_holds_the_part_number_is_quoted(passage: Passage) -> No
     assert "| TM-4091 | 20 |" in text
     assert "TM-4090" not in text
     assert "TM-5030" not in text
+
+
+HUB = """## Resetting the Hub
+
+A factory reset removes all settings. Measurements stay.
+
+1. Unplug the cables.
+2. Press the button for ten seconds.
+
+Afterwards the Hub needs to be paired again.
+
+## Pairing the Hub
+
+1. Connect the network cable.
+2. Scan the code.
+
+## Changing the battery
+
+The sensors use one CR123A cell. Open the sensor with a coin and replace the battery. Press the button once."""
+
+
+async def test_who_asks_how_to_do_something_gets_the_steps(passage: Passage) -> None:
+    text, _ = await answer(None, "How do I pair the Hub?", [passage(HUB)])
+    assert "1. Connect the network cable.\n2. Scan the code." in text
+    text, _ = await answer(None, "How can I factory reset the hub?", [passage(HUB)])
+    assert "1. Unplug the cables.\n2. Press the button for ten seconds." in text
+    assert "Connect the network cable" not in text
+
+
+async def test_without_steps_the_paragraph_below_the_heading_tells_how(passage: Passage) -> None:
+    text, _ = await answer(None, "How do I change the battery?", [passage(HUB)])
+    assert text.startswith(
+        "The sensors use one CR123A cell. Open the sensor with a coin and replace the battery. Press"
+    )
+
+
+async def test_a_sentence_brings_along_what_it_leans_on(passage: Passage) -> None:
+    limits = "Keys are free. Each key may send 120 requests a minute. Over that the API answers 429."
+    text, _ = await answer(None, "What does the API answer?", [passage(limits)])
+    assert text == "Each key may send 120 requests a minute. Over that the API answers 429. [1]"
+
+
+async def test_a_question_for_a_time_gets_the_sentence_behind_that_names_it(passage: Passage) -> None:
+    refunds = "You get a refund within the trial. It goes to your card. This takes seven days. Call us."
+    text, _ = await answer(None, "When do I get a refund?", [passage(refunds)])
+    assert text == "You get a refund within the trial. It goes to your card. This takes seven days. [1]"
+
+
+class Graded:
+    """What holds the word is a little nearer than the rest."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    async def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        return np.array([[1, 0], *([0.8 if self.word in text else 0.7, 0] for text in texts[1:])], np.float32)
+
+
+async def test_sentences_stand_in_the_order_of_their_passage(passage: Passage) -> None:
+    shipping = "Shipping to Norway costs 9 euros.\n\nGifts are wrapped.\n\nShipping costs to Norway are paid by you."
+    text, _ = await answer(Graded("paid"), "shipping costs Norway", [passage(shipping)])
+    assert text == "Shipping to Norway costs 9 euros. [1] Shipping costs to Norway are paid by you. [1]"
+
+
+async def test_neighbours_share_one_number(passage: Passage) -> None:
+    text, _ = await answer(
+        None, "vouchers valid", [passage("Vouchers are valid for a year. Vouchers stay valid in sales.")]
+    )
+    assert text == "Vouchers are valid for a year. Vouchers stay valid in sales. [1]"
+
+
+PAIR = "Do you offer phone support?\nOnly on the Enterprise plan, around the clock."
+
+
+async def test_a_curated_answer_to_another_question_is_shown_behind_its_question(passage: Passage) -> None:
+    pair = replace(passage(PAIR), heading_path=("Do you offer phone support?",))
+    text, _ = await answer(None, "Do you offer chat support?", [pair])
+    assert text == "Do you offer phone support? Only on the Enterprise plan, around the clock. [1]"
+    text, _ = await answer(None, "Is phone support on the Enterprise plan?", [pair])
+    assert text == "Only on the Enterprise plan, around the clock. [1]"
+
+
+async def test_a_curated_answer_to_another_question_stands_beside_nothing(passage: Passage) -> None:
+    pair = replace(passage(PAIR), heading_path=("Do you offer phone support?",))
+    found = [passage("Keycloak is supported.", number=2), pair]
+    text, _ = await answer(None, "Is Keycloack supportd?", found)
+    assert text == "Keycloak is supported. [1]"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.calibrate_refusal import logistic_regression
-from chatsphere.services.ai.refusal import TEXT_ONLY, WEIGHTS, decide, estimate, measure
+from chatsphere.services.ai.refusal import TEXT_ONLY, WEIGHTS, decide, estimate, measure, weights_for
 from chatsphere.services.types import QueryStatistics, SearchHit, SearchOutcome
 
 Passage = Callable[..., SearchHit]
@@ -125,3 +125,15 @@ def test_a_part_number_that_no_hit_names_is_declined_whatever_the_figures_say(
     assert decide("What is the price of VX1380?", found, model_id=None).answer
     declined = decide("What is the price of VX-9999?", found, model_id=None)
     assert (declined.answer, declined.missing) == (False, ("VX-9999",))
+
+
+def test_a_foreign_question_to_an_unmeasured_model_is_judged_by_how_far_the_best_stands_out(outcome: Outcome) -> None:
+    def foreign(lead: float) -> SearchOutcome:
+        found = outcome(sparse=0.0, coverage=0.0)
+        hits = tuple(replace(hit, fused=lead - place) for place, hit in enumerate(found.hits))
+        return SearchOutcome(hits, replace(found.statistics, dense_share=1.0))
+
+    assert decide("¿Cuánto cuesta?", foreign(4.0), model_id="openai:text-embedding-3-small").answer
+    assert not decide("¿Cuánto cuesta?", foreign(2.0), model_id="openai:text-embedding-3-small").answer
+    measured = foreign(4.0)
+    assert weights_for("local:multilingual-e5-small-q4", measure(measured)) is WEIGHTS["local:multilingual-e5-small-q4"]
