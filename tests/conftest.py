@@ -74,8 +74,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     """
     from django.db import connection
 
+    from chatsphere.core import engines
     from tests import emptying
 
+    engines.forget()  # a module that was collected before made them for the database beside which the tests have theirs
     with django_db_blocker.unblock():
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE users_auditevent DISABLE TRIGGER users_auditevent_no_truncate")

@@ -87,6 +87,13 @@ class ApiClient:
         source: Mapping[str, Any] = answer[0] if isinstance(answer, list) else answer
         return source
 
+    def replace(self, source_id: str, path: Path) -> Mapping[str, Any]:
+        """Another file in the place of that of a source; else as ``upload``."""
+        files = [("file", (path.name, path.read_bytes()))]
+        headers = {"Idempotency-Key": uuid4().hex}
+        replaced: Mapping[str, Any] = self._call("PATCH", f"/api/v1/sources/{source_id}/", files=files, headers=headers)
+        return replaced
+
     def ask(self, chatbot_id: str, message: str, conversation_id: str | None = None) -> Iterator[Event]:
         """The events of a streamed answer, as they come."""
         body = {"message": message, "stream": True}

@@ -32,7 +32,7 @@ class Item:
 @click.option("--chatbot", required=True, help="Its id, slug or name.")
 @server_options
 def ingest(paths: Sequence[Path], chatbot: str, url: str, token: str) -> None:
-    """Train a chatbot on files and on everything in folders, hidden files left out.
+    """Train a chatbot on files and on everything in folders, hidden files left out. A file with the name of one that is there replaces it.
 
     Exit code 0: everything is ready; 1: something could not be read, and why.
     """
@@ -62,7 +62,9 @@ def find_files(paths: Iterable[Path]) -> Iterator[Item]:
 
 
 def train(console: Console, client: ApiClient, chatbot_id: str, items: Sequence[Item]) -> list[Mapping[str, Any]]:
-    """Upload everything and wait until each source is ready, partial, failed or cancelled."""
+    """Upload everything and wait until each source is ready, partial, failed or cancelled. Files that are there already, by name, are replaced."""
+    there = client.pages(f"/api/v1/chatbots/{chatbot_id}/sources/?source_type=file")
+    known = {source["name"]: source["id"] for source in there}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress, ThreadPoolExecutor(UPLOADS_AT_ONCE) as threads:
         uploading = progress.add_task("Uploading", total=len(items))
@@ -70,6 +72,8 @@ def train(console: Console, client: ApiClient, chatbot_id: str, items: Sequence[
 
         def upload(item: Item) -> Mapping[str, Any]:
             try:
+                if item.name in known:
+                    return client.replace(known[item.name], item.path)
                 return client.upload(chatbot_id, item.path, item.name)
             except Failure as error:
                 return {"name": item.name, "status": "failed", "error": {"message": error.message}}

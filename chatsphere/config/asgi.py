@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import django
 from django.conf import settings
 from django.urls import get_resolver
@@ -15,7 +17,9 @@ from chatsphere.core.middleware.body_limit import BodyLimit
 from chatsphere.core.middleware.request_log import RequestLog
 
 ROOM_FOR_FIELDS = 1024 * 1024  # of a multipart body, beside its files
-UPLOADS = "/sources/"  # where the path of an upload ends
+UPLOADS = re.compile(
+    r"/sources/(?:[0-9a-f-]{36}/)?\Z"
+)  # how the path of an upload ends: new files, and one in another's place
 
 
 def body_limits() -> tuple[int, int]:
@@ -24,11 +28,11 @@ def body_limits() -> tuple[int, int]:
 
 
 async def may_upload(path: str, authorization: str | None) -> bool:
-    """Large bodies are taken in at one path only, and only from somebody who is known. Raises ApiError for a bad credential.
+    """Large bodies are taken in where sources are sent only, and only from somebody who is known. Raises ApiError for a bad credential.
 
     Costs a large upload one more look at its credential; the view asks again, for role and scope, too.
     """
-    if not path.endswith(UPLOADS):
+    if not UPLOADS.search(path):
         return False
     authenticate = import_string("chatsphere.apps.users.credentials.authenticate_async")  # it needs the settings
     try:

@@ -40,6 +40,20 @@ def test_ingest_trains_on_a_folder_and_ask_prints_the_cited_answer(account: Acco
     assert "[1] inner/fees.txt" in asked.stdout
 
 
+def test_ingest_again_replaces_what_has_the_same_name(account: Account, folder: Path) -> None:
+    def ask() -> str:
+        question = "What does a lost library card cost?"
+        return run("ask", question, "--chatbot", account.chatbot["id"], account=account).stdout
+
+    assert run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account).returncode == 0
+    assert "four euros" in ask()
+    (folder / "inner" / "fees.txt").write_text("A lost library card costs seven euros.\n")
+    again = run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account)
+    assert "2 of 2 sources ready" in again.stdout
+    answer = ask()
+    assert ("seven euros" in answer, "four euros" in answer) == (True, False)
+
+
 def test_ask_exits_with_three_when_the_sources_do_not_have_it(account: Account, folder: Path) -> None:
     assert run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account).returncode == 0
     asked = run("ask", "How do volcanoes form?", "--chatbot", account.chatbot["id"], account=account)

@@ -86,10 +86,10 @@ def add_sources(
             TrainingSource.objects.bulk_create(sources)
             if any(source.bytes for source in sources):
                 require_room(workspace_id=workspace_id, metric=Metric.STORAGE)
-            _audit("source.added", sources)
-            _queue(sources, priority=ONE_SOURCE if len(sources) == 1 else SEVERAL_SOURCES)
+            audit_sources("source.added", sources)
+            queue_runs(sources, priority=ONE_SOURCE if len(sources) == 1 else SEVERAL_SOURCES)
     except BaseException:
-        _remove_files(_files(sources))
+        remove_files(files_of(sources))
         raise
     return sources
 
@@ -104,7 +104,7 @@ def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_matc
     """
     with transaction.atomic():
         open_run = Run.objects.select_for_update(of=("self",)).filter(source=source, state__in=OPEN_STATES).first()
-        row: TrainingSource = _locked(source)
+        row: TrainingSource = locked(source)
         require_match(row, if_match)
         plain = {name: changes[name] for name in ("name", "access_tags", "refresh") if name in changes}
         for name, value in plain.items():
@@ -120,7 +120,7 @@ def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_matc
         row.save(update_fields=[*plain, "options", "uri", "next_refresh_at", "updated_at"])
         if "access_tags" in changes:
             knowledge.changed(_ref(row))
-        _audit("source.changed", [row], fields=sorted(changes))
+        audit_sources("source.changed", [row], fields=sorted(changes))
         if options or "url" in changes:
             _run_again(row, open_run)
         return row
@@ -133,11 +133,11 @@ def sync_source(
     switched off for a web source."""
     _require_crawling(source.workspace_id, [source.source_type])
     with transaction.atomic():
-        row = _locked(source)
+        row = locked(source)
         if Run.objects.filter(source=row, state__in=OPEN_STATES).exists():
             raise Conflict(_("This source is being trained already."), type="already_running")
         TrainingSource.objects.filter(pk=row.pk).update(status=TrainingSource.Status.QUEUED, updated_at=timezone.now())
-        return _queue([row], priority=priority, kind=kind, is_forced=is_forced)[0]
+        return queue_runs([row], priority=priority, kind=kind, is_forced=is_forced)[0]
 
 
 def _require_crawling(workspace_id: UUID, source_types: Iterable[str]) -> None:
@@ -175,14 +175,15 @@ def delete_sources(*, workspace_id: UUID, chatbot_id: UUID, source_ids: Iterable
         if ids:
             knowledge.drop_sources(chatbot, ids)
             _announce_deleted(sources)
-            _audit("source.deleted", sources)
+            audit_sources("source.deleted", sources)
             knowledge.changed(chatbot)
-            transaction.on_commit(partial(_remove_files, _files(sources)), robust=True)
+            transaction.on_commit(partial(remove_files, files_of(sources)), robust=True)
             hint_after_commit(REFRESH_STATISTICS, str(workspace_id), str(chatbot_id), countdown=BURST_SECONDS)
         return ids
 
 
-def _audit(action: str, sources: Sequence[TrainingSource], **details: Any) -> None:
+def audit_sources(action: str, sources: Sequence[TrainingSource], **details: Any) -> None:
+    """A line of the audit log for each, in one insert."""
     if sources:
         objects = [
             (each.pk, {"chatbot": str(each.chatbot_id), "type": each.source_type, **details}) for each in sources
@@ -231,9 +232,10 @@ def _unit(source_type: str) -> str:
     return "pages" if source_type in WEB_TYPES else "chunks"
 
 
-def _queue(
+def queue_runs(
     sources: Sequence[TrainingSource], *, priority: int, kind: str = Run.Kind.TRAIN, is_forced: bool = False
 ) -> list[Run]:
+    """A run for each source, and a hint for workers when the transaction commits. Two statements however many there are."""
     runs = [
         Run(
             workspace_id=source.workspace_id,
@@ -267,7 +269,7 @@ def _run_again(source: TrainingSource, open_run: Run | None) -> None:
         TrainingSource.objects.filter(pk=source.pk).update(status=TrainingSource.Status.QUEUED)
         open_run = None
     if open_run is None:
-        _queue([source], priority=ONE_SOURCE)
+        queue_runs([source], priority=ONE_SOURCE)
         return
     Run.objects.filter(pk=open_run.pk).update(
         state=DurableState.QUEUED, fence=open_run.fence + 1, lease_until=None, available_at=timezone.now()
@@ -275,7 +277,8 @@ def _run_again(source: TrainingSource, open_run: Run | None) -> None:
     hint_after_commit(RUN_TRAINING, str(open_run.pk), queue=INGEST)
 
 
-def _locked(source: TrainingSource) -> TrainingSource:
+def locked(source: TrainingSource) -> TrainingSource:
+    """The source's row, locked until the transaction ends. Raises NotFound when it has just been deleted."""
     row: TrainingSource | None = TrainingSource.objects.select_for_update(of=("self",)).filter(pk=source.pk).first()
     if row is None:
         raise NotFound
@@ -309,12 +312,13 @@ def _ref(source: TrainingSource) -> ChatbotRef:
     return ChatbotRef(source.workspace_id, source.chatbot_id)
 
 
-def _files(sources: Iterable[TrainingSource]) -> list[tuple[Storage, str]]:
+def files_of(sources: Iterable[TrainingSource]) -> list[tuple[Storage, str]]:
+    """Where the files of these sources lie."""
     return [(source.file.storage, str(source.file.name)) for source in sources if source.file]
 
 
-def _remove_files(files: Iterable[tuple[Storage, str]]) -> None:
-    """What cannot be removed now is found by the sweep for files that belong to nobody."""
+def remove_files(files: Iterable[tuple[Storage, str]]) -> None:
+    """Delete them; what cannot be removed now is found by the sweep for files that belong to nobody."""
     for storage, name in files:
         try:
             storage.delete(name)

@@ -53,6 +53,7 @@ class ArchiveTraining(Training):
             f"{name}: Archives within archives are not opened: unpack them and upload what is inside."
             for name in files.archives[:MOST_WARNINGS]
         ]
+        knowledge.keep_documents(self.run, [member.name for member in files.members])
         self._end(archive, ZIP, left)
 
     def _make_room(self) -> None:

@@ -11,7 +11,7 @@ found therefore stays until the adder has committed its place. Every function he
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -180,6 +180,22 @@ def drop_versions(chatbot: ChatbotRef, version_ids: Sequence[UUID]) -> None:
     if not _take_many(chatbot, parameters):
         forget_unplaced(chatbot, {row["chunk_id"] for row in sql("take_versions", parameters)})
     sql("delete_versions", parameters)
+
+
+def keep_documents(run: Run, keys: Collection[str]) -> None:
+    """Take away the documents of the run's source with other keys: what its file was before it was replaced, or cut into other parts.
+
+    A transaction of its own, only where there is something; to be done right before the run ends. Raises LostLease.
+    """
+    others = run.source.documents.exclude(key__in=list(keys))
+    if not others.exists():
+        return
+    chatbot = ChatbotRef(run.workspace_id, run.chatbot_id)
+    with transaction.atomic():
+        hold(run, alone=True)
+        drop_versions(chatbot, list(others.values_list("versions", flat=True).exclude(versions=None)))
+        others.delete()
+        changed(chatbot)
 
 
 def drop_sources(chatbot: ChatbotRef, source_ids: Sequence[UUID]) -> None:

@@ -18,7 +18,7 @@ from django.db import transaction
 from chatsphere.apps.training import knowledge
 from chatsphere.apps.training.archives import ARCHIVE, ArchiveTraining
 from chatsphere.apps.training.material import Material, open_material
-from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
+from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.services.content.extract import PDF, SAFE_IN_PROCESS
 from chatsphere.services.content.extract.text_parts import text_parts
 from chatsphere.services.errors import ContentError, EmptyDocument
@@ -66,6 +66,8 @@ class PdfTraining(LargeTraining):
             for first in range(self._done() * PAGES_A_PART, pages, PAGES_A_PART):
                 self._take(_page_range(material, first))
                 self._make_room()
+            parts = [_page_range(material, first).key for first in range(0, pages, PAGES_A_PART)]
+            knowledge.keep_documents(self.run, parts)
             self._end(material, PDF)
 
     def _begin(self, material: Material) -> int | None:
@@ -85,8 +87,7 @@ class PdfTraining(LargeTraining):
             return self._pages
         pages = int(target.version.report.get("pages_in_file", 0))
         if pages <= PAGES_A_PART:
-            self._let_texts_pass(target)
-            self._finish(target, self._embed(target))
+            self.complete(target)
             return None
         if not self._done():
             self._finish_member(target, self._embed(target))
@@ -109,26 +110,14 @@ class TextTraining(LargeTraining):
                 self._part = part
                 self._take(part)
                 self._make_room()
-            self._remove_others()
+            parts = [_key(number) for number in range(1, self._done() + 1)]
+            knowledge.keep_documents(self.run, parts)
             self._end(material, self.source.media_type)
 
     def count_done(self) -> None:
         assert self._part.span is not None  # noqa: S101 - every part has one
         self.steps.put(_PLACE, next=self._part.span[1])
         super().count_done()
-
-    def _remove_others(self) -> None:
-        """What the file was before it was cut into these parts: a whole, or smaller parts."""
-        keys = [_key(number) for number in range(1, self._done() + 1)]
-        others = self.source.documents.exclude(key__in=keys)
-        if not others.exists():
-            return
-        with transaction.atomic():
-            knowledge.hold(self.run, alone=True)
-            versions = DocumentVersion.objects.filter(document__in=others).values_list("pk", flat=True)
-            knowledge.drop_versions(self.chatbot, list(versions))
-            others.delete()
-            knowledge.changed(self.chatbot)
 
     def _leave_out(self, name: str, error: ContentError) -> None:
         if not isinstance(error, EmptyDocument):

@@ -119,8 +119,13 @@ class Training:
         self.prepare()
         with open_material(self.source) as material:
             target = self._target(material)
+        self.complete(target)
+
+    def complete(self, target: Target) -> None:
+        """The vectors of a source of one document, and its end."""
         self._let_texts_pass(target)
         vectors = self._embed(target)
+        knowledge.keep_documents(self.run, [target.document.key])
         self._finish(target, vectors)
 
     # --- read, chunk, store ---

@@ -219,6 +219,14 @@ class UploadInput(StrictSerializer):
         return attrs
 
 
+class FilePatch(StrictSerializer):
+    """Another file in the place of a source's file."""
+
+    file = serializers.FileField(allow_empty_file=False, max_length=300)
+    name = LineField(max_length=300, required=False, help_text="Another name, too; else the source keeps its own.")
+    access_tags = serializers.ListField(child=LineField(max_length=100), max_length=50, required=False)
+
+
 class BatchInput(StrictSerializer):
     """Up to 100 new sources."""
 

@@ -20,6 +20,7 @@ from chatsphere.apps.training.actions import NewSource
 from chatsphere.apps.training.models import Document, Placement, Run, TrainingSource
 from chatsphere.apps.training.quality import duplicates_of
 from chatsphere.apps.training.queue import positions
+from chatsphere.apps.training.replacing import replace_file
 from chatsphere.apps.training.serializers import (
     BatchDeleteAnswer,
     BatchDeleteInput,
@@ -28,6 +29,7 @@ from chatsphere.apps.training.serializers import (
     DocumentDetailSerializer,
     DocumentSerializer,
     DryRunAnswer,
+    FilePatch,
     RunSerializer,
     SourceDetailSerializer,
     SourceFilters,
@@ -49,20 +51,24 @@ IF_MATCH = OpenApiParameter(
 TAGS = ["training"]
 
 
-class SourceList(GenericAPIView[TrainingSource]):
+class TakesFiles(GenericAPIView[TrainingSource]):
+    """JSON, or a form with files, which are counted from their first byte."""
+
+    parser_classes = (StrictJSONParser, StrictMultiPartParser)
+
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        if request.method in ("POST", "PATCH"):
+            handlers = (load_handler(path, request) for path in settings.FILE_UPLOAD_HANDLERS)
+            request.upload_handlers = [uploads.CappedUploads(request), *handlers]
+        return super().initialize_request(request, *args, **kwargs)
+
+
+class SourceList(TakesFiles):
     """The sources of a chatbot."""
 
     scope = "sources"
     serializer_class = SourceSerializer
-    parser_classes = (StrictJSONParser, StrictMultiPartParser)
     ordering_fields = ("created_at", "updated_at", "name")
-
-    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
-        """Files are counted from their first byte."""
-        if request.method == "POST":
-            handlers = (load_handler(path, request) for path in settings.FILE_UPLOAD_HANDLERS)
-            request.upload_handlers = [uploads.CappedUploads(request), *handlers]
-        return super().initialize_request(request, *args, **kwargs)
 
     @extend_schema(
         operation_id="sources_list",
@@ -95,8 +101,7 @@ class SourceList(GenericAPIView[TrainingSource]):
         """Add a source. It is trained in the background; several files make several sources, and a list is the answer."""
         principal = principal_of(request)
         chatbot = _chatbot(principal, chatbot_id)
-        is_upload = (request.content_type or "").startswith("multipart/")
-        new = _uploaded(request) if is_upload else [_new_source(_validated(SourceInput, request.data))]
+        new = _uploaded(request) if _is_upload(request) else [_new_source(_validated(SourceInput, request.data))]
         sources = _add(principal, chatbot, new)
         return Response(_shown(sources) if len(new) > 1 else _shown(sources)[0], status=202)
 
@@ -143,7 +148,7 @@ class SourceBatchDelete(GenericAPIView[TrainingSource]):
         return Response({"deleted": deleted, "not_found": missing})
 
 
-class SourceDetail(GenericAPIView[TrainingSource]):
+class SourceDetail(TakesFiles):
     """One source."""
 
     scope = "sources"
@@ -159,13 +164,15 @@ class SourceDetail(GenericAPIView[TrainingSource]):
     @extend_schema(
         operation_id="sources_partial_update",
         parameters=[IF_MATCH],
-        request=SourcePatch,
+        request={"application/json": SourcePatch, "multipart/form-data": FilePatch},
         responses={200: SourceDetailSerializer},
         tags=TAGS,
     )
     def patch(self, request: Request, source_id: UUID) -> Response:
-        """Change what you name. New `content` or `pairs` are trained, and replace the old ones when they are ready."""
+        """Change what you name. New `content`, `pairs` or, as a form, a new `file` are trained, and replace the old ones when they are ready."""
         source = _source(principal_of(request), source_id)
+        if _is_upload(request):
+            return _detail(request, _replaced(request, source))
         body = SourcePatch(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
         changed = actions.update_source(source=source, changes=body.validated_data, if_match=if_match_of(request))
@@ -362,11 +369,24 @@ def _first_line(text: str) -> str:
     return line.strip("#* \t")[:100] or "Untitled"
 
 
-def _uploaded(request: Request) -> list[NewSource]:
+def _is_upload(request: Request) -> bool:
+    return (request.content_type or "").startswith("multipart/")
+
+
+def _form(request: Request, *lists: str) -> dict[str, Any]:
     form: Any = request.data  # of a form: Django's QueryDict
-    lists = ("file", "access_tags")
-    data = {name: form.getlist(name) if name in lists else form[name] for name in form}
-    body = _validated(UploadInput, data)
+    return {name: form.getlist(name) if name in lists else form[name] for name in form}
+
+
+def _replaced(request: Request, source: TrainingSource) -> TrainingSource:
+    changes = _validated(FilePatch, _form(request, "access_tags"))
+    file = changes.pop("file")
+    media_type = uploads.media_type_of(file)
+    return replace_file(source=source, file=file, media_type=media_type, changes=changes, if_match=if_match_of(request))
+
+
+def _uploaded(request: Request) -> list[NewSource]:
+    body = _validated(UploadInput, _form(request, "file", "access_tags"))
     return [
         NewSource(
             source_type=TrainingSource.Type.FILE,

@@ -298,7 +298,11 @@ MODEL_MAX_OUTPUT_TOKENS = env.integer(
 # Limits
 MAX_JSON_BYTES = env.integer("MAX_JSON_BYTES", 1024 * 1024, low=1024, help="Largest JSON body.")
 MAX_UPLOAD_BYTES = env.integer(
-    "MAX_UPLOAD_BYTES", 100 * 1000 * 1000, low=1024, high=2_000_000_000, help="Largest uploaded file."
+    "MAX_UPLOAD_BYTES",
+    100 * 1000 * 1000,
+    low=1024,
+    high=2_000_000_000,
+    help="Largest uploaded file; above 104,857,600 PDF, plain text and Markdown alone, which are read in parts.",
 )
 MAX_UPLOAD_FILES = env.integer("MAX_UPLOAD_FILES", 20, low=1, high=100, help="Files a request.")
 ACCESS_TOKEN_LIFETIME = timedelta(
