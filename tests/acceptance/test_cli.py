@@ -98,6 +98,11 @@ def test_evaluate_asks_a_file_of_questions_and_its_exit_code_tells_whether_it_wa
     assert "3 questions" in good.stdout
     again = run(*common, "--tolerance", "0", account=account)
     assert again.returncode == 0, again.stdout + again.stderr
+    account.http.patch(f"/api/v1/chatbots/{account.chatbot['id']}/", json={"configuration": {"min_score": 1.0}})
+    for _run in ("the first", "and unchanged, a second"):
+        broken = run(*common, "--tolerance", "0", account=account)
+        assert broken.returncode == 3, broken.stdout + broken.stderr
+    account.http.patch(f"/api/v1/chatbots/{account.chatbot['id']}/", json={"configuration": {"min_score": None}})
     questions.write_text("question,answers\nWhat does a lost library card cost?,a fortune\nWho lends ladders?,nobody\n")
     bad = run(*common, "--questions", str(questions), "--min-score", "0.9", account=account)
     assert bad.returncode == 3, bad.stdout + bad.stderr

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from chatsphere.apps.evaluation.models import Evaluation, Result
-from chatsphere.apps.evaluation.scoring import HIGHER_IS_BETTER, summarise
+from chatsphere.apps.evaluation.scoring import HIGHER_IS_BETTER, score_of, summarise
 
 CLEAR = 0.1  # a score must change by this much to count as improved or worse
 COLUMNS = (
@@ -20,10 +20,11 @@ def result_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     """The results of an evaluation as plain rows with ``key``, ``question`` and ``expects``. One query."""
     names = {"question_id": "question_id", "question__key": "key", "question__question": "question"}
     rows = Result.objects.in_workspace(evaluation.workspace_id).filter(evaluation_id=evaluation.pk).order_by("id")
-    return [
+    found = [
         {names.get(name, name.removeprefix("question__")): value for name, value in row.items()}
         for row in rows.values(*names, "question__expects", *COLUMNS)
     ]
+    return [{**row, "score": score_of(row)} for row in found]
 
 
 def compare(before: Evaluation, after: Evaluation) -> dict[str, Any]:

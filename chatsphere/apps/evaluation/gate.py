@@ -1,4 +1,7 @@
-"""The publish gate: a version that does worse on the chatbot's test set than the one that answers is not published."""
+"""The publish gate: a version that does worse on the chatbot's test set than the one that answers is not published.
+
+Both are measured over the content as it is now: an evaluation over other content says nothing of these answers, good or bad, and is made anew.
+"""
 
 from __future__ import annotations
 
@@ -23,42 +26,41 @@ def check(chatbot: Chatbot, version: ChatbotVersion) -> None:
     found: PublishGate | None = gate.first()
     if found is None:
         return
-    after = _newest(found, version.number) or _start(found, version)
-    before = _baseline(found, chatbot)
+    after = _over_todays_content(found, chatbot, version)
+    published = chatbot.published_version
+    before = None if published is None else _over_todays_content(found, chatbot, published)
     waiting = [each for each in (before, after) if each is not None and each.state != DurableState.SUCCEEDED]
     if waiting:
-        raise _come_back(waiting)
+        raise _come_back(version, waiting)
     if before is not None:
         _refuse_worse(found, before, after)
 
 
-def _baseline(gate: PublishGate, chatbot: Chatbot) -> Evaluation | None:
-    """The evaluation of the version that answers now; None when none was ever published."""
-    published = chatbot.published_version
-    if published is None:
-        return None
-    return _newest(gate, published.number) or _start(gate, published)
-
-
-def _newest(gate: PublishGate, number: int) -> Evaluation | None:
-    """The newest evaluation of a version with the test set as it is now; one that failed or was cancelled does not count."""
+def _over_todays_content(gate: PublishGate, chatbot: Chatbot, version: ChatbotVersion) -> Evaluation:
+    """The newest evaluation of a version with the test set and the content as they are now, started when there is none; one that failed or was
+    cancelled does not count."""
     rows = Evaluation.objects.in_workspace(gate.workspace_id).filter(
-        test_set_id=gate.test_set_id, version=number, revision=gate.test_set.revision
+        test_set_id=gate.test_set_id,
+        version=version.number,
+        revision=gate.test_set.revision,
+        knowledge_version=chatbot.knowledge_version,
+        embedding_model=chatbot.embedding_model,
     )
     done = rows.filter(state=DurableState.SUCCEEDED).order_by("-id").first()
     found: Evaluation | None = done or rows.filter(
         state__in=[DurableState.QUEUED, DurableState.RUNNING]
     ).order_by("-id").first()  # fmt: skip
-    return found
+    return found or start_evaluation(test_set=gate.test_set, version=version)
 
 
-def _start(gate: PublishGate, version: ChatbotVersion) -> Evaluation:
-    return start_evaluation(test_set=gate.test_set, version=version)
-
-
-def _come_back(waiting: list[Evaluation]) -> Conflict:
+def _come_back(version: ChatbotVersion, waiting: list[Evaluation]) -> Conflict:
+    wanted = {"version": version.number, "awaited": " / ".join(str(each.version) for each in waiting)}
+    message = _(
+        "This chatbot has a publish gate, which compares versions over the content as it is now. Awaited: the evaluation of version %(awaited)s."
+        " They go on by themselves; publish version %(version)s again when they have ended."
+    )
     return Conflict(
-        _("This chatbot has a publish gate: its evaluations must end first. Publish again when they have."),
+        message % wanted,
         type="evaluation_required",
         details={"evaluations": [_state_of(each) for each in waiting]},
     )
@@ -68,6 +70,7 @@ def _state_of(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "id": str(evaluation.pk),
         "version": evaluation.version,
+        "knowledge_version": evaluation.knowledge_version,
         "state": str(evaluation.state),
         "done": evaluation.done_count,
         "total": evaluation.questions_count,

@@ -15,6 +15,7 @@ from rest_framework.serializers import Serializer
 from chatsphere.core.exceptions import Invalid
 
 MOST_PROBLEMS = 20  # that are told at once
+DELIMITERS = ",;\t"
 SEPARATOR = "|"  # between several accepted answers in one CSV cell
 _PASSAGE = ("source_id", "document_id", "quote")
 _COLUMNS = {"question", "answers", "answer", "expects", *_PASSAGE}
@@ -23,7 +24,7 @@ _COLUMNS = {"question", "answers", "answer", "expects", *_PASSAGE}
 def read_questions(text: str, form: str, serializer: type[Serializer[Any]]) -> list[dict[str, Any]]:
     """The questions of a file, each validated by ``serializer``. Raises Invalid that names the lines which are wrong.
 
-    CSV has a header line with ``question`` and any of ``answers`` (several separated by ``|``), ``expects``, ``source_id``, ``document_id``,
+    CSV (with commas, semicolons or tabs) has a header line, in letters of any size, with ``question`` and any of ``answers`` (several separated by ``|``), ``expects``, ``source_id``, ``document_id``,
     ``quote``. JSON Lines has the fields of the API; ``answer`` may stand for ``answers`` with one.
     """
     questions, problems = [], []
@@ -54,15 +55,26 @@ def _first(texts: Any) -> str:
 
 
 def _read_csv(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("﻿"), newline=""), strict=True)
+    text = text.lstrip("﻿")
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
     try:
-        unknown = sorted(set(reader.fieldnames or ()) - _COLUMNS)
-        if unknown or "question" not in (reader.fieldnames or ()):
+        names = [(name or "").strip().lower().replace(" ", "_") for name in reader.fieldnames or ()]
+        while names and not names[-1]:  # a spreadsheet's columns without a name, at the end of each line
+            names.pop()
+        reader.fieldnames = names
+        unknown = sorted(set(names) - _COLUMNS)
+        if unknown or "question" not in names:
             raise _bad_header(unknown)
         for row in reader:
             yield reader.line_num, _from_cells(row)
     except csv.Error as error:
         raise Invalid(fields={"content": [_("Line %(line)s: this is not CSV.") % {"line": reader.line_num}]}) from error
+
+
+def _delimiter(text: str) -> str:
+    """What stands between the cells of the first line: a comma, a semicolon as Excel writes in most of Europe, or a tab."""
+    header = text.split("\n", 1)[0]
+    return max(DELIMITERS, key=header.count)
 
 
 def _bad_header(unknown: list[str]) -> Invalid:

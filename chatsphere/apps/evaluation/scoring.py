@@ -14,6 +14,7 @@ from chatsphere.services.types import SearchHit
 
 RANKS = (1, 3, 5, 10)  # the k of hit@k
 LEAST_QUOTE = 12  # characters; a shorter expected quote would be found anywhere
+HALF = 0.5  # the most that a question without accepted answers scores
 HIGHER_IS_BETTER = (
     "score",
     "hit_rate",
@@ -50,8 +51,8 @@ class Grade:
 
 def grade(expectation: Expectation, *, answer: str, is_refused: bool, passages: Sequence[SearchHit]) -> Grade:
     """``passages`` are those the answer could rest on, best first. A question that must be refused scores 1 when it is, else 0. One that
-    must be answered scores 0 when it is refused; else 1 when an accepted answer stands in the answer, or its F1; without accepted
-    answers 1 when an expected passage was found; without any expectation 1."""
+    must be answered scores 0 when it is refused; else 1 when an accepted answer stands in the answer, or its F1. Without accepted answers
+    nobody knows whether the right thing was said: it scores HALF when an expected passage was found, or nothing at all was expected."""
     if expectation.must_refuse:
         return Grade(float(is_refused), None, has_passages=False, contained=None, f1=None)
     wanted = _wanted(expectation)
@@ -62,8 +63,15 @@ def grade(expectation: Expectation, *, answer: str, is_refused: bool, passages: 
     elif contained is not None and f1 is not None:
         score = 1.0 if contained else f1
     else:
-        score = float(rank is not None) if wanted else 1.0
+        score = HALF if rank is not None or not wanted else 0.0
     return Grade(score, rank, has_passages=bool(wanted), contained=contained, f1=f1)
+
+
+def score_of(row: Mapping[str, Any]) -> float:
+    """The score of a stored result (columns of ``Result`` and ``expects``) by the rules of ``grade``, under whichever release it was written."""
+    if row["expects"] == "answer" and row["contained"] is None and not row["is_refused"]:
+        return HALF if row["rank"] is not None or not row["has_passages"] else 0.0
+    return float(row["score"])
 
 
 def _wanted(expectation: Expectation) -> list[Mapping[str, str]]:
@@ -112,6 +120,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "questions": len(rows),
         "score": _mean(row["score"] for row in rows),
+        "unchecked": sum(row["contained"] is None and row["expects"] == "answer" for row in rows),
         "hit_rate": _mean(float(row["rank"] is not None) for row in ranked),
         **{f"hit_at_{k}": _mean(float(row["rank"] is not None and row["rank"] <= k) for row in ranked) for k in RANKS},
         "mrr": _mean(1 / row["rank"] if row["rank"] else 0.0 for row in ranked),

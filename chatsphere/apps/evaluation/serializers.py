@@ -159,7 +159,16 @@ class SummarySerializer(serializers.Serializer[Any]):
     """Measures over all questions; null where no question could be measured. Shares are between 0 and 1."""
 
     questions = serializers.IntegerField()
-    score = serializers.FloatField(allow_null=True, help_text=gettext_lazy("Mean over the questions."))
+    score = serializers.FloatField(
+        allow_null=True,
+        help_text=gettext_lazy(
+            "Mean over the questions: 1 for a refusal that is wanted, 1 or the F1 where accepted answers are given, at most 0.5 where none are."
+        ),
+    )
+    unchecked = serializers.IntegerField(
+        required=False,
+        help_text=gettext_lazy("Questions without accepted answers: what was said to them is not measured."),
+    )
     hit_rate = serializers.FloatField(
         allow_null=True, help_text=gettext_lazy("An expected passage was among those given to the model.")
     )
@@ -199,7 +208,7 @@ class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
     class Meta:
         model = Evaluation
         fields = (
-            "id", "chatbot", "test_set", "revision", "version", "configuration", "state", "progress", "summary", "error",
+            "id", "chatbot", "test_set", "revision", "knowledge_version", "version", "configuration", "state", "progress", "summary", "error",
             "created_at", "started_at", "finished_at",
         )  # fmt: skip
         read_only_fields = fields

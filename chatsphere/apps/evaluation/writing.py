@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from django.conf import settings
@@ -22,17 +23,13 @@ from chatsphere.apps.users import quota
 from chatsphere.apps.users.quota import Amount, Metric, budget_amounts
 from chatsphere.core import durable, engines
 from chatsphere.services.ai.base import ChatModel
-from chatsphere.services.ai.question_writing import (
-    FAR_OFF,
-    WrittenQuestion,
-    question_prompt,
-    read_written,
-    write_questions,
-)
+from chatsphere.services.ai.question_rules import HEADING, WrittenQuestion, write_questions
+from chatsphere.services.ai.question_writing import FAR_OFF, question_prompt, read_written
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.types import ChatDone, SearchHit, TextDelta, TokenUsage
 
 READ_PER_QUESTION = 20  # chunks that are read at most to get one question
+FROM_ONE = 3  # questions of one chunk at most
 UNANSWERABLE_SHARE = 10  # one question in so many must be refused
 MOST_READ = 50_000  # places that are looked at
 CALL_TOKENS = 1_500  # what one call of the model may count
@@ -54,16 +51,19 @@ def _wanted(generation: Generation) -> int:
 
 
 def _by_rules(generation: Generation) -> list[dict[str, Any]]:
-    """One question a chunk, the clearest kinds first, until there are enough."""
-    found: list[tuple[int, dict[str, Any]]] = []
+    """At most three questions a chunk. All kinds take their turn, so that not one of them makes up the whole set; what only asks what stands
+    under a heading fills up what is missing."""
+    kinds: dict[int, list[dict[str, Any]]] = {}
     seen: set[str] = set()
     for place in _places(generation, _wanted(generation) * READ_PER_QUESTION):
         chunk = place.chunk
-        for written in write_questions(chunk.text, heading_path=place.heading_path, language=chunk.language)[:1]:
+        for written in write_questions(chunk.text, heading_path=place.heading_path, language=chunk.language)[:FROM_ONE]:
             if written.question.casefold() not in seen:
                 seen.add(written.question.casefold())
-                found.append((written.rank, _as_question(written, place)))
-    return [question for _rank, question in sorted(found, key=lambda pair: pair[0])[: _wanted(generation)]]
+                kinds.setdefault(written.rank, []).append(_as_question(written, place))
+    clear = [questions for kind, questions in sorted(kinds.items()) if kind != HEADING]
+    in_turn = [each for round_ in zip_longest(*clear) for each in round_ if each is not None]
+    return [*in_turn, *kinds.get(HEADING, [])][: _wanted(generation)]
 
 
 def _with_model(generation: Generation) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ import pytest
 from chatsphere.apps.chatbots.actions import create_version, publish_version, update_chatbot
 from chatsphere.apps.evaluation import worker
 from chatsphere.apps.evaluation.models import Evaluation
+from chatsphere.apps.training.actions import delete_sources
+from chatsphere.apps.training.models import TrainingSource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,3 +92,36 @@ def test_the_set_of_a_gate_is_not_deleted_and_a_foreign_one_not_taken(
     assert gated.delete(f"/api/v1/test-sets/{test_set.pk}/").status_code == 409
     answer = gated.put(f"/api/v1/chatbots/{chatbot.pk}/publish-gate/", {"test_set": str(foreign.pk)}, format="json")
     assert answer.status_code == 422
+
+
+def forget_chargers(chatbot: Any) -> None:
+    """What the chatbot knew of chargers goes: today's content does not answer that question any more."""
+    ids = TrainingSource.objects.filter(chatbot=chatbot).values_list("pk", flat=True)
+    delete_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, source_ids=list(ids))
+
+
+def test_a_change_of_the_content_is_no_fault_of_the_version(gated: Any, chatbot: Any) -> None:
+    version_with(chatbot, top_k=5)
+    publish(gated, chatbot, 2)
+    work_all()
+    assert publish(gated, chatbot, 2).status_code == 200
+    forget_chargers(chatbot)
+    version_with(chatbot, top_k=5)
+
+    first = publish(gated, chatbot, 3)
+    work_all()
+
+    assert first.json()["error"]["type"] == "evaluation_required"
+    assert [each["version"] for each in first.json()["error"]["details"]["evaluations"]] == [2, 3]
+    assert "version 2 / 3" in first.json()["error"]["message"]
+    assert publish(gated, chatbot, 3).status_code == 200  # both do badly now
+
+
+def test_a_good_evaluation_of_earlier_content_opens_no_gate(gated: Any, chatbot: Any) -> None:
+    version_with(chatbot, top_k=5)
+    publish(gated, chatbot, 2)
+    work_all()
+    type(chatbot).objects.filter(pk=chatbot.pk).update(knowledge_version=chatbot.knowledge_version + 1_000)
+
+    assert publish(gated, chatbot, 2).json()["error"]["type"] == "evaluation_required"
+    assert Evaluation.objects.filter(state="queued").count() == 2

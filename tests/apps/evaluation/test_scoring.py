@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from chatsphere.apps.evaluation.scoring import Expectation, f1_of, grade, summarise, words
+from chatsphere.apps.evaluation.scoring import Expectation, f1_of, grade, score_of, summarise, words
 from chatsphere.services.types import SearchHit
 
 
@@ -46,7 +46,7 @@ def test_the_rank_is_that_of_the_first_expected_passage() -> None:
         Expectation(must_refuse=False, passages=[{"quote": "the dog is called Biscuit"}]),
         answer="Biscuit", is_refused=False, passages=passages,
     )  # fmt: skip
-    assert (found.rank, found.score, found.has_passages) == (2, 1.0, True)
+    assert (found.rank, found.score, found.has_passages) == (2, 0.5, True)
 
 
 def test_all_that_a_passage_names_must_fit() -> None:
@@ -54,6 +54,28 @@ def test_all_that_a_passage_names_must_fit() -> None:
     wanted = {"document_id": str(passage.document_id), "quote": "Rover"}
     found = grade(Expectation(must_refuse=False, passages=[wanted]), answer="x", is_refused=False, passages=[passage])
     assert found.rank is None
+
+
+def test_without_accepted_answers_nothing_is_fully_right() -> None:
+    """Whatever was said: nobody looked at it."""
+    passages, nothing = (
+        Expectation(must_refuse=False, passages=[{"quote": "The dog is"}]),
+        Expectation(must_refuse=False),
+    )
+    found = [hit("The dog is called Biscuit.")]
+    scores = [
+        grade(each, answer="Bananas.", is_refused=False, passages=given).score
+        for each in (passages, nothing)
+        for given in (found, [])
+    ]
+    assert scores == [0.5, 0.0, 0.5, 0.5]
+
+
+def test_results_of_earlier_releases_are_scored_by_the_same_rules() -> None:
+    row = {"expects": "answer", "contained": None, "is_refused": False, "rank": 1, "has_passages": True, "score": 1.0}
+    assert score_of(row) == 0.5
+    assert score_of(row | {"contained": True}) == 1.0
+    assert score_of(row | {"is_refused": True, "score": 0.0}) == 0.0
 
 
 def test_a_summary_leaves_out_what_cannot_be_measured() -> None:
@@ -68,5 +90,6 @@ def test_a_summary_leaves_out_what_cannot_be_measured() -> None:
     }  # fmt: skip
     summary = summarise([row, refused])
     assert (summary["hit_rate"], summary["hit_at_1"], summary["hit_at_3"], summary["mrr"]) == (1.0, 0.0, 1.0, 0.5)
+    assert summary["unchecked"] == 1
     assert (summary["refusal_accuracy"], summary["citation_validity"]) == (1.0, 0.5)
     assert (summary["answer_contained"], summary["latency_p50_ms"], summary["latency_p95_ms"]) == (None, 20, 30)

@@ -76,6 +76,14 @@ def test_a_question_that_must_be_refused_has_no_answer(alice: Any, test_set: Any
     [
         ("csv", 'question,answers,expects,quote\n"Where, exactly?",B-17|locker B-17,,in locker\nWho?,,refusal,\n'),
         (
+            "csv",
+            '\ufeffQuestion;Answers;Expects;Quote;\r\n"Where, exactly?";B-17|locker B-17;;in locker;\r\nWho?;;refusal;;\r\n',
+        ),
+        (
+            "csv",
+            "QUESTION\tAnswers\tExpects\tQuote\nWhere, exactly?\tB-17|locker B-17\t\tin locker\nWho?\t\trefusal\t\n",
+        ),
+        (
             "jsonl",
             (
                 '{"question": "Where, exactly?", "answers": ["B-17", "locker B-17"], "passages": [{"quote": "in locker"}]}\n\n'
