@@ -17,10 +17,14 @@ from chatsphere.core.principal import principal_of as principal_of
 class IsMember(BasePermission):
     """The view names its needs: ``scope`` is the noun of a key's scope (``chatbots`` → ``chatbots:read`` / ``chatbots:write``),
     ``read_role`` and ``write_role`` the least role of a person (viewer and editor when not named). A whole scope with a colon or
-    ``chat`` is taken as it stands."""
+    ``chat`` is taken as it stands. ``visitors_may`` are methods that a key with ``chat`` alone may use, too; the view then shows what a visitor
+    may see."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        require(principal_of(request), **needs(view, request.method or "GET"))
+        principal, method = principal_of(request), request.method or "GET"
+        if method in getattr(view, "visitors_may", ()) and "chat" in principal.scopes:
+            return True
+        require(principal, **needs(view, method))
         return True
 
 

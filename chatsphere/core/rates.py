@@ -72,6 +72,7 @@ DEFAULTS = {
     "anonymous": (60, 60),  # an address without a credential
     "visitor": (20, 600),  # a visitor of a chatbot
     "visitor_address": (100, 600),  # an address, over all names that a browser's key gives its visitors
+    "visitor_reads": (120, 60),  # an address that reads conversations with a browser's key
     "sign_in": (10, 60),  # an account
     "sign_in_address": (60, 60),  # an address, over all accounts
     "second_factor": (10, 60),  # codes of an account's second factor

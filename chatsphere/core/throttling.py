@@ -34,7 +34,7 @@ from chatsphere.core.redis_clients import async_cache_client, is_cache_spread, s
 
 logger = logging.getLogger("chatsphere.limits")
 uncounted: Counter[str] = Counter()
-LOCAL_RATES = frozenset({"ask", "visitor", "visitor_address"})
+LOCAL_RATES = frozenset({"ask", "visitor", "visitor_address", "visitor_reads"})
 
 
 class _Absence:

@@ -235,6 +235,7 @@ class FinishReason(StrEnum):
     REFUSED_NO_CONTEXT = "refused_no_context"
     BLOCKED = "blocked"
     HANDOFF = "handoff"
+    HANDOFF_OFFERED = "handoff_offered"
     CANCELLED = "cancelled"
     ERROR = "error"
 

@@ -49,6 +49,7 @@ class Configuration:
     ungrounded: str = "shown"  # statements that no passage bears out: shown, marked or withheld
     blocked_topics: tuple[str, ...] = ()  # phrases; recognised by their words and by their meaning
     blocked_message: str = ""  # "": a translated sentence in the chatbot's language
+    handoff: str = "offer"  # to a visitor's wish for a person: offer one, hand over directly, or off
     redact_personal_data: bool = False  # before a model of somebody else sees the visitor's words
     link_hosts: tuple[str, ...] = ()  # hosts that answers may link to; empty: only addresses that stand in the passages
     embedding_model: str = ""  # "local:<name>" or "openai:<name>"; "": the deployment's EMBEDDING_MODEL
@@ -256,6 +257,15 @@ class ConfigurationSerializer(StrictSerializer):
         ),
     )
     blocked_message = _text(1_000, gettext_lazy("What is said to a question about a blocked topic."))
+    handoff = serializers.ChoiceField(
+        choices=["offer", "direct", "off"],
+        required=False,
+        allow_null=True,
+        help_text=gettext_lazy(
+            "What comes of a visitor's wish for a person: an `offer` (default) that they accept, hand over `direct`, or `off`: the wish is"
+            " a question like any other, and visitors cannot hand over."
+        ),
+    )
     redact_personal_data = serializers.BooleanField(
         required=False,
         allow_null=True,

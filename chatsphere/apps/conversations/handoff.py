@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chatsphere.apps.conversations.models import Conversation, Message
+from chatsphere.apps.conversations.models import Conversation, Message, News
 from chatsphere.apps.conversations.trail import record_deed
 from chatsphere.apps.webhooks.actions import announce
 from chatsphere.core.exceptions import Conflict, NotFound
@@ -18,6 +18,7 @@ from chatsphere.core.exceptions import Conflict, NotFound
 TRANSCRIPT_MESSAGES = 20  # the latest
 TRANSCRIPT_CHARACTERS = 1_000  # of each
 SUMMARY_QUESTIONS = 3
+ASKED = "asked for a person"  # the reason of visitors who give no other
 
 
 @transaction.atomic
@@ -39,32 +40,42 @@ def hand_off(*, workspace_id: UUID, conversation_id: UUID, reason: str = "", sum
         chatbot_id=conversation.chatbot_id,
         object_id=conversation.pk,
         payload={
-            "conversation_id": str(conversation.pk),
-            "chatbot_id": str(conversation.chatbot_id),
+            **_ids(conversation),
             "at": conversation.handed_off_at.isoformat(),
             "reason": conversation.handoff_reason,
             "summary": conversation.handoff_summary,
             "transcript": transcript,
         },
     )
+    _note(conversation, News.Kind.HANDED_OVER)
     record_deed("conversation.handed_off", conversation)
     return conversation
 
 
 @transaction.atomic
 def take_back(*, workspace_id: UUID, conversation_id: UUID) -> Conversation:
-    """Let the chatbot answer again; why and when it was handed over stays to be read. Raises NotFound."""
+    """Let the chatbot answer again; why and when it was handed over stays to be read. Announces ``conversation.returned``. Raises NotFound."""
     conversation = _locked(workspace_id, conversation_id)
-    if conversation.state == Conversation.State.HANDOFF:
-        record_deed("conversation.taken_back", conversation)
+    was_handed_off = conversation.state == Conversation.State.HANDOFF
     conversation.state = Conversation.State.BOT
     conversation.save(update_fields=["state"])
+    if was_handed_off:
+        announce(
+            workspace_id=workspace_id,
+            type="conversation.returned",
+            chatbot_id=conversation.chatbot_id,
+            object_id=conversation.pk,
+            payload={**_ids(conversation), "at": timezone.now().isoformat()},
+        )
+        _note(conversation, News.Kind.GIVEN_BACK)
+        record_deed("conversation.taken_back", conversation)
     return conversation
 
 
 @transaction.atomic
 def write_as_person(*, workspace_id: UUID, conversation_id: UUID, author_id: UUID | None, content: str) -> Message:
-    """A person's message in a conversation that was handed over. Raises NotFound, Conflict while the chatbot answers."""
+    """A person's message in a conversation that was handed over. Announces ``message.person``; readers of the conversation's stream have it
+    within a second. Raises NotFound, Conflict while the chatbot answers."""
     conversation = _locked(workspace_id, conversation_id)
     if conversation.state != Conversation.State.HANDOFF:
         raise Conflict(_("Hand this conversation over before a person writes in it."), type="not_handed_off")
@@ -81,6 +92,19 @@ def write_as_person(*, workspace_id: UUID, conversation_id: UUID, author_id: UUI
     Conversation.objects.filter(pk=conversation_id).update(
         messages_count=F("messages_count") + 1, last_message_at=timezone.now()
     )
+    announce(
+        workspace_id=workspace_id,
+        type="message.person",
+        chatbot_id=conversation.chatbot_id,
+        object_id=message.pk,
+        payload={
+            **_ids(conversation),
+            "message_id": str(message.pk),
+            "content": content,
+            "at": message.created_at.isoformat(),
+        },
+    )
+    _note(conversation, News.Kind.PERSON, message)
     return message
 
 
@@ -92,6 +116,22 @@ def transcript_of(conversation: Conversation) -> list[dict[str, Any]]:
         {"role": row["role"], "content": row["content"][:TRANSCRIPT_CHARACTERS], "at": row["created_at"].isoformat()}
         for row in reversed(found)
     ]
+
+
+def _note(conversation: Conversation, kind: str, message: Message | None = None) -> None:
+    """The next event of the conversation's stream. The conversation is locked: numbers are given one after the other."""
+    rows = News.objects.in_workspace(conversation.workspace_id).filter(conversation_id=conversation.pk)
+    News.objects.create(
+        workspace_id=conversation.workspace_id,
+        conversation_id=conversation.pk,
+        number=(rows.aggregate(last=Max("number"))["last"] or 0) + 1,
+        kind=kind,
+        message=message,
+    )
+
+
+def _ids(conversation: Conversation) -> dict[str, str]:
+    return {"conversation_id": str(conversation.pk), "chatbot_id": str(conversation.chatbot_id)}
 
 
 def _summary(transcript: list[dict[str, Any]]) -> str:

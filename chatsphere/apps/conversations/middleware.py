@@ -15,7 +15,8 @@ from chatsphere.core.middleware.cors import allow, origin_of, preflight_for
 from chatsphere.core.principal import Principal, PrincipalKind
 
 PATHS = re.compile(
-    r"/api/v1/chatbots/[^/]+/(chat|search|mcp)/|/api/v1/messages/[^/]+/(events|cancel|regenerate|feedback)/|/v1/chat/completions"
+    r"/api/v1/chatbots/[^/]+/(chat|search|mcp)/|/api/v1/messages/[^/]+/(events|cancel|regenerate|feedback)/"
+    r"|/api/v1/conversations/[^/]+/((events|messages|handoff)/)?|/v1/chat/completions"
 )
 
 

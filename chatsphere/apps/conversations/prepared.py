@@ -37,6 +37,7 @@ class PreparedTurn:
     older_until: UUID | None = None  # the last message of these
     knowledge_version: int | None = None  # of what the chatbot knew when the turn began
     is_public: bool = False  # a page in a browser reads along
+    is_rehearsed: bool = False  # nothing is stored: there is no conversation
 
     @property
     def workspace_id(self) -> UUID:

@@ -263,3 +263,23 @@ ORDER BY found.rank, place.ordinal;
 -- Older turns in short; an empty text leaves what is there.
 UPDATE conversations_conversation SET memory = %(memory)s, memory_until = %(until)s
 WHERE id = %(id)s AND workspace_id = %(workspace_id)s AND %(memory)s <> '';
+
+-- name: find_conversation
+-- A conversation for those who follow its stream, with how its chatbot is set up.
+SELECT k.id, k.chatbot_id, k.channel, CASE WHEN v.is_verified THEN v.external_id END AS owner,
+       COALESCE(n.configuration, c.configuration) AS configuration
+FROM conversations_conversation k
+JOIN chatbots_chatbot c ON c.id = k.chatbot_id AND c.deleted_at IS NULL
+LEFT JOIN chatbots_chatbotversion n ON n.id = c.published_version_id
+LEFT JOIN conversations_visitor v ON v.id = k.visitor_id
+WHERE k.id = %(id)s AND k.workspace_id = %(workspace_id)s;
+
+-- name: news_of_conversations
+-- What became new in followed conversations, in order; one that is gone has no row, one without news a row without a number.
+SELECT k.id AS conversation_id, e.number, e.kind, e.created_at, m.id AS message_id, m.parent_id, m.content, m.created_at AS written_at
+FROM unnest(%(ids)s::uuid[], %(seen)s::int[]) AS followed (id, seen)
+JOIN conversations_conversation k ON k.id = followed.id
+JOIN chatbots_chatbot c ON c.id = k.chatbot_id AND c.deleted_at IS NULL
+LEFT JOIN conversations_news e ON e.conversation_id = k.id AND e.number > followed.seen
+LEFT JOIN conversations_message m ON m.id = e.message_id
+ORDER BY k.id, e.number;

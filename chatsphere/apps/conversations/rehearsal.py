@@ -69,4 +69,5 @@ def _turn(rehearsal: Rehearsal) -> PreparedTurn:
         created_at=datetime.now(UTC),
         started=time.perf_counter(),
         is_public=rehearsal.is_public,
+        is_rehearsed=True,
     )

@@ -50,9 +50,13 @@ RECORD_ATTEMPTS = 6
 RECORD_PAUSE_SECONDS = 0.5
 
 
-_REASONS: dict[str, Callable[[], ApiError]] = {
-    "shutdown": lambda: Unavailable(interrupted_message(), type="interrupted"),
-    "revoked": lambda: Unauthenticated(_("The credential of this stream is no longer valid.")),
+def _interrupted(turn: PreparedTurn) -> ApiError:
+    return Unavailable(interrupted_message(turn.configuration, turn.question.text), type="interrupted")
+
+
+_REASONS: dict[str, Callable[[PreparedTurn], ApiError]] = {
+    "shutdown": _interrupted,
+    "revoked": lambda _turn: Unauthenticated(_("The credential of this stream is no longer valid.")),
 }
 
 
@@ -86,7 +90,7 @@ class Run:
         await asyncio.shield(self._life)
         if self.result is None:
             # Without an error of its own the row was closed by the sweep: its lease could not be kept while the database was away.
-            raise self.draft.error or Unavailable(interrupted_message(), type="interrupted")
+            raise self.draft.error or _interrupted(self.turn)
         return self.result
 
     async def ended(self) -> None:
@@ -123,7 +127,7 @@ class Run:
     def _interrupted(self) -> None:
         self.draft.finish_reason = FinishReason.CANCELLED
         if self._reason in _REASONS:
-            self.draft.error, self.draft.finish_reason = _REASONS[self._reason](), FinishReason.ERROR
+            self.draft.error, self.draft.finish_reason = _REASONS[self._reason](self.turn), FinishReason.ERROR
 
     def _failed(self, exception: Exception) -> None:
         error = as_api_error(exception)

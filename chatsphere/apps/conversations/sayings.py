@@ -1,46 +1,57 @@
-"""Sentences that the platform itself says in a conversation, in the chatbot's language."""
+"""Sentences that the platform itself says in a conversation: the chatbot's own words where it has some, else ours in the right language."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from django.utils import translation
-from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.configuration import Configuration
+from chatsphere.apps.conversations.sentences import SENTENCES, Sentences
+from chatsphere.services.content.language import detect_language
+
+FALLBACK = "en"
 
 
-def refusal(configuration: Configuration, *, missing: Sequence[str] = ()) -> str:
-    """What is said when the content holds no answer: the chatbot's own words, else ours in its language or the reader's. Ours say which
-    part numbers, codes or versions of the question stand nowhere (``missing``)."""
+def language_of(language: str, question: str = "") -> str:
+    """Which of our languages to speak: the chatbot's, else that of the question, else the one that the reader's browser asks for. A chatbot
+    of a language that we do not have speaks English."""
+    if language:
+        return _ours(language) or FALLBACK
+    return _ours(_detected(question)) or _ours(translation.get_language() or "") or FALLBACK
+
+
+def sentences_for(configuration: Configuration, question: str = "") -> Sentences:
+    """All sentences, for a chatbot and what was asked."""
+    return SENTENCES[language_of(configuration.language, question)]
+
+
+def refusal(configuration: Configuration, question: str = "", *, missing: Sequence[str] = ()) -> str:
+    """What is said when the content holds no answer. Our own sentence says which part numbers, codes or versions of the question stand nowhere
+    (``missing``)."""
     if configuration.refusal_message:
         return configuration.refusal_message
-    with translation.override(configuration.language or translation.get_language()):
-        if missing:
-            return _("The documents I know do not mention %(names)s.") % {"names": ", ".join(missing)}
-        return _("I could not find an answer to this in the documents I know.")
+    ours = sentences_for(configuration, question)
+    return ours.missing.format(names=", ".join(missing)) if missing else ours.refusal
 
 
-def blocked_notice(configuration: Configuration) -> str:
+def blocked_notice(configuration: Configuration, question: str = "") -> str:
     """What is said to a question about a blocked topic."""
-    if configuration.blocked_message:
-        return configuration.blocked_message
-    with translation.override(configuration.language or translation.get_language()):
-        return _("I cannot help with this topic here.")
+    return configuration.blocked_message or sentences_for(configuration, question).blocked
 
 
-def unconfirmed_note(language: str) -> str:
-    """What stands behind a statement that no passage bears out."""
-    with translation.override(language or translation.get_language()):
-        return _("(not confirmed by the sources)")
+def interrupted_message(configuration: Configuration | None = None, question: str = "") -> str:
+    """Why an answer without a living run has ended; English where nobody knows whose it is."""
+    return (sentences_for(configuration, question) if configuration else SENTENCES[FALLBACK]).interrupted
 
 
-def handoff_notice(language: str) -> str:
-    """What is said while a person has taken the conversation over."""
-    with translation.override(language or translation.get_language()):
-        return _("A person from our team has taken over this conversation and will answer you here.")
+def _ours(tag: str) -> str:
+    """The language of a BCP 47 tag, empty when it is none of ours."""
+    code = tag.lower().replace("_", "-").partition("-")[0]
+    return code if code in SENTENCES else ""
 
 
-def interrupted_message() -> str:
-    """Why an answer without a living run has ended."""
-    return _("The answer was interrupted by a restart of the server. Please ask again.")
+@lru_cache(maxsize=512)
+def _detected(question: str) -> str:
+    return detect_language(question)

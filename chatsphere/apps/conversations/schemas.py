@@ -98,6 +98,25 @@ EVENTS = extend_schema(
         204: OpenApiResponse(description="The stream has ended and you have all of it."),
     },
 )
+CONVERSATION_EVENTS = extend_schema(
+    operation_id="conversation_events",
+    summary="Follow a conversation",
+    description="Server-sent events behind `Last-Event-ID`, without gap or repeat; without one, from the first. For whoever may go on with the "
+    "conversation: a visitor reads here what a person answers.\n\n"
+    "| event | data |\n|---|---|\n"
+    "| `message.person` | `conversation_id`, `message` (`id`, `parent`, `role`: `agent`, `content`, `created_at`) |\n"
+    "| `conversation.handoff` | `conversation_id`, `state`: `handoff`, `at` |\n"
+    "| `conversation.returned` | `conversation_id`, `state`: `bot`, `at` |\n\n"
+    "A comment `: ping` comes after 15 seconds of silence. The server ends a stream after a quarter of an hour: come back with the id of the "
+    "last event you have.",
+    tags=_TAGS,
+    parameters=[
+        OpenApiParameter(
+            "Last-Event-ID", OpenApiTypes.INT, OpenApiParameter.HEADER, description="The id of the last event you have."
+        )
+    ],
+    responses={(200, "text/event-stream"): OpenApiResponse(_STREAM, description="Server-sent events, as above.")},
+)
 CANCEL = extend_schema(
     operation_id="cancel_message",
     summary="Stop an answer",

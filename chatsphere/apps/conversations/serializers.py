@@ -191,7 +191,7 @@ class AnswerMessageSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text=_("The statements that no cited passage bears out.")
     )
     finish_reason = serializers.ChoiceField(
-        choices=["stop", "length", "refused_no_context", "blocked", "handoff", "cancelled", "error"]
+        choices=["stop", "length", "refused_no_context", "blocked", "handoff", "handoff_offered", "cancelled", "error"]
     )
     model = serializers.CharField()
     version = serializers.IntegerField(allow_null=True)
@@ -284,6 +284,20 @@ class ConversationSerializer(QuickFields, serializers.ModelSerializer[Conversati
         read_only_fields = fields
 
 
+class VisitedConversationSerializer(serializers.Serializer[Any]):
+    """A conversation as its visitor sees it."""
+
+    id = serializers.UUIDField()
+    chatbot = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=Conversation.State.choices)
+    handed_off_at = serializers.DateTimeField(allow_null=True)
+    can_hand_off = serializers.BooleanField(help_text=_("Whether a visitor of this chatbot may ask for a person."))
+    last_event = serializers.IntegerField(help_text=_("`Last-Event-ID` for a stream that begins here; 0: none so far."))
+    messages_count = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    last_message_at = serializers.DateTimeField()
+
+
 class FeedbackSerializer(QuickFields, serializers.ModelSerializer[Feedback]):
     """What somebody thought of an answer."""
 
@@ -337,6 +351,27 @@ class MessageSerializer(QuickFields, serializers.ModelSerializer[Message]):
         if message.state != Message.State.FAILED:
             return None
         return {"type": message.error_type, "message": message.error_message}
+
+
+class VisitedMessageSerializer(QuickFields, serializers.ModelSerializer[Message]):
+    """A message as the visitor of its conversation sees it."""
+
+    parent = serializers.UUIDField(source="parent_id", read_only=True, allow_null=True)  # type: ignore[assignment]
+    role = serializers.CharField(
+        read_only=True, help_text=_("`user`, `assistant`, or `agent`: a person who took the conversation over.")
+    )
+    citations = CitationSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Message
+        fields = ("id", "parent", "role", "state", "content", "citations", "grounded", "finish_reason", "created_at")
+        read_only_fields = fields
+
+
+class MessageFilters(StrictSerializer):
+    """Narrows the messages of a conversation."""
+
+    after = serializers.UUIDField(required=False, help_text=_("Only messages that are newer than this one."))
 
 
 class TraceSerializer(serializers.Serializer[Any]):

@@ -26,14 +26,13 @@ from chatsphere.apps.conversations.runs import Run, keeper, rights_of
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.serializers import ChatSerializer, RegenerateSerializer, SearchSerializer
 from chatsphere.apps.conversations.turn import SQL, prepare_turn
-from chatsphere.apps.conversations.visitors import check_visitor, claim_of
+from chatsphere.apps.conversations.visitors import check_visitor, claim_of, visitor_charges
 from chatsphere.apps.users.credentials import is_still_good
 from chatsphere.core.addresses import client_address, limited_as
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.async_views import json_response, read_body
 from chatsphere.core.exceptions import NotFound
 from chatsphere.core.principal import Principal, PrincipalKind
-from chatsphere.core.rates import Charge, rate
 from chatsphere.core.sse import EventLog, EventStreamResponse, last_event_id, while_allowed
 from chatsphere.core.throttling import admit_async
 from chatsphere.services.types import SearchFilters
@@ -142,18 +141,8 @@ async def search_chatbot(
 
 
 async def admit_visitor(request: HttpRequest, principal: Principal, visitor: VisitorClaim | None) -> None:
-    """A visitor has a limit too; who does not say who they are is counted by their address, when a browser's key is used.
-
-    A page may call its visitor anything: new names do not lead round the limit of their address, and nobody uses up that of a visitor
-    whom the customer's server named.
-    """
-    workspace = principal.workspace_id.hex
-    if principal.kind is not PrincipalKind.PUBLISHABLE_KEY or principal.visitor is not None:
-        charges = [Charge(rate("visitor"), f"{workspace}:{visitor.external_id}")] if visitor else []
-    else:
-        address = limited_as(client_address(request))
-        subject = f"{workspace}:page:{visitor.external_id}" if visitor else f"{workspace}:address:{address}"
-        charges = [Charge(rate("visitor"), subject), Charge(rate("visitor_address"), f"{workspace}:{address}")]
+    """Charge a message to the limits of whoever asks. Raises Throttled."""
+    charges = visitor_charges(request, principal, visitor)
     if charges:
         await admit_async(request, charges)
 

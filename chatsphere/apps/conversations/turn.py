@@ -24,6 +24,7 @@ from chatsphere.apps.conversations.answer import Draft, answer_object, error_obj
 from chatsphere.apps.conversations.guardrails import blocked_topic, for_embedding, hides_from_model, redacted
 from chatsphere.apps.conversations.memory import remember_later, split_history
 from chatsphere.apps.conversations.origins import check_origin
+from chatsphere.apps.conversations.persons import speak_of_person
 from chatsphere.apps.conversations.prepared import PreparedTurn, milliseconds
 from chatsphere.apps.conversations.prices import cost_micros
 from chatsphere.apps.conversations.question import (
@@ -35,7 +36,7 @@ from chatsphere.apps.conversations.question import (
 )
 from chatsphere.apps.conversations.retrieval import Lookup, find_passages
 from chatsphere.apps.conversations.rewrite import search_text
-from chatsphere.apps.conversations.sayings import blocked_notice, handoff_notice, refusal, unconfirmed_note
+from chatsphere.apps.conversations.sayings import blocked_notice, refusal, sentences_for
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.speaking import Manner, Voice, speak
 from chatsphere.apps.conversations.traces import prompt_settings
@@ -187,13 +188,12 @@ def _new_rows(turn: PreparedTurn) -> dict[str, Any]:
 async def stream_turn(turn: PreparedTurn, log: EventLog, draft: Draft) -> None:
     """Find, decide, answer: events go to ``log``, the answer grows in ``draft``. Raises EngineError; may be cancelled anywhere."""
     voice = Voice(log, draft, partial(milliseconds, turn))
-    if turn.is_handed_off:
-        draft.finish_reason = FinishReason.HANDOFF
-        return voice.say(handoff_notice(turn.configuration.language))
+    if await speak_of_person(turn, voice):
+        return None
     topic = await blocked_topic(turn.question.text, turn.configuration, turn.embedding_model)
     if topic is not None:
         draft.finish_reason, draft.trace["blocked_topic"] = FinishReason.BLOCKED, topic
-        return voice.say(blocked_notice(turn.configuration))
+        return voice.say(blocked_notice(turn.configuration, turn.question.text))
     found = await find_passages(_lookup(turn))
     draft.trace, draft.passages = found.trace, found.passages
     log.add(
@@ -204,7 +204,7 @@ async def stream_turn(turn: PreparedTurn, log: EventLog, draft: Draft) -> None:
         return voice.read_out(curated)
     if not found.is_answerable:
         draft.finish_reason = FinishReason.REFUSED_NO_CONTEXT
-        return voice.say(refusal(turn.configuration, missing=found.missing))
+        return voice.say(refusal(turn.configuration, turn.question.text, missing=found.missing))
     return await _let_model_talk(turn, found.passages, voice)
 
 
@@ -227,10 +227,10 @@ async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], voi
     prompt = _prompt(turn, passages, voice)
     voice.draft.trace["prompt"] = prompt_settings(prompt)
     manner = Manner(
-        refusal=refusal(configuration),
+        refusal=refusal(configuration, turn.question.text),
         passages=passages,
         ungrounded=configuration.ungrounded,
-        note=unconfirmed_note(configuration.language),
+        note=sentences_for(configuration, turn.question.text).unconfirmed,
         link_hosts=configuration.link_hosts,
     )
     await speak(engines.chat_model(configuration.model), prompt, voice, manner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chatsphere.apps.conversations import again, mcp_door, privacy_views, streaming, views
+from chatsphere.apps.conversations import again, mcp_door, privacy_views, streaming, views, visitor_stream
 
 urlpatterns = [
     path("privacy/visitors/<path:external_id>/export/", privacy_views.ExportVisitor.as_view()),
@@ -25,6 +25,7 @@ urlpatterns = [
     path("conversations/", views.ConversationList.as_view()),
     path("conversations/<uuid:conversation_id>/", views.ConversationDetail.as_view()),
     path("conversations/<uuid:conversation_id>/messages/", views.ConversationMessages.as_view()),
+    path("conversations/<uuid:conversation_id>/events/", visitor_stream.events),
     path("conversations/<uuid:conversation_id>/handoff/", views.ConversationHandoff.as_view()),
     path("conversations/<uuid:conversation_id>/return/", views.ConversationReturn.as_view()),
 ]

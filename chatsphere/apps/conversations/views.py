@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch
-from drf_spectacular.utils import extend_schema
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,15 +22,30 @@ from chatsphere.apps.conversations.serializers import (
     FeedbackRequestSerializer,
     FeedbackSerializer,
     HandoffSerializer,
+    MessageFilters,
     MessageSerializer,
     TraceSerializer,
+    VisitedConversationSerializer,
+    VisitedMessageSerializer,
 )
 from chatsphere.apps.conversations.traces import shown_trace
-from chatsphere.core.exceptions import NotFound
+from chatsphere.apps.conversations.visitor_door import admit_wish, is_visitor, shown_conversation, visited
+from chatsphere.core.exceptions import Forbidden, NotFound
 from chatsphere.core.principal import principal_of
 from chatsphere.core.query import read_filters
 
 TAGS = ["conversations"]
+SHOWN = PolymorphicProxySerializer(
+    component_name="ShownConversation",
+    serializers=[ConversationSerializer, VisitedConversationSerializer],
+    resource_type_field_name=None,
+)
+SHOWN_MESSAGE = PolymorphicProxySerializer(
+    component_name="ShownMessage",
+    serializers=[MessageSerializer, VisitedMessageSerializer],
+    resource_type_field_name=None,
+    many=True,
+)
 
 
 class ConversationList(GenericAPIView[Conversation]):
@@ -58,11 +74,14 @@ class ConversationDetail(GenericAPIView[Conversation]):
     """One conversation."""
 
     scope = "conversations"
+    visitors_may = ("GET",)
     serializer_class = ConversationSerializer
 
-    @extend_schema(operation_id="conversations_retrieve", responses={200: ConversationSerializer}, tags=TAGS)
+    @extend_schema(operation_id="conversations_retrieve", responses={200: SHOWN}, tags=TAGS)
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        """Without its messages."""
+        """Without its messages. A key with the scope `chat` alone, such as a page's, gets what a visitor may see."""
+        if is_visitor(principal_of(request)):
+            return Response(shown_conversation(*visited(request, conversation_id)))
         return Response(ConversationSerializer(_conversation(request, conversation_id)).data)
 
     @extend_schema(operation_id="conversations_destroy", responses={204: None}, tags=TAGS)
@@ -76,16 +95,32 @@ class ConversationMessages(GenericAPIView[Message]):
     """The messages of a conversation."""
 
     scope = "conversations"
+    visitors_may = ("GET",)
     serializer_class = MessageSerializer
     ordering = "id"
     ordering_fields = ("id", "created_at")
 
-    @extend_schema(operation_id="conversations_messages", responses={200: MessageSerializer(many=True)}, tags=TAGS)
+    @extend_schema(
+        operation_id="conversations_messages",
+        parameters=[MessageFilters],
+        responses={200: SHOWN_MESSAGE},
+        tags=TAGS,
+    )
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        """Oldest first; regenerated answers stand beside each other with the same parent."""
-        conversation = _conversation(request, conversation_id)
+        """Oldest first; regenerated answers stand beside each other with the same parent. A key with the scope `chat` alone, such as a
+        page's, gets what a visitor may see."""
+        if is_visitor(principal_of(request)):
+            conversation, _configuration = visited(request, conversation_id)
+        else:
+            conversation = _conversation(request, conversation_id)
         rows = messages_for(principal_of(request)).filter(conversation_id=conversation.pk)
+        filters = read_filters(request, MessageFilters)
+        if "after" in filters:
+            rows = rows.filter(pk__gt=filters["after"])
         in_order = Prefetch("citations", Citation.objects.order_by("index"))
+        if is_visitor(principal_of(request)):
+            page = self.paginate_queryset(rows.prefetch_related(in_order))
+            return self.get_paginated_response(VisitedMessageSerializer(page, many=True).data)
         page = self.paginate_queryset(rows.select_related("feedback").prefetch_related(in_order))
         return self.get_paginated_response(MessageSerializer(page, many=True).data)
 
@@ -113,21 +148,35 @@ class ConversationHandoff(GenericAPIView[Conversation]):
     """Over to a person."""
 
     scope = "conversations"
+    visitors_may = ("POST",)
     serializer_class = ConversationSerializer
 
     @extend_schema(
         operation_id="conversations_handoff",
         request=HandoffSerializer,
-        responses={200: ConversationSerializer},
+        responses={200: SHOWN},
         tags=TAGS,
     )
     def post(self, request: Request, conversation_id: UUID) -> Response:
-        """The chatbot answers no more until the conversation is given back. `conversation.handoff` tells reason, summary and transcript."""
-        conversation = _conversation(request, conversation_id)
+        """The chatbot answers no more until the conversation is given back. `conversation.handoff` tells reason, summary and transcript.
+        A visitor (a key with the scope `chat` alone) may ask for a person so, unless the chatbot's `handoff` is `off`: 403."""
         body = HandoffSerializer(data=request.data)
+        if not principal_of(request).may(scope="conversations:write", role="editor"):
+            return self._asked_by_visitor(request, conversation_id, body)
+        conversation = _conversation(request, conversation_id)
         body.is_valid(raise_exception=True)
         handoff.hand_off(workspace_id=conversation.workspace_id, conversation_id=conversation.pk, **body.validated_data)
         return Response(ConversationSerializer(_conversation(request, conversation_id)).data)
+
+    def _asked_by_visitor(self, request: Request, conversation_id: UUID, body: HandoffSerializer) -> Response:
+        conversation, configuration = visited(request, conversation_id)
+        body.is_valid(raise_exception=True)
+        if configuration.handoff == "off":
+            raise Forbidden(_("This chatbot does not hand conversations over to persons."), type="handoff_off")
+        admit_wish(request)
+        wish = {**body.validated_data, "reason": body.validated_data["reason"] or handoff.ASKED}
+        changed = handoff.hand_off(workspace_id=conversation.workspace_id, conversation_id=conversation.pk, **wish)
+        return Response(shown_conversation(changed, configuration))
 
 
 class ConversationReturn(GenericAPIView[Conversation]):

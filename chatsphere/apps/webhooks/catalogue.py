@@ -215,6 +215,25 @@ CATALOGUE: dict[str, EventType] = {
             object_id=f"{_ID}4",
         ),
         EventType(
+            "conversation.returned",
+            "A person gave a conversation back: the chatbot answers again.",
+            {**_TURN, "at": {"type": "string", "format": "date-time"}},
+            {**_TURN_EXAMPLE, "at": "2026-11-22T12:20:00+00:00"},
+            object_id=f"{_ID}4",
+        ),
+        EventType(
+            "message.person",
+            "A person wrote in a conversation that was handed over.",
+            {**_TURN, "message_id": _UUID, "content": _TEXT, "at": {"type": "string", "format": "date-time"}},
+            {
+                **_TURN_EXAMPLE,
+                "message_id": f"{_ID}5",
+                "content": "Hello, Ada here. Your parcel is on its way.",
+                "at": "2026-11-22T12:10:00+00:00",
+            },
+            object_id=f"{_ID}5",
+        ),
+        EventType(
             "message.completed",
             "A question was answered.",
             _ANSWER,

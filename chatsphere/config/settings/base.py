@@ -526,8 +526,11 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# What a reader's browser may ask for: the languages of conversations/sentences.py, by Django's names.
+LANGUAGES = [
+    (code, code)
+    for code in ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "tr", "ru", "uk", "ar", "hi", "zh-hans", "ja", "ko")
+]
 
 # The HTTP contract
 REST_FRAMEWORK = {

@@ -66,6 +66,30 @@ async def _ask(caller: Caller, chatbot: Any, token: str | None, **more: Any) -> 
     return await caller.post(f"/api/v1/chatbots/{chatbot.pk}/chat/", body, **headers)
 
 
+async def test_a_verified_visitor_reads_their_own_conversation_and_nobody_else_does(
+    page: Caller, chatbot: Any, secret: str, model: ScriptedModel
+) -> None:
+    ada, bob = sign(secret, chatbot), sign(secret, chatbot, "bob")
+    begun = (await _ask(page, chatbot, ada)).json()["conversation_id"]
+    path = f"/api/v1/conversations/{begun}/"
+    for end in ("", "messages/", "events/"):
+        assert (await page.get(f"{path}{end}", **{"X-Visitor-Token": ada})).status_code == 200, end
+        assert (await page.get(f"{path}{end}", **{"X-Visitor-Token": bob})).status_code == 404, end
+        assert (await page.get(f"{path}{end}")).status_code == 404, end
+    assert (await page.post(f"{path}handoff/", **{"X-Visitor-Token": bob})).status_code == 404
+    assert (await page.post(f"{path}handoff/")).status_code == 404
+    assert (await page.post(f"{path}handoff/", **{"X-Visitor-Token": ada})).json()["state"] == "handoff"
+
+
+async def test_where_visitors_must_be_verified_a_page_alone_reads_nothing(
+    page: Caller, chatbot: Any, model: ScriptedModel
+) -> None:
+    begun = (await _ask(page, chatbot, None)).json()["conversation_id"]
+    await change(chatbot, configuration={"verified_visitors_only": True})
+    for end in ("", "messages/", "events/"):
+        assert (await page.get(f"/api/v1/conversations/{begun}/{end}")).status_code == 401, end
+
+
 async def test_the_visitor_is_who_the_token_says(page: Caller, chatbot: Any, secret: str, model: ScriptedModel) -> None:
     token = sign(secret, chatbot, name="Ada", email="ada@example.com", attributes={"team": ["blue", "red"]})
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.test import AsyncClient
 
 from chatsphere.apps.chatbots.models import Chatbot
-from chatsphere.apps.conversations import followers, runs
+from chatsphere.apps.conversations import followers, runs, watching
 from chatsphere.apps.training import knowledge
 from chatsphere.apps.training.models import ChunkText, Document, DocumentVersion, Placement, TrainingSource
 from chatsphere.core import engines, lifespan
@@ -143,6 +143,8 @@ async def close_process() -> None:
     if loop in runs._keepers:
         await runs._keepers.pop(loop).close(grace_seconds=0.1)
     if loop in followers._followers and (task := followers._followers.pop(loop)._task):
+        task.cancel()
+    if loop in watching._watches and (task := watching._watches.pop(loop)._task):
         task.cancel()
     lifespan._finishing.clear()
     await close_async_client()

@@ -107,18 +107,23 @@ async def test_what_conversations_announce(alice: Any, monkeypatch: pytest.Monke
     refused = (await caller.ask(chatbot, "Which river flows through Vientiane?")).json()
     assert refused["message"]["finish_reason"] == "refused_no_context"
     await caller.post(f"/api/v1/messages/{answer['message']['id']}/feedback/", {"rating": "down", "comment": "Old."})
-    await caller.post(f"/api/v1/conversations/{answer['conversation_id']}/handoff/")
+    path = f"/api/v1/conversations/{answer['conversation_id']}/"
+    await caller.post(f"{path}handoff/")
+    person = (await caller.post(f"{path}messages/", {"content": "Ada here."})).json()
+    await caller.post(f"{path}return/")
 
     told = await sync_to_async(_caused)(alice.default_workspace_id)
     await world.close_process()
     engines.forget()
 
     assert set(told) == {
-        "conversation.started", "conversation.handoff", "message.completed", "message.refused", "message.feedback",
+        "conversation.started", "conversation.handoff", "conversation.returned", "message.person", "message.completed",
+        "message.refused", "message.feedback",
     }  # fmt: skip
     assert {data["chatbot_id"] for data in told.values()} == {str(chatbot.pk)}
     assert told["message.completed"]["id"] == told["message.feedback"]["id"] == answer["message"]["id"]
-    assert told["conversation.handoff"]["id"] == answer["conversation_id"]
+    assert told["conversation.handoff"]["id"] == told["conversation.returned"]["id"] == answer["conversation_id"]
+    assert (told["message.person"]["id"], told["message.person"]["content"]) == (person["id"], "Ada here.")
 
 
 def _token(person: Any) -> str:
@@ -175,7 +180,7 @@ def test_a_test_event(alice: Any) -> None:
 def test_no_event_type_is_left_out_here() -> None:
     here = (
         "chatbot.created chatbot.published chatbot.deleted source.ready source.failed source.deleted conversation.started "
-        "conversation.handoff message.completed message.refused message.feedback evaluation.completed quota.warning quota.exceeded "
+        "conversation.handoff conversation.returned message.person message.completed message.refused message.feedback evaluation.completed quota.warning quota.exceeded "
         "webhook.test retraining.completed retraining.failed"
     )
     assert set(here.split()) == set(CATALOGUE)

@@ -2,6 +2,7 @@
 
 from chatsphere.apps.conversations.models.conversation import Conversation, Visitor
 from chatsphere.apps.conversations.models.message import Citation, Feedback, Message, Trace
+from chatsphere.apps.conversations.models.news import News
 from chatsphere.apps.conversations.models.privacy import Erasure, PrivacyRequest
 
-__all__ = ["Citation", "Conversation", "Erasure", "Feedback", "Message", "PrivacyRequest", "Trace", "Visitor"]
+__all__ = ["Citation", "Conversation", "Erasure", "Feedback", "Message", "News", "PrivacyRequest", "Trace", "Visitor"]
