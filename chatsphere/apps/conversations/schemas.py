@@ -16,6 +16,7 @@ from chatsphere.apps.conversations.serializers import (
     ReplaySerializer,
     SearchAnswerSerializer,
     SearchSerializer,
+    StreamFilters,
 )
 
 EVENTS_DESCRIPTION = """Server-sent events; each frame has `id:` (a number), `event:` and one JSON object in `data:`.
@@ -111,9 +112,10 @@ CONVERSATION_EVENTS = extend_schema(
     "last event you have.",
     tags=_TAGS,
     parameters=[
+        StreamFilters,
         OpenApiParameter(
             "Last-Event-ID", OpenApiTypes.INT, OpenApiParameter.HEADER, description="The id of the last event you have."
-        )
+        ),
     ],
     responses={(200, "text/event-stream"): OpenApiResponse(_STREAM, description="Server-sent events, as above.")},
 )

@@ -368,6 +368,20 @@ class VisitedMessageSerializer(QuickFields, serializers.ModelSerializer[Message]
         read_only_fields = fields
 
 
+class StreamFilters(StrictSerializer):
+    """How long a stream lasts."""
+
+    wait = serializers.IntegerField(
+        required=False,
+        default=900,
+        min_value=0,
+        max_value=900,
+        help_text=_(
+            "Seconds after which it ends at the latest; 0: with what is there. Short ones serve clients that cannot read streams."
+        ),
+    )
+
+
 class MessageFilters(StrictSerializer):
     """Narrows the messages of a conversation."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import monotonic
@@ -17,6 +18,7 @@ from chatsphere.apps.conversations.door import door
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.question import Question
 from chatsphere.apps.conversations.selectors import is_in_reach
+from chatsphere.apps.conversations.serializers import StreamFilters
 from chatsphere.apps.conversations.streaming import guarded_stream
 from chatsphere.apps.conversations.turn import SQL
 from chatsphere.apps.conversations.visitor_door import reading_charges
@@ -28,19 +30,19 @@ from chatsphere.core.principal import Principal
 from chatsphere.core.sse import last_event_id
 from chatsphere.core.throttling import admit_async
 
-LONGEST_SECONDS = 900.0  # after which a reader comes back behind the last event it has
+AT_ONCE_SECONDS = 0.2  # for what is there already
 
 
 @door("GET", scope="chat", schema=schemas.CONVERSATION_EVENTS)
 async def events(request: HttpRequest, principal: Principal, conversation_id: UUID) -> HttpResponseBase:
     """What persons write in a conversation, and who has it, behind ``Last-Event-ID``."""
-    after = last_event_id(request.headers.get("Last-Event-ID"))
+    after, seconds = last_event_id(request.headers.get("Last-Event-ID")), _seconds(request)
     charges = reading_charges(request, principal)
     if charges:
         await admit_async(request, charges)
     await _find(request, principal, conversation_id)
     watch().admit(conversation_id)
-    return guarded_stream(_for_a_while(watch().read(conversation_id, after)), principal)
+    return guarded_stream(_for_a_while(watch().read(conversation_id, after), seconds), principal)
 
 
 async def _find(request: HttpRequest, principal: Principal, conversation_id: UUID) -> None:
@@ -57,11 +59,23 @@ async def _find(request: HttpRequest, principal: Principal, conversation_id: UUI
     check_visitor(principal, configuration)
 
 
-async def _for_a_while(frames: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    ends_at = monotonic() + LONGEST_SECONDS
+def _seconds(request: HttpRequest) -> float:
+    given = {name: request.GET[name] for name in ("wait",) if name in request.GET}
+    wanted = StreamFilters(data=given)
+    wanted.is_valid(raise_exception=True)
+    return float(wanted.validated_data["wait"])
+
+
+async def _for_a_while(frames: AsyncGenerator[bytes, None], seconds: float) -> AsyncGenerator[bytes, None]:
+    ends_at = monotonic() + seconds
     async with aclosing(frames):
         yield b": connected\n\n"
-        async for piece in frames:
+        while True:
+            left = max(ends_at - monotonic(), AT_ONCE_SECONDS)
+            try:
+                piece = await asyncio.wait_for(anext(frames), left)
+            except (TimeoutError, StopAsyncIteration):
+                return
             yield piece
-            if monotonic() >= ends_at:
+            if left <= AT_ONCE_SECONDS:
                 return

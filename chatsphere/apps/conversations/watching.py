@@ -19,7 +19,7 @@ from chatsphere.apps.conversations.models import News
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.exceptions import Throttled
 from chatsphere.core.lifespan import at_shutdown
-from chatsphere.core.sse import PING_SECONDS, EventLog, frame
+from chatsphere.core.sse import PING_SECONDS, EventLog, frame, frame_number
 from chatsphere.services.sql import statements
 
 logger = logging.getLogger("chatsphere.conversations")
@@ -52,10 +52,13 @@ class Watch:
 
     async def read(self, conversation_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
         """Frames behind number ``after`` as they come; ends when the conversation is gone or the process stops."""
+        is_new = conversation_id not in self._watched
         watched = self._watched.setdefault(conversation_id, Watched())
         watched.readers += 1
-        self._begin()
         try:
+            if is_new:
+                await self._look_now({conversation_id: watched})
+            self._begin()
             async for piece in watched.log.read(after):
                 yield piece
         finally:
@@ -75,15 +78,18 @@ class Watch:
 
     async def _run(self) -> None:
         while self._watched and not self._is_closed:
-            followed = dict(self._watched)
-            try:
-                await self._look(followed)
-            except DATABASE_AWAY as error:
-                logger.warning("Followed conversations could not be looked at: %s", error)
-            except Exception:  # one bad look must not end the watch over all
-                logger.exception("Followed conversations could not be looked at")
-            self._ping(followed)
             await asyncio.sleep(LOOK_SECONDS)
+            followed = dict(self._watched)
+            await self._look_now(followed)
+            self._ping(followed)
+
+    async def _look_now(self, followed: Mapping[UUID, Watched]) -> None:
+        try:
+            await self._look(followed)
+        except DATABASE_AWAY as error:
+            logger.warning("Followed conversations could not be looked at: %s", error)
+        except Exception:  # one bad look must not end the watch over all
+            logger.exception("Followed conversations could not be looked at")
 
     async def _look(self, followed: Mapping[UUID, Watched]) -> None:
         seen = {"ids": list(followed), "seen": [len(each.log.frames) for each in followed.values()]}
@@ -98,7 +104,7 @@ class Watch:
             if conversation_id not in news:
                 each.log.close()
             elif news[conversation_id]:
-                each.log.extend(news[conversation_id])
+                _extend(each.log, news[conversation_id])
 
     def _ping(self, followed: Mapping[UUID, Watched]) -> None:
         now = time.monotonic()
@@ -106,6 +112,12 @@ class Watch:
             if now - each.log.touched_at >= PING_SECONDS - LOOK_SECONDS:
                 each.log.touched_at = now
                 each.log.wake()
+
+
+def _extend(log: EventLog, frames: list[bytes]) -> None:
+    """Two looks at once may bring the same."""
+    known = len(log.frames)
+    log.extend([each for each in frames if frame_number(each) > known])
 
 
 def _frame(row: Mapping[str, Any]) -> bytes:

@@ -16,7 +16,16 @@ from chatsphere.apps.users.models import Session
 from chatsphere.apps.webhooks.models import Event
 from chatsphere.core.identifiers import new_id
 from tests.apps.conversations.test_chat import publishable
-from tests.apps.conversations.world import Caller, ScriptedModel, change, make_chatbot, parse, read_until, rows
+from tests.apps.conversations.world import (
+    Caller,
+    ScriptedModel,
+    change,
+    make_chatbot,
+    parse,
+    read_all,
+    read_until,
+    rows,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WISH = "I want to talk to a human being please"
@@ -113,6 +122,20 @@ async def test_a_stream_goes_on_behind_the_last_event(page: Caller, caller: Call
     await stream.aclose()
 
     assert [(number, data["message"]["content"]) for number, _name, data in told] == [(3, "Two.")]
+
+
+async def test_who_cannot_read_streams_waits_for_a_while(page: Caller, caller: Caller, chatbot: Any) -> None:
+    path = await begun(page, chatbot)
+    await caller.post(f"{path}handoff/")
+    there = await read_all(await page.get(f"{path}events/?wait=0"))
+    nothing = await read_all(await page.get(f"{path}events/?wait=0", **{"Last-Event-ID": "1"}))
+    later = asyncio.create_task(read_all(await page.get(f"{path}events/?wait=3", **{"Last-Event-ID": "1"})))
+    await caller.post(f"{path}messages/", {"content": "Ada here."})
+
+    assert [name for _number, name, _data in parse(there)] == ["conversation.handoff"]
+    assert parse(nothing) == []
+    assert [data["message"]["content"] for _number, _name, data in parse(await later)] == ["Ada here."]
+    assert (await page.get(f"{path}events/?wait=901")).status_code == 422
 
 
 async def test_several_readers_ask_the_database_once(
