@@ -19,6 +19,7 @@ LONGEST_CELL: Final = 80
 LEAST_ITEMS, MOST_ITEMS = 3, 8
 PAIR, DEFINITION, NUMBER, CELL, LIST, HEADING = range(6)  # the clearest kind first
 
+_EN_UNIT: Final = r"(?P<unit>(?:(?:working|business|calendar|full|consecutive)\s)?[^\W\d_]+)"
 _NUMBER: Final = r"(?P<number>\d[\d.,]*\d|\d)"
 
 
@@ -48,14 +49,14 @@ _LANGUAGES: Final = {
     "en": _Rules(
         (
             re.compile(
-                r"(?:(?:An?|The)\s+)?(?P<what>[^\W\d_][\w'’&/ -]{2,50}?)\s+(?P<verb>is|are)\s+(?P<answer>(?:an?|the)\s.+)"
+                r"(?P<what>(?:(?:An?|The)\s+)?[^\W\d_][\w'’&/ -]{2,50}?)\s+(?P<verb>is|are)\s+(?P<answer>(?:an?|the)\s.+)"
             ),
             "What {verb} {what}?",
         ),
         (
             (
                 re.compile(
-                    rf"(?P<what>[^\W\d_][\w'’& -]{{2,60}}?)\s+(?P<verb>costs|takes|lasts|weighs|gets|has|holds)\s+(?:(?:up to|at most|at least|about|only)\s+)?{_NUMBER}\s(?P<unit>[^\W\d_]+)(?P<rest>(?:\s[\w-]+){{0,5}})[.]?$"
+                    rf"(?P<what>[^\W\d_][\w'’& -]{{2,60}}?)\s+(?P<verb>costs|takes|lasts|weighs|gets|has|holds)\s+(?:(?:up to|at most|at least|about|only)\s+)?{_NUMBER}\s{_EN_UNIT}(?P<rest>(?:\s[\w-]+){{0,5}})[.]?$"
                 ),
                 "How many {unit}{rest} does {what} {base}?",
             ),
@@ -66,14 +67,12 @@ _LANGUAGES: Final = {
                 "How much does {what} {base}?",
             ),
             (
-                re.compile(
-                    rf"(?P<what>[^\W\d_][\w'’& -]{{2,60}}?)\s+(?P<verb>is|are)\s+{_NUMBER}\s(?P<unit>[^\W\d_]+)"
-                ),
+                re.compile(rf"(?P<what>[^\W\d_][\w'’& -]{{2,60}}?)\s+(?P<verb>is|are)\s+{_NUMBER}\s{_EN_UNIT}"),
                 "What {verb} {what}?",
             ),
             (
                 re.compile(
-                    rf"(?P<what>[^\W\d_][^.!?,;:|]{{4,80}}?)\s+(?P<verb>within|after|for|by|until|before)\s+{_NUMBER}\s(?P<unit>[^\W\d_]+)"
+                    rf"(?P<what>[^\W\d_][^.!?,;:|]{{4,80}}?)\s+(?P<verb>within|after|for|by|until|before)\s+{_NUMBER}\s{_EN_UNIT}"
                 ),
                 "{what} {verb} how many {unit}?",
             ),

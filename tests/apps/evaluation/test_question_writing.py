@@ -13,7 +13,7 @@ PRICES = "| Item | Price | Deposit |\n|---|---|---|\n| Tent | 12 euros | 40 euro
 @pytest.mark.parametrize(
     ("text", "heading", "language", "question", "answer"),
     [
-        ("The Blue Card is a permit for people who live abroad.", "Permits", "en", "What is Blue Card?", "a permit for people who live abroad"),
+        ("The Blue Card is a permit for people who live abroad.", "Permits", "en", "What is the Blue Card?", "a permit for people who live abroad"),
         ("Der Blaue Ausweis ist eine Erlaubnis für Leute im Ausland.", "Ausweise", "de", "Was ist der Blaue Ausweis?", "eine Erlaubnis für Leute im Ausland"),
         ("La carte bleue est un permis pour les personnes. ", "Permis", "fr", "Qu'est-ce que la carte bleue ?", "un permis pour les personnes"),
         ("How long is it valid?\nTen years.", "How long is it valid?", "en", "How long is it valid?", "Ten years."),
@@ -22,6 +22,7 @@ PRICES = "| Item | Price | Deposit |\n|---|---|---|\n| Tent | 12 euros | 40 euro
         ("A lost library card costs 4.50 euros.", "", "en", "How many euros does a lost library card cost?", "4.50 euros"),
         ("A lost library card costs €4.50 at the desk.", "", "en", "How much does a lost library card cost?", "€4.50"),
         ("Goods can be returned within 30 days of delivery.", "", "en", "Goods can be returned within how many days?", "30 days"),
+        ("Refunds arrive within 5 working days.", "", "en", "Refunds arrive within how many working days?", "5 working days"),
         ("Die Frist für Rückgaben beträgt 30 Tage.", "", "de", "Wie viele Tage beträgt die Frist für Rückgaben?", "30 Tage"),
         ("Le délai de retour est de 30 jours.", "", "fr", "De combien de jours est le délai de retour ?", "30 jours"),
         ("El carnet perdido cuesta 4 euros.", "", "es", "¿Qué cantidad de euros cuesta el carnet perdido?", "4 euros"),
@@ -47,7 +48,7 @@ def test_rows_ask_for_one_column_after_the_other() -> None:
 def test_one_passage_gives_several_questions_the_clearest_first() -> None:
     text = "A lost card costs 4 euros in total. A Finch Pass is a card that opens the garage. It is green."
     assert [each.question for each in write_questions(text, heading_path=["Cards"])] == [
-        "What is Finch Pass?",
+        "What is a Finch Pass?",
         "How many euros in total does a lost card cost?",
     ]
 
