@@ -149,7 +149,9 @@ def test_questions_are_written_from_the_content_without_a_model(alice: Any, chat
         shown["generation"]["written_count"],
     )
     rows = client.get(f"/api/v1/test-sets/{made['id']}/questions/").json()["results"]
-    assert ("What is a Finch Pass?", "answer", "generated") in [(r["question"], r["expects"], r["origin"]) for r in rows]
+    assert ("What is a Finch Pass?", "answer", "generated") in [
+        (r["question"], r["expects"], r["origin"]) for r in rows
+    ]
     assert any(row["expects"] == "refusal" for row in rows)
 
 
