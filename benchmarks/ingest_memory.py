@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="chatsphere-bench-") as name:
         folder = Path(name)
         with platform(folder, "local", more) as (url, roots, database):
-            with psycopg.connect(database) as connection:  # the free plan has room for a gigabyte, not for more
+            with psycopg.connect(database) as connection:  # the free plan has room for 500 MB
                 connection.execute("UPDATE users_plan SET storage_bytes = NULL")
             for size in options.megabytes:
                 text_of(folder / f"{size}.md", size)

@@ -70,15 +70,24 @@ def compare(left: str, right: str) -> Compared | None:
     return None if only[0] or only[1] else Compared(Kind.NEAR_DUPLICATE, overlap, [], [])
 
 
-def similar_pairs(vectors: Any, least: float = SIMILAR) -> Iterator[tuple[int, int, float]]:
-    """Pairs of rows (unit vectors) with a cosine of at least ``least``, the first number smaller."""
+def similar_pairs(vectors: Any, most: int = MOST_PAIRS) -> list[tuple[int, int, float]]:
+    """The ``most`` most similar pairs of rows (unit vectors) with a cosine of at least SIMILAR, the first number smaller; the most similar ones
+    first. Memory is that of some blocks: in a log or a list of prices nearly every passage is like every other."""
+    found = np.empty((0, 3))
+    for block in _similar_in_blocks(vectors):
+        found = np.concatenate([found, block])
+        if len(found) > most:
+            found = found[np.argsort(-found[:, 2], kind="stable")[:most]]
+    return [(int(a), int(b), float(cosine)) for a, b, cosine in found[np.argsort(-found[:, 2], kind="stable")]]
+
+
+def _similar_in_blocks(vectors: Any) -> Iterator[Any]:
+    """Rows of two numbers and a cosine."""
     for start in range(0, len(vectors), BLOCK):
-        block = vectors[start : start + BLOCK]
         for other in range(start, len(vectors), BLOCK):
-            cosines = block @ vectors[other : other + BLOCK].T
-            for row, column in zip(*np.nonzero(cosines >= least), strict=True):
-                if start + row < other + column:
-                    yield int(start + row), int(other + column), float(cosines[row, column])
+            cosines = vectors[start : start + BLOCK] @ vectors[other : other + BLOCK].T
+            rows, columns = np.nonzero(np.triu(cosines, 1 if other == start else -BLOCK) >= SIMILAR)
+            yield np.stack([rows + start, columns + other, cosines[rows, columns]], axis=1)
 
 
 def look_at_all() -> None:
@@ -104,7 +113,7 @@ def _pairs(chatbot: Chatbot) -> list[Finding]:
     if not ids:
         return []
     vectors = as_matrix(values)
-    pairs = sorted(similar_pairs(vectors), key=lambda pair: -pair[2])[:MOST_PAIRS]
+    pairs = similar_pairs(vectors)
     texts = ChunkText.objects.in_bulk({ids[number] for pair in pairs for number in pair[:2]})
     places = _places(texts)
     found = [_finding(chatbot, texts[ids[a]], texts[ids[b]], score, places) for a, b, score in pairs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,27 @@ def test_pairs_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors[7] = vectors[1]
     vectors[2] = vectors[0]
     assert [(a, b) for a, b, _score in similar_pairs(vectors)] == [(0, 2), (1, 7)]
+
+
+def test_the_most_similar_pairs_are_found_wherever_they_stand() -> None:
+    generator = np.random.default_rng(1)
+    vectors = generator.standard_normal((2_300, 3)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = np.triu(vectors @ vectors.T, 1)
+    a, b = np.unravel_index(np.argsort(-cosines, axis=None, kind="stable")[:50], cosines.shape)
+    found = similar_pairs(vectors, 50)
+    assert {(one, other) for one, other, _ in found} == set(zip(a.tolist(), b.tolist(), strict=True))
+    assert [score for *_, score in found] == sorted((score for *_, score in found), reverse=True)
+
+
+def test_passages_that_are_all_alike_take_little_memory() -> None:
+    vectors = np.ones((4_000, 4), np.float32) / 2
+    tracemalloc.start()
+    found = similar_pairs(vectors)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 2_000  # of eight million
+    assert peak < 150_000_000
 
 
 @pytest.mark.django_db(transaction=True)
