@@ -79,6 +79,15 @@ def test_a_text_without_breaks_is_parted_between_characters(tmp_path: Path) -> N
     assert "".join(stretches) == "ä€😀" * 500
 
 
+def test_a_text_is_not_parted_inside_a_block_of_code(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    block = "Words before it.\n\n```bash\necho one\n\necho two\n\necho three\n```\n\n"
+    path.write_text(block * 40)
+    stretches = [path.read_bytes()[part.start : part.end].decode() for part in text_parts(path, 200)]
+    assert "".join(stretches) == block * 40
+    assert all(stretch.count("```") % 2 == 0 for stretch in stretches)
+
+
 def test_utf_16_is_not_parted(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("text", encoding="utf-16")

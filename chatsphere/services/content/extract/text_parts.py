@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 from chatsphere.services.errors import LimitExceeded
 
 PART_BYTES: Final = 2 * 1024 * 1024  # some 40 MB of memory while it is read and cut
+_FENCE: Final = re.compile(rb"^ {0,3}(?:```|~~~)", re.MULTILINE)
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")  # UTF-16 and UTF-32: a newline byte there is no newline
 
 
@@ -25,7 +27,7 @@ class Part:
 
 def text_parts(path: Path, size: int = PART_BYTES, start: int = 0) -> Iterator[Part]:
     """Neighbouring stretches of at most ``size`` bytes that together are the file from ``start`` on; they end after a blank line, else after
-    a line, and are the same wherever an earlier call has stopped between two of them.
+    a line, not between two fences of code, and are the same wherever an earlier call has stopped between two of them.
 
     Text in one or more bytes a character whose newline is a newline byte; raises LimitExceeded for UTF-16 and UTF-32. One pass.
     """
@@ -34,10 +36,16 @@ def text_parts(path: Path, size: int = PART_BYTES, start: int = 0) -> Iterator[P
         while block := file.read(size):
             if not start and block.startswith(_WIDE):
                 raise LimitExceeded("This text is too large to be read in UTF-16. Save it as UTF-8.")
-            end = len(block) if len(block) < size else _last_break(block)
+            end = len(block) if len(block) < size else _outside_code(block, _last_break(block))
             yield Part(start, start + end, hashlib.sha256(block[:end]).digest())
             start += end
             file.seek(start)
+
+
+def _outside_code(block: bytes, end: int) -> int:
+    """Before the fence that the end would stand behind: of the next part all text would be code, and all code text."""
+    fences = [match.start() for match in _FENCE.finditer(block, 0, end)]
+    return fences[-1] if len(fences) % 2 and fences[-1] > len(block) // 2 else end
 
 
 def _last_break(block: bytes) -> int:
