@@ -50,9 +50,10 @@ class Findings:
 
 
 def reconcile(*, chatbot_id: UUID | None = None, repair: bool = False) -> Findings:
-    """Look at one chatbot or at all of them; ``repair`` puts right what is wrong. Each chatbot is one transaction under its own lock.
+    """Look at one chatbot or at all of them; ``repair`` puts right what is wrong.
 
-    Reads every chunk row once; writers of a chatbot wait while it is looked at.
+    Reads every chunk row once. Every statement sees what was committed at one moment, at which all must be right, so nobody waits; only
+    what is wrong is looked at again, and put right, in a transaction in which writers of the chatbot wait.
     """
     chatbots = Chatbot.objects.order_by("pk")
     if chatbot_id is not None:
@@ -86,18 +87,29 @@ def reconcile_until(deadline: float) -> int:
 
 
 def _reconcile(chatbot: ChatbotRef, *, repair: bool) -> Findings:
-    parameters = {"chatbot": chatbot.chatbot_id, "workspace": chatbot.workspace_id}
-    with transaction.atomic():
-        knowledge.lock(chatbot)
-        names = [each.name for each in fields(Findings) if each.name != "out_of_step"]
-        ids = {name: [row["id"] for row in sql(f"find_{name}", parameters)] for name in names}
-        findings = Findings(**{name: len(found) for name, found in ids.items()})
-        if repair and not findings.is_clean:
-            _repair(chatbot, ids)
+    findings = _findings(_look(chatbot))
+    if not findings.is_clean:
+        with transaction.atomic():
+            knowledge.lock(chatbot)
+            ids = _look(chatbot)
+            findings = _findings(ids)
+            if repair and not findings.is_clean:
+                _repair(chatbot, ids)
     findings = replace(findings, out_of_step=_mend(chatbot, repair=repair))
     if repair and not findings.is_clean:
         worker.refresh_statistics(chatbot)
     return findings
+
+
+def _look(chatbot: ChatbotRef) -> dict[str, list[UUID]]:
+    """What is wrong, by the names of ``Findings``."""
+    parameters = {"chatbot": chatbot.chatbot_id, "workspace": chatbot.workspace_id}
+    names = [each.name for each in fields(Findings) if each.name != "out_of_step"]
+    return {name: [row["id"] for row in sql(f"find_{name}", parameters)] for name in names}
+
+
+def _findings(ids: dict[str, list[UUID]]) -> Findings:
+    return Findings(**{name: len(found) for name, found in ids.items()})
 
 
 def _mend(chatbot: ChatbotRef, *, repair: bool) -> int:

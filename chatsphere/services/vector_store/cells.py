@@ -20,12 +20,15 @@ _ROUNDS: Final = 6
 _PORTION: Final = 2_000  # rows compared with all centres at once
 
 
+HalfVectors = npt.NDArray[np.float16]
+
+
 def fitting_cells(vectors: int) -> int:
     """How many cells so many vectors are best cut into: then finding the cells costs about what looking through some of them does."""
     return max(1, round(CELLS_A_ROOT * math.sqrt(vectors)))
 
 
-def find_centres(sample: Vectors, cells: int) -> Vectors:
+def find_centres(sample: Vectors | HalfVectors, cells: int) -> Vectors:
     """At most ``cells`` unit vectors, shape (cells, dimensions); a seeded start, so the same sample gives the same centres."""
     generator = np.random.default_rng(len(sample))
     centres = sample[generator.permutation(len(sample))[:cells]].astype(np.float32)
@@ -40,7 +43,7 @@ def find_centres(sample: Vectors, cells: int) -> Vectors:
     return centres
 
 
-def nearest_cells(vectors: Vectors, centres: Vectors) -> npt.NDArray[np.int32]:
+def nearest_cells(vectors: Vectors | HalfVectors, centres: Vectors) -> npt.NDArray[np.int32]:
     """The row of the centre with the greatest cosine for each vector."""
     parts = [
         (vectors[start : start + _PORTION] @ centres.T).argmax(axis=1) for start in range(0, len(vectors), _PORTION)

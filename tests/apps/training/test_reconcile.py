@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from chatsphere.apps.training import files
@@ -34,6 +34,28 @@ def test_what_the_pipeline_leaves_is_clean(chatbot: Any) -> None:
     trained(chatbot)
     assert reconcile() == Findings()
     call_command("reconcile")
+
+
+def test_a_look_at_what_is_clean_waits_for_nobody_and_nobody_for_it(chatbot: Any) -> None:
+    """A chatbot of a million chunks is looked at for a minute."""
+    trained(chatbot)
+    writer = connection.copy()
+    try:
+        with writer.cursor() as cursor, connection.cursor() as own:
+            cursor.execute(
+                "SELECT pg_advisory_lock(hashtextextended('chatsphere.knowledge:' || %s, 0))", [str(chatbot.pk)]
+            )
+            own.execute("SET lock_timeout = '1s'")
+            assert reconcile(repair=True).is_clean
+            Placement.objects.all().delete()
+            with pytest.raises(OperationalError):  # what is wrong is put right under the lock
+                reconcile(repair=True)
+            own.execute("RESET lock_timeout")
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+    finally:
+        writer.close()
+    assert not reconcile(repair=True).is_clean
+    assert reconcile().is_clean
 
 
 def test_a_pending_version_of_an_open_run_is_no_finding(chatbot: Any) -> None:

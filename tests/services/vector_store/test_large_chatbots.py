@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.search_tables import add_places, create_database
 from chatsphere.services.types import EmbeddingModel, SearchFilters, SearchHit, SearchRequest, Vectors
-from chatsphere.services.vector_store import large_chatbots, pgvector
+from chatsphere.services.vector_store import large_chatbots, pgvector, wire
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 from chatsphere.services.vector_store.cells import find_centres, fitting_cells, nearest_cells
 from chatsphere.services.vector_store.memory import PlacedChunk
@@ -245,6 +245,18 @@ def test_near_vectors_share_a_cell() -> None:
     cells = nearest_cells(rows, find_centres(rows, 12))
     nearest = (rows @ rows.T - 2 * np.eye(len(rows))).argmax(axis=1)
     assert (cells == cells[nearest]).mean() > 0.9
+
+
+@pytest.mark.parametrize("most", [70, 400, 10 * SIZE])
+def test_centres_are_learned_from_vectors_as_they_are_stored(library: Library, most: int) -> None:
+    library.add(CHATBOT, range(SIZE))
+    of = {"workspace": CHATBOT.workspace_id, "chatbot": CHATBOT.chatbot_id, "model": MODEL.id}
+    sample = large_chatbots._sample(wire.binary_cursor(library.connection), of, most)
+    assert (len(sample), sample.dtype) == (min(most, SIZE), np.float16)
+    known = {row.tobytes() for row in ROWS.astype(np.float16)}
+    assert {row.tobytes() for row in sample} <= known
+    assert len({row.tobytes() for row in sample}) == len(sample)
+    assert np.allclose(find_centres(sample, 12), find_centres(sample.astype(np.float32), 12), atol=1e-6)
 
 
 def test_cells_grow_with_the_root_of_the_vectors() -> None:
