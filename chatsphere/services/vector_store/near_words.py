@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from chatsphere.services.vector_store.analysis import number_words, plain_words
-from chatsphere.services.vector_store.term_counts import TermCounts
+from chatsphere.services.vector_store.term_counts import Counts, TermCounts, Terms
 
 COMPOUNDING: Final = frozenset({"de", "nl", "da", "sv", "no", "nb", "nn", "fi", "hu"})
 SHORTEST_MISSPELT: Final = 5  # letters; shorter words have too many neighbours
@@ -56,12 +56,21 @@ class Vocabulary:
 
     def frequencies(self, numbers: Sequence[int]) -> list[int]:
         """In order; 0 for what no chunk holds."""
-        asked = np.asarray(numbers, np.int64)
-        if not len(self._terms.terms) or not len(asked):
-            return [0] * len(asked)
+        counts: list[int] = self._counts(np.array(numbers, np.int32)).tolist()
+        return counts
+
+    def most_common(self, numbers: Sequence[int]) -> int:
+        """The number that most chunks hold, of equals the greatest; 0 when no chunk holds any."""
+        asked = np.array(numbers, np.int32)
+        counts = self._counts(asked)
+        most = counts.max(initial=0)
+        return int(asked[counts == most].max()) if most else 0
+
+    def _counts(self, asked: Terms) -> Counts:
+        if not len(self._terms.terms):
+            return np.zeros(len(asked), np.int64)
         places = np.minimum(np.searchsorted(self._terms.terms, asked), len(self._terms.terms) - 1)
-        found = np.where(self._terms.terms[places] == asked, self._terms.counts[places], 0)
-        return [int(count) for count in found]
+        return np.where(self._terms.terms[places] == asked, self._terms.counts[places], 0)
 
     def __len__(self) -> int:
         return len(self._terms.terms)
@@ -112,9 +121,7 @@ def _spelt_right(word: str, language: str, vocabulary: Vocabulary) -> int:
     alphabet = next((letters for letters in _ALPHABETS if set(word) & set(letters)), "")
     if len(word) < SHORTEST_MISSPELT or not alphabet:
         return 0
-    numbers = list(dict.fromkeys(number_words(list(_one_step_away(word, alphabet)), language)))
-    best, number = max(zip(vocabulary.frequencies(numbers), numbers, strict=True), default=(0, 0))
-    return number if best else 0
+    return vocabulary.most_common(number_words(list(_one_step_away(word, alphabet)), language))
 
 
 def _one_step_away(word: str, alphabet: str) -> Iterator[str]:
