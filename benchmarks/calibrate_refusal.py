@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.answer_data import CachedModel, Knowledge, Question, load_documents, load_questions
-from chatsphere.services.ai.refusal import Features, estimate, measure
+from benchmarks.answer_data import MODEL_ID, CachedModel, Knowledge, Question, load_documents, load_questions
+from chatsphere.services.ai.refusal import TEXT_ONLY, UNREAD, WEIGHTS, Features, estimate, measure
 
 Floats = npt.NDArray[np.float64]
 
@@ -256,10 +256,22 @@ def report(scenarios: Sequence[Scenario]) -> list[str]:
     return lines
 
 
+def report_in_use(scenarios: Sequence[Scenario]) -> list[str]:
+    """The table by the weights that are in use, nothing fitted."""
+    others = [scenario for scenario in scenarios if scenario.name in OTHER_LANGUAGES]
+    own = [scenario for scenario in scenarios if scenario not in others]
+    lines = ["languages that the model does not read", *table(others, UNREAD, 0), ""]
+    for title, weights, column in (("with vectors", WEIGHTS[MODEL_ID], 0), ("text only", TEXT_ONLY, 1)):
+        lines += [title, *table(own, weights, column), ""]
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fit the weights of the refusal.")
-    parser.parse_args()
-    print("\n".join(report(asyncio.run(ask_all(CachedModel())))))
+    parser.add_argument("--in-use", action="store_true", help="only report what the weights in use do")
+    options = parser.parse_args()
+    scenarios = asyncio.run(ask_all(CachedModel()))
+    print("\n".join(report_in_use(scenarios) if options.in_use else report(scenarios)))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ from chatsphere.services.vector_store.analysis import count_terms
 
 LOOKED_AT: Final = 4  # passages
 MOST_ROWS: Final = 15  # of a whole table; then a row of dots says that more follow
+_LISTING: Final = (  # what a question for all of something says beside its name
+    "list name show all every complete full sell offer have provide available exist liste alle zeige nenne bieten bietet verkaufen verkauft führen führt haben"
+)
 _NUMBER: Final = re.compile(r"-?\d+(?:[.,]\d{3})*(?:[.,]\d{1,2})?(?!\d)")
 _SAME: Final = tuple(
     frozenset(group.split())
@@ -156,7 +159,7 @@ def _value(cell: str) -> float | None:
 
 
 def _listing(language: str) -> set[int]:
-    return set(count_terms("list name show all every liste alle zeige nenne complete full", language))
+    return set(count_terms(_LISTING, language))
 
 
 def _whole(question: str, terms: set[int], tables: Sequence[Table]) -> Rows | None:

@@ -45,6 +45,7 @@ def keys(text: str) -> list[str]:
         ("Which plans have at least 50 GB of storage?", ["Team", "Business"]),
         ("Which plans are there?", ["Free", "Team", "Business"]),
         ("List all plans", ["Free", "Team", "Business"]),
+        ("Which plans are there that you sell?", ["Free", "Team", "Business"]),
     ],
 )
 async def test_rows_are_found_by_their_names(passage: Passage, question: str, rows: list[str]) -> None:
