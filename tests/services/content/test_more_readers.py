@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
+from email.message import EmailMessage
 
 import pytest
 
@@ -16,6 +18,7 @@ from chatsphere.services.errors import (
     LimitExceeded,
     UnsupportedFormat,
 )
+from chatsphere.services.types import BlockKind, ExtractedDocument
 
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
@@ -208,7 +211,91 @@ def test_mail() -> None:
         "From: Ann <ann@example.com>\nTo: bob@example.com\nDate: Mon, 01 Jan 2024 10:00:00 +0000",
         "Hello Bob",
         "Attachments: offer.pdf",
+        "## offer.pdf",
+        "x",
     ]
+
+
+def mail_of(build: Callable[[EmailMessage], None]) -> ExtractedDocument:
+    message = EmailMessage()
+    message["From"], message["Subject"] = "ann@example.com", "Offer"
+    build(message)
+    return extract(message.as_bytes(), name="a.eml")
+
+
+def test_what_is_attached_to_a_mail_is_read() -> None:
+    def build(message: EmailMessage) -> None:
+        message.set_content("The prices are attached.")
+        message.add_attachment(b"name,price\ntea,3\n", maintype="text", subtype="csv", filename="prices.csv")
+        message.add_attachment(b"# Rules\n\nNo refunds.", maintype="text", subtype="markdown", filename="rules.md")
+        message.add_attachment(b"\x89PNG\r\n\x1a\nlogo", maintype="image", subtype="png", filename="logo.png")
+
+    document = mail_of(build)
+    assert (
+        "## prices.csv\n\n| name | price |\n| --- | --- |\n| tea | 3 |\n\n## rules.md\n\n### Rules\n\nNo refunds."
+        in document.text
+    )
+    table = next(block for block in document.blocks if block.kind is BlockKind.TABLE)
+    assert document.text[table.char_start : table.header_end] == "| name | price |\n| --- | --- |\n"
+    assert (document.is_partial, document.warnings) == (False, ())
+
+
+def test_an_attachment_that_cannot_be_read_makes_the_mail_partial() -> None:
+    def build(message: EmailMessage) -> None:
+        message.set_content("See the file.")
+        message.add_attachment(b"%PDF-1.7 broken", maintype="application", subtype="pdf", filename="offer.pdf")
+
+    document = mail_of(build)
+    assert document.is_partial
+    assert "The attachment offer.pdf was left out: " in document.warnings[0]
+    assert "See the file." in document.text
+
+
+def test_a_forwarded_message_is_read() -> None:
+    inner = EmailMessage()
+    inner["From"], inner["Subject"] = "bob@example.com", "Delivery"
+    inner.set_content("It takes three days.")
+    inner.add_attachment("Four days to islands.", filename="islands.txt")
+
+    def build(message: EmailMessage) -> None:
+        message.set_content("See below.")
+        message.add_attachment(inner)
+
+    text = mail_of(build).text
+    assert "See below." in text
+    assert "## Delivery" in text
+    assert "It takes three days." in text
+    assert "### islands.txt\n\nFour days to islands." in text
+
+
+def test_messages_in_messages_end() -> None:
+    message = EmailMessage()
+    message["Subject"] = "0"
+    message.set_content("Innermost.")
+    for number in range(1, 9):
+        outer = EmailMessage()
+        outer["From"], outer["Subject"] = "ann@example.com", str(number)
+        outer.set_content(f"Around {number}.")
+        outer.add_attachment(message)
+        message = outer
+    document = extract(message.as_bytes(), name="a.eml")
+    assert ("Around 3." in document.text, "Innermost." in document.text, document.is_partial) == (True, False, True)
+
+
+def test_of_a_stub_and_a_page_the_page_is_read() -> None:
+    def build(message: EmailMessage) -> None:
+        message.set_content("Your mail client does not support HTML.")
+        message.add_alternative("<p>" + "The price is 30 euros for each of the packages. " * 5 + "</p>", subtype="html")
+
+    assert "30 euros" in mail_of(build).text
+
+
+def test_of_two_equal_texts_the_plain_one_is_read() -> None:
+    def build(message: EmailMessage) -> None:
+        message.set_content("The price is *30 euros*.")
+        message.add_alternative("<p>The price is <b>30 euros</b>.</p>", subtype="html")
+
+    assert "*30 euros*" in mail_of(build).text
 
 
 def test_addresses_in_a_mail_are_links() -> None:
@@ -356,6 +443,26 @@ def test_a_zip_is_read_file_by_file() -> None:
         extract(data, name="a.zip")
     with pytest.raises(BrokenDocument):
         extract(data, name="a.zip", member="../../etc/passwd")
+
+
+@pytest.mark.parametrize("folder", ["word", "xl", "ppt"])
+def test_a_zip_with_a_folder_named_as_in_office_files_is_a_zip(folder: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(f"{folder}/notes.md", "# Notes")
+    assert members(buffer.getvalue(), name="all.zip") == (f"{folder}/notes.md",)
+
+
+def test_names_of_macos_in_a_zip_are_read() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("Gr\u00f6\u00dfe.txt", "Ten.")
+    data = bytearray(buffer.getvalue())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.index(signature) + flags + 1
+        data[at] &= ~0x08  # nobody says that this is UTF-8
+    assert members(bytes(data), name="all.zip") == ("Gr\u00f6\u00dfe.txt",)
+    assert extract(bytes(data), name="all.zip", member="Gr\u00f6\u00dfe.txt").text == "Ten."
 
 
 def test_a_zip_of_archives_is_empty() -> None:

@@ -23,11 +23,14 @@ class Archive:
     def __init__(self, data: bytes, limits: Limits) -> None:
         self._limits = limits
         self._unpacked = 0
+        self._entries: dict[str, zipfile.ZipInfo] = {}
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError, struct.error) as error:
             raise damaged("its container cannot be opened") from error
-        self._entries = {info.filename: info for info in self._zip.infolist()}
+        for info in self._zip.infolist():
+            info.filename = _name_of(info)
+            self._entries[info.filename] = info
         if len(self._entries) > limits.max_entries:
             raise LimitExceeded(f"This file holds more than {limits.max_entries:,} parts.")
 
@@ -69,6 +72,16 @@ class Archive:
             raise LimitExceeded(_BOMB)
         if size > _FREE_EXPANSION and size > self._limits.max_expansion * max(packed, 1):
             raise LimitExceeded(_BOMB)
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """macOS writes names in UTF-8 without saying so; Python then reads them as the DOS of 1981 would."""
+    if info.flag_bits & 0x800 or info.filename.isascii():
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def readable_members(data: bytes, limits: Limits) -> tuple[str, ...]:

@@ -86,6 +86,20 @@ class DocumentBuilder:
         else:
             self._add_table(cells, header_rows)
 
+    def append(self, document: ExtractedDocument, *, below: int) -> None:
+        """All of another document. Its headings stand below that level; its pages are not told apart any more."""
+        for block in document.blocks:
+            text = document.text[block.char_start : block.char_end]
+            if block.kind is BlockKind.HEADING:
+                self.heading(text.split("\n", 1)[0].strip("# \t"), below + max(block.level, 1))
+            else:
+                header = None if block.header_end is None else block.header_end - block.char_start
+                self._add(block.kind, text, header=header)
+        for link in document.links:
+            self.link(link.text, link.url)
+        for sentence in document.warnings:
+            self.warn(sentence, is_partial=document.is_partial)
+
     def link(self, text: str, url: str) -> None:
         line, url = self._line(text), url.strip()
         if url and not url.startswith(("#", "javascript:", "data:")) and len(self._links) < _MAX_LINKS:
@@ -102,6 +116,11 @@ class DocumentBuilder:
     @property
     def length(self) -> int:
         return self._length
+
+    @property
+    def warnings(self) -> int:
+        """How many there are so far."""
+        return len(self._warnings)
 
     def build(self, *, media_type: str) -> ExtractedDocument:
         return ExtractedDocument(

@@ -43,6 +43,7 @@ _OFFICE_PARTS = (
     ("xl/", f"{_OFFICE}.spreadsheetml.sheet"),
     ("ppt/", f"{_OFFICE}.presentationml.presentation"),
 )
+_OFFICE_MARKS = frozenset({"[Content_Types].xml", "word/document.xml", "xl/workbook.xml", "ppt/presentation.xml"})
 _MIMETYPES = {
     "application/epub+zip",
     f"{_ODF}.text",
@@ -116,9 +117,10 @@ def _container_type(data: bytes) -> str:
         return _truncated_container(data)
     if declared in _MIMETYPES:
         return declared
-    for prefix, media_type in _OFFICE_PARTS:
-        if any(name.startswith(prefix) for name in names):
-            return media_type
+    if not _OFFICE_MARKS.isdisjoint(names):  # a folder `word/` alone makes no office file
+        for prefix, media_type in _OFFICE_PARTS:
+            if any(name.startswith(prefix) for name in names):
+                return media_type
     return "application/zip"
 
 
@@ -131,8 +133,9 @@ def _is_small(archive: zipfile.ZipFile) -> bool:
 
 def _truncated_container(data: bytes) -> str:
     """A ZIP whose directory is gone: by the names that still stand in it, so that the right reader can say it is damaged."""
+    is_office = any(mark.encode() in data for mark in _OFFICE_MARKS)
     for prefix, media_type in _OFFICE_PARTS:
-        if prefix.encode() in data:
+        if is_office and prefix.encode() in data:
             return media_type
     return "application/zip"
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import olefile
 
+from chatsphere.services.content.extract.attachments import add_attachments
 from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.encoding import decode
 from chatsphere.services.content.extract.html import add_html, parse_html
@@ -21,6 +22,7 @@ MEDIA_TYPE: Final = "application/vnd.ms-outlook"
 _UNICODE, _BYTES, _BINARY = "001F", "001E", "0102"  # property types
 _SUBJECT, _BODY, _HTML = "0037", "1000", "1013"
 _SENDER, _SENDER_ADDRESS, _TO, _CC = "0C1A", "5D01", "0E04", "0E03"
+_DATA: Final = "3701"
 _FILE_NAMES: Final = ("3707", "3704", "3001")
 _SENT: Final = 0x00390040  # when it was submitted, as a FILETIME
 _HEADER_OF_PROPERTIES: Final = 32
@@ -29,7 +31,7 @@ _MOST_ATTACHMENTS: Final = 500
 
 
 def read(source: Source) -> ExtractedDocument:
-    """Subject as heading, who wrote to whom and when, then the text; attachments are named, not read."""
+    """Subject as heading, who wrote to whom and when, then the text, and that of what is attached."""
     try:
         with olefile.OleFileIO(io.BytesIO(source.data)) as container:
             return _Message(container, source).read()
@@ -50,9 +52,11 @@ class _Message:
         fields = {"From": self._sender(), "To": self._text(_TO), "Cc": self._text(_CC), "Date": self._sent()}
         builder.paragraph("\n".join(f"{name}: {value}" for name, value in fields.items() if value))
         self._add_body(builder)
-        names = self._attachments()
-        if names:
-            builder.paragraph("Attachments: " + ", ".join(names))
+        files = self._attachments()
+        if files:
+            builder.paragraph("Attachments: " + ", ".join(name for name, _ in files))
+        contents = ((name, self._stream(f"{folder}/__substg1.0_{_DATA}{_BINARY}")) for name, folder in files)
+        add_attachments(contents, builder, self._source.limits, level=2)
         return builder.build(media_type=MEDIA_TYPE)
 
     def _add_body(self, builder: DocumentBuilder) -> None:
@@ -81,15 +85,16 @@ class _Message:
                 return (_ZERO_DAY + timedelta(microseconds=value // 10)).strftime("%Y-%m-%d %H:%M UTC")
         return ""
 
-    def _attachments(self) -> list[str]:
+    def _attachments(self) -> list[tuple[str, str]]:
+        """Names, and the folders in which they lie."""
         folders = {entry[0] for entry in self._container.listdir() if entry[0].startswith("__attach_version1.0")}
         if len(folders) > _MOST_ATTACHMENTS:
             raise LimitExceeded(f"This message has more than {_MOST_ATTACHMENTS} attachments.")
-        names = (
-            next((name for code in _FILE_NAMES if (name := self._text(code, f"{folder}/"))), "")
+        named = (
+            (next((name for code in _FILE_NAMES if (name := self._text(code, f"{folder}/"))), ""), folder)
             for folder in sorted(folders)
         )
-        return [name for name in names if name]
+        return [(name, folder) for name, folder in named if name]
 
     def _text(self, code: str, folder: str = "") -> str:
         wide = self._stream(f"{folder}__substg1.0_{code}{_UNICODE}")
