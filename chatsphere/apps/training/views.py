@@ -248,7 +248,7 @@ class SourceChunks(GenericAPIView[Placement]):
 
     scope = "sources"
     serializer_class = ChunkSerializer
-    ordering = "ordinal"
+    ordering = "id"  # places are numbered as they are written: document by document, in the order of the text
 
     @extend_schema(
         operation_id="sources_chunks_list",
@@ -257,7 +257,7 @@ class SourceChunks(GenericAPIView[Placement]):
         tags=TAGS,
     )
     def get(self, request: Request, source_id: UUID) -> Response:
-        """In the order of the text."""
+        """Document by document, in the order of their texts."""
         source = _source(principal_of(request), source_id)
         current = source.documents.exclude(current_version=None).values("current_version")
         chunks = Placement.objects.in_workspace(source.workspace_id).filter(document_version__in=current)

@@ -56,6 +56,20 @@ def test_each_file_is_a_document_that_is_found(chatbot: Any) -> None:
     assert Run.objects.get().steps["archive"] == {"items": 2}
 
 
+def test_chunks_are_listed_document_by_document(alice: Any, client_of: Any, chatbot: Any) -> None:
+    sections = "\n\n".join(f"# Section {number}\n\n" + "Words of this section. " * 40 for number in range(4))
+    source = trained_zip(chatbot, {"a.md": sections, "b.md": sections.replace("Words", "Phrases")})
+    client = client_of(alice)
+    listed, url = [], f"/api/v1/sources/{source.pk}/chunks/?limit=3"
+    while url:
+        page = client.get(url).json()
+        listed += [(each["document"], each["ordinal"]) for each in page["results"]]
+        url = page["next"]
+    documents = list(dict.fromkeys(document for document, _ in listed))
+    assert len(documents) == 2
+    assert listed == [(each, ordinal) for each in documents for ordinal in range(len(listed) // 2)]
+
+
 def test_files_that_cannot_be_read_make_the_source_partial_and_are_named(chatbot: Any) -> None:
     inner = packed({"x.txt": "x"})
     source = trained_zip(chatbot, {"good.md": "# Good\n\nText.", "bad.pdf": BROKEN_PDF, "inner.zip": inner})
