@@ -61,8 +61,7 @@ check: lint docs test ## Lint, build the docs and test
 bench: bench-quality bench-search bench-chat bench-api bench-ingest bench-webhooks bench-analytics ## Run all benchmarks
 
 bench-quality: install ## Retrieval and answer quality on the public data sets
-	@$(PY) -m benchmarks.quality_search
-	@$(PY) -m benchmarks.quality_answers
+	@$(PY) -m benchmarks.quality
 	@$(PY) -m benchmarks.quality_platform
 
 bench-search: install ## Speed of a search

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import fmean
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from benchmarks.answer_data import load_questions
 from benchmarks.calibrate_refusal import Scenario, declined, fit, is_held_out
-from benchmarks.question_sets import Document, Question, load
-from benchmarks.ranking_measures import ndcg
+from benchmarks.question_sets import XQUAD_LANGUAGES, Document, Question, QuestionSet, load
+from benchmarks.ranking_measures import ndcg, recall, reciprocal_rank
 from benchmarks.vector_cache import VectorCache
 from chatsphere.services.ai.local_files import MULTILINGUAL_E5
 from chatsphere.services.ai.multilingual_model import MultilingualModel
@@ -32,6 +33,12 @@ from chatsphere.services.vector_store.memory import MemoryVectorStore, PlacedChu
 MODEL = MULTILINGUAL_E5.model
 STEP = 3
 FAR_OFF = 150
+RANKED: Mapping[str, Callable[[Sequence[str], Collection[str]], float]] = {
+    "nDCG@10": ndcg,
+    "R@5": partial(recall, depth=5),
+    "R@10": partial(recall, depth=10),
+    "MRR": reciprocal_rank,
+}
 SMOOTHING = 1e-6  # its cosines lie within a tenth, so their weight has to be large
 FEATURES = (
     "sparse",
@@ -125,6 +132,23 @@ async def rankings(shelf: Shelf, questions: Sequence[Question]) -> dict[str, flo
         for name, outcome in outcomes.items():
             found.setdefault(name, []).append(ndcg(shelf.ranking(outcome), gold))
     return {name: fmean(values) for name, values in found.items()}
+
+
+async def served_in_own_language(languages: Sequence[str] = XQUAD_LANGUAGES) -> dict[str, float]:
+    """As served, over all questions of xquad_a, each in the language of its documents: means of the languages."""
+    known, embedder = load("xquad_a"), Embedder()
+    found = [await _served_in(language, known, embedder) for language in languages]
+    return {name: fmean(each[name] for each in found) for name in found[0]}
+
+
+async def _served_in(language: str, known: QuestionSet, embedder: Embedder) -> dict[str, float]:
+    shelf = Shelf(language, [replace(each, scope="") for each in known.documents if each.scope == language], embedder)
+    cases = []
+    for question in known.questions:
+        if question.scope == language:
+            ranking = shelf.ranking(await shelf.search(question.text))
+            cases.append((ranking, {_parallel(doc_id) for doc_id in question.gold}))
+    return {name: fmean(measured(*case) for case in cases) for name, measured in RANKED.items()}
 
 
 async def _forced(shelf: Shelf, text: str, *, is_foreign: bool) -> SearchOutcome:

@@ -27,6 +27,7 @@ import numpy as np
 import psycopg
 
 from benchmarks.pieces import Piece, cut
+from benchmarks.quality_judge import Judge
 from benchmarks.question_sets import SETS, Question, QuestionSet, load
 from benchmarks.ranking_measures import hit, ndcg, recall, reciprocal_rank
 from benchmarks.search_tables import add_places, create_database
@@ -36,8 +37,9 @@ from chatsphere.apps.conversations.retrieval import merge
 from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.services.ai.closest_sentences import read_closely
 from chatsphere.services.ai.local_model import LocalModel
-from chatsphere.services.ai.nearest_words import prefer_near
+from chatsphere.services.ai.nearest_words import COMPARED, prefer_near
 from chatsphere.services.ai.period_bonus import meant_by, prefer_meant
+from chatsphere.services.ai.refusal import decide
 from chatsphere.services.content.chunking import CONTEXT_SEPARATOR
 from chatsphere.services.types import (
     EmbeddingModel,
@@ -53,6 +55,7 @@ from chatsphere.services.vector_store.analysis import count_terms
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 from chatsphere.services.vector_store.memory import MemoryVectorStore, PlacedChunk
 from chatsphere.services.vector_store.pgvector import PgVectorStore
+from chatsphere.services.vector_store.questions import LANGUAGES_READ
 
 MODEL = EmbeddingModel("local:all-minilm-l6-v2-int8", 384, 256)
 WORKSPACE = UUID(int=1)
@@ -144,16 +147,24 @@ def _numbered(chunks: Sequence[tuple[UUID, str, PlacedChunk]]) -> list[tuple[UUI
     return [(chunk_id, text, replace(place, ordinal=i)) for i, (chunk_id, text, place) in enumerate(chunks)]
 
 
-async def measure(questions: QuestionSet, engine: Engine, cache: Readings) -> dict[str, dict[str, float]]:
-    """Means of each measure by method, over all questions of the set."""
+async def measure(
+    questions: QuestionSet, engine: Engine, cache: Readings, judge: Judge | None = None
+) -> dict[str, dict[str, float]]:
+    """Means of each measure by method, over all questions of the set. ``judge`` sees all that is served."""
     rankings: dict[str, list[tuple[Ranking, frozenset[str]]]] = {}
+    scopes = len({question.scope for question in questions.questions})
     for scope in _scopes(questions, cache):
         engine.fill(scope)
+        if judge is not None:
+            await _ask_others(engine, cache, scope, scopes, judge)
         reference = _reference_rows(scope)
         dense = np.argsort(-(scope.question_vectors @ scope.vectors.T), axis=1, kind="stable")[:, :DEPTH]
         for i, question in enumerate(scope.questions):
+            hits, chance = await _served(engine, cache, scope, question)
+            if judge is not None:
+                await judge.see(question, hits, chance, scope.language)
             found = {
-                "as served": await _served(engine, cache, scope, question),
+                "as served": scope.documents_of(hits),
                 "hybrid": await _search(engine, scope, i, with_vector=True),
                 "sparse half": await _search(engine, scope, i, with_vector=False),
                 "bm25s": scope.documents(reference[i]),
@@ -174,15 +185,32 @@ async def _search(engine: Engine, scope: Scope, number: int, *, with_vector: boo
     return scope.documents_of(outcome.hits)
 
 
-async def _outcome(engine: Engine, scope: Scope, text: str, vector: Vector | None) -> SearchOutcome:
+async def _ask_others(engine: Engine, cache: Readings, scope: Scope, scopes: int, judge: Judge) -> None:
+    """Questions that have no answer here."""
+    for kind, texts in judge.others(scope.questions[0].scope, scopes, scope.language).items():
+        for text in texts:
+            judge.add(kind, await _chance(engine, scope, text, cache.vectors([text])[0]))
+
+
+async def _chance(engine: Engine, scope: Scope, text: str, vector: Vector) -> float:
+    """How likely the hits are thought to answer, over as many as chat searches for."""
+    outcome = await _outcome(engine, scope, text, vector, limit=COMPARED)
+    return decide(text, outcome, model_id=MODEL.id).probability
+
+
+async def _outcome(
+    engine: Engine, scope: Scope, text: str, vector: Vector | None, *, limit: int = DEPTH
+) -> SearchOutcome:
     model_id = None if vector is None else MODEL.id
-    request = SearchRequest(WORKSPACE, scope.chatbot.chatbot_id, text, vector, model_id, limit=DEPTH)
+    request = SearchRequest(WORKSPACE, scope.chatbot.chatbot_id, text, vector, model_id, limit=limit)
     outcome: SearchOutcome = await engine.store.search(request)
     return outcome
 
 
-async def _served(engine: Engine, cache: Readings, scope: Scope, question: Question) -> Ranking:
-    """As ``conversations/retrieval.py`` does it."""
+async def _served(
+    engine: Engine, cache: Readings, scope: Scope, question: Question
+) -> tuple[Sequence[SearchHit], float]:
+    """As ``conversations/retrieval.py`` does it: the hits, and how likely they are thought to answer."""
     history = [Turn("user", text) for text in question.history]
     texts = list(dict.fromkeys((question.text, search_text(question.text, history))))
     vectors = cache.vectors(texts)
@@ -191,7 +219,8 @@ async def _served(engine: Engine, cache: Readings, scope: Scope, question: Quest
     if outcomes[-1].statistics.dense_share >= LEAST_DENSE_SHARE:
         hits = prefer_near(cache.question_words.words(texts[-1:])[0], hits)
         hits = await read_closely(texts[-1], vectors[-1], hits, cache, language=scope.language)
-    return scope.documents_of(hits)
+    chances = [await _chance(engine, scope, text, vector) for text, vector in zip(texts, vectors, strict=True)]
+    return hits, max(chances)
 
 
 def _reference_rows(scope: Scope) -> list[list[int]]:
@@ -230,8 +259,10 @@ def _scopes(questions: QuestionSet, cache: Readings) -> Iterator[Scope]:
             ids = [UUID(int=chatbot.chatbot_id.int + i + 1) for i in range(len(pieces))]
             vectors = cache.vectors([piece.search_text for piece in pieces])
             question_vectors = cache.vectors([question.text for question in asked])
-            words = dict(zip(ids, cache.passage_words.words([piece.search_text for piece in pieces]), strict=True))
-            yield Scope(chatbot, documents[0].language, pieces, ids, vectors, asked, question_vectors, words)
+            is_read = documents[0].language in LANGUAGES_READ[MODEL.id]  # else its words are not compared
+            words = cache.passage_words.words([piece.search_text for piece in pieces]) if is_read else []
+            known = dict(zip(ids, words, strict=False))
+            yield Scope(chatbot, documents[0].language, pieces, ids, vectors, asked, question_vectors, known)
 
 
 def _number(name: str) -> UUID:
