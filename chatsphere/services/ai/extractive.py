@@ -48,7 +48,7 @@ NEAR_BEST = 0.25  # a further sentence may score this much less than the best
 BLOCK_NEAR_BEST = 0.1  # and a table, list or code beside a sentence
 SHARE_BESIDE_ALL = 0.6  # of the best one's words of the question, for what stands beside one that says all
 LIST_COST = 0.1  # an item that answers alone goes before its list
-STEPS_BONUS = 0.5  # of a numbered list, to a question that asks how to do something
+STEPS_BONUS = 0.5  # of a numbered list that holds all words of a question that asks how to do something
 FIGURE_BONUS = 0.05  # of what names a figure, to a question for one
 _CELL_EDGE = re.compile(r"\s*(?<!\\)\|\s*")
 LEAST_SCORE = 0.25  # below, nothing in the passages supports an answer
@@ -364,7 +364,7 @@ def _candidate(reading: _Reading, index: int, unit: Unit, coverage: float, wants
     if is_other:
         start = 0
     text = passage.text[start : unit.end]
-    bonus = STEPS_BONUS if how_to and unit.is_steps else 0.0
+    bonus = STEPS_BONUS * coverage if how_to and unit.is_steps else 0.0
     bonus += FIGURE_BONUS if measure and names_figure(text) else 0.0
     return Candidate(
         passage_index=index,

@@ -297,3 +297,12 @@ async def test_a_curated_answer_to_another_question_stands_beside_nothing(passag
     found = [passage("Keycloak is supported.", number=2), pair]
     text, _ = await answer(None, "Is Keycloack supportd?", found)
     assert text == "Keycloak is supported. [1]"
+
+
+async def test_steps_about_something_else_do_not_answer_how_it_works(passage: Passage) -> None:
+    alerts = "Alerts are sent by e-mail as soon as a sensor reports a value above its limit."
+    steps = "## Cleaning a sensor\n\n1. Take the sensor off the wall.\n2. Wipe it with a cloth."
+    text, _ = await answer(
+        Nearest("Alerts"), "How do alerts of a sensor work?", [passage(steps), passage(alerts, number=2)]
+    )
+    assert text.startswith(alerts)
