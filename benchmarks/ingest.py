@@ -18,13 +18,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ import psutil
 
 from benchmarks.ingest_material import company, long_document, nasty, pages_of, real_pages
 from benchmarks.ingest_peers import run_langchain
+from benchmarks.process_meter import Meter, roles_of
 from chatsphere.embedded.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,55 +69,6 @@ def wait_for(url: str, path: str, seconds: float = 240) -> None:
             pass
         time.sleep(0.1)
     raise SystemExit(f"{url}{path} did not answer within {seconds:.0f} s")
-
-
-class Meter:
-    """CPU and memory of process trees, children that ended included as far as they were seen."""
-
-    def __init__(self, roots: Sequence[psutil.Process]) -> None:
-        self._roots = roots
-        self._cpu: dict[tuple[int, float], float] = {}
-        self.peak = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Meter:
-        self.look()
-        self._before = self.cpu
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self.look()
-
-    @property
-    def cpu(self) -> float:
-        return sum(self._cpu.values())
-
-    @property
-    def used(self) -> float:
-        return self.cpu - self._before
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.5):
-            self.look()
-
-    def _processes(self) -> Iterator[psutil.Process]:
-        for root in self._roots:
-            yield from (root, *root.children(recursive=True))
-
-    def look(self) -> None:
-        memory = 0
-        for process in self._processes():
-            try:
-                times = process.cpu_times()
-                self._cpu[process.pid, process.create_time()] = times.user + times.system
-                memory += process.memory_full_info().pss
-            except psutil.Error:
-                continue
-        self.peak = max(self.peak, memory)
 
 
 def account(url: str) -> tuple[httpx2.Client, str]:
@@ -181,12 +133,12 @@ def steps(http: httpx2.Client, rows: Sequence[dict[str, Any]]) -> dict[str, floa
 
 
 def measure(
-    url: str, roots: Sequence[psutil.Process], files: Sequence[Path], uploads: int, a_request: int = 1
+    url: str, new_meter: Callable[[], Meter], files: Sequence[Path], uploads: int, a_request: int = 1
 ) -> dict[str, Any]:
     """``uploads`` requests at once, of ``a_request`` files each."""
     http, path = account(url)
     size = sum(file.stat().st_size for file in files) / 1e6
-    with Meter(roots) as meter:
+    with new_meter() as meter:
         requests = [files[start : start + a_request] for start in range(0, len(files), a_request)]
         begun = time.monotonic()
         with ThreadPoolExecutor(min(uploads, len(requests))) as threads:
@@ -205,6 +157,7 @@ def measure(
         "documents_per_s": round(len(files) / found["full_s"], 1),
         "chunks_per_s": round(chunks / found["full_s"], 1),
         "cpu_s_per_mb": round(meter.used / size, 2),
+        "cpu_ms_per_mb_of": {role: round(used / size * 1e3) for role, used in meter.used_by_role.most_common()},
         "peak_mb": round(meter.peak / 1e6),
         "worker_seconds_by_step": steps(http, rows),
         "load_average": os.getloadavg()[0],
@@ -215,10 +168,10 @@ def measure(
     return report | {"delete_s": round(time.monotonic() - begun, 2)}
 
 
-def corpora(url: str, roots: Sequence[psutil.Process], folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+def corpora(url: str, new_meter: Callable[[], Meter], folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """A company's files with the embedded model, and a plain script over the same files with the same model after it."""
     files = sorted(path for path in company(folder / "company", options.company).rglob("*") if path.is_file())
-    report = measure(url, roots, files, options.uploads)
+    report = measure(url, new_meter, files, options.uploads)
     return report | {"langchain": run_langchain(folder / "company")}
 
 
@@ -368,11 +321,12 @@ def run_parts(folder: Path, embedder: str, parts: Sequence[str], options: argpar
     """How many parts failed: the others are measured all the same."""
     failures = 0
     with platform(folder, embedder) as (url, roots, database):
+        new_meter = partial(Meter, roots, partial(roles_of, folder / "data", database))
         for part in parts:
             print(f"--- {part} ({embedder})", flush=True)
             begun = time.monotonic()
             try:
-                run_part(part, url, roots, folder, options)
+                run_part(part, url, new_meter, folder, options)
             except Exception:  # noqa: BLE001 - whatever it was, it is shown, and the next part is another matter
                 failures += 1
                 traceback.print_exc(limit=-3, file=sys.stdout)
@@ -382,14 +336,15 @@ def run_parts(folder: Path, embedder: str, parts: Sequence[str], options: argpar
     return failures
 
 
-def run_part(part: str, url: str, roots: Sequence[psutil.Process], folder: Path, options: argparse.Namespace) -> None:
+def run_part(part: str, url: str, new_meter: Callable[[], Meter], folder: Path, options: argparse.Namespace) -> None:
     if part == "pages":
         files = sorted(real_pages(folder / "pages", options.most).iterdir())
-        show(measure(url, roots, files, options.uploads))
+        show(measure(url, new_meter, files, options.uploads))
+        time.sleep(SETTLED)  # what the deletion left is not of what comes next
         print(f"the same, {A_REQUEST} files a request", flush=True)
-        show(measure(url, roots, files, options.uploads, A_REQUEST))
+        show(measure(url, new_meter, files, options.uploads, A_REQUEST))
     elif part == "company":
-        show(corpora(url, roots, folder, options))
+        show(corpora(url, new_meter, folder, options))
     elif part == "edit":
         show(an_edit(url))
     elif part == "deletion":
