@@ -98,18 +98,29 @@ class _Chunker:
         self._measure_source = _measure_of(count_tokens)
         self._count_tokens = count_tokens
         self._settings = settings
+        self._text_tokens = settings.text_tokens
         self._sections = [_Section((), 0)]
         self._open: list[_Section] = []  # those that the reader is in, outermost first
         self._rooms: dict[tuple[int, int], int] = {}
+        self._contexts: dict[tuple[tuple[str, ...], int], str] = {}
 
     def chunks(self) -> Iterator[Chunk]:
         ordinal = 0
         for run in self._runs():
-            rooms = [self._room_after(atom) for atom in run]
-            for atoms in _partition(run, rooms, self._settings, self._sections):
+            for atoms in _partition(run, self._rooms_of(run), self._settings, self._sections):
                 for chunk in self._fitting(atoms, ordinal):
                     yield chunk
                     ordinal += 1
+
+    def _rooms_of(self, run: Sequence[_Atom]) -> list[int]:
+        """``_room_after`` each atom: the same for all of a block, unless it is a table."""
+        rooms: list[int] = []
+        number = room = -1
+        for atom in run:
+            if atom.block_number != number or atom.block.kind is BlockKind.TABLE:
+                number, room = atom.block_number, self._room_after(atom)
+            rooms.append(room)
+        return rooms
 
     def _room_after(self, first: _Atom) -> int:
         """Tokens that remain for a chunk's text when it begins with this atom."""
@@ -135,6 +146,8 @@ class _Chunker:
             yield run
 
     def _must_cut(self, before: _Atom, after: _Atom) -> bool:
+        if before.block_number == after.block_number:
+            return False  # only white space is left out inside a block
         if not self._text[before.end : after.start].isspace() and before.end != after.start:
             return True
         starts_section = after.block.kind is BlockKind.HEADING and before.block.kind is not BlockKind.HEADING
@@ -145,8 +158,13 @@ class _Chunker:
         for index, block in enumerate(self._document.blocks):
             if block.kind is BlockKind.HEADING:
                 section = self._open_section(block)
-            for start, end, (words, tokens) in self._spans(block):
-                yield _Atom(start, end, block, index, words, tokens, section)
+            for start, end in self._spans(block):
+                words, tokens = self._measure_source(self._text[start:end])
+                if tokens <= self._text_tokens or end - start <= self._text_tokens // 2:
+                    yield _Atom(start, end, block, index, words, tokens, section)
+                else:
+                    for begin, finish, lengths in self._small_enough(start, end):
+                        yield _Atom(begin, finish, block, index, *lengths, section)
 
     def _open_section(self, heading: Block) -> int:
         name = heading_text(self._text[heading.char_start : heading.char_end])
@@ -157,32 +175,24 @@ class _Chunker:
         self._sections.append(self._open[-1])
         return len(self._sections) - 1
 
-    def _spans(self, block: Block) -> Iterator[_Measured]:
+    def _spans(self, block: Block) -> Iterable[tuple[int, int]]:
         start, end = block.char_start, block.char_end
         match block.kind:
             case BlockKind.HEADING:
-                spans: Iterable[tuple[int, int]] = [(start, end)]
+                return [(start, end)]
             case BlockKind.LIST:
-                spans = _item_spans(self._text, start, end)
+                return _item_spans(self._text, start, end)
             case BlockKind.TABLE:
-                spans = _row_spans(self._text, start, end, block.header_end)
+                return _row_spans(self._text, start, end, block.header_end)
             case BlockKind.CODE:
-                spans = _line_spans(self._text, start, end)
-            case _:
-                spans = sentence_spans(self._text, start, end)
-        for span in spans:
-            yield from self._small_enough(*span)
+                return _line_spans(self._text, start, end)
+        return sentence_spans(self._text, start, end)
 
     def _small_enough(self, start: int, end: int) -> Iterator[_Measured]:
-        """An atom that no chunk could hold is cut: into sentences, lines, clauses, words, and last anywhere."""
-        budget = self._settings.text_tokens
-        lengths = self._measure(start, end)
-        if end - start <= budget // 2 or lengths[1] <= budget:
-            yield start, end, lengths
-            return
+        """An atom that no chunk could hold, cut: into sentences, lines, clauses, words, and last anywhere."""
         sentences = list(sentence_spans(self._text, start, end))
         pieces = sentences if len(sentences) > 1 else _pieces(self._text, start, end)
-        for begin, finish in self._pack(pieces, budget):
+        for begin, finish in self._pack(pieces, self._text_tokens):
             yield begin, finish, self._measure(begin, finish)
 
     def _pack(self, pieces: Sequence[tuple[int, int]], budget: int) -> Iterator[tuple[int, int]]:
@@ -258,6 +268,8 @@ class _Chunker:
     def _common_path(self, atoms: Sequence[_Atom]) -> tuple[str, ...]:
         """The headings under which all of the chunk stands; a heading alone is its own path."""
         path = self._sections[atoms[0].section].path
+        if atoms[0].section == atoms[-1].section:  # they ascend
+            return path
         for section in {atom.section for atom in atoms}:
             other = self._sections[section].path
             shared = 0
@@ -267,6 +279,13 @@ class _Chunker:
         return path
 
     def _context(self, path: tuple[str, ...], first: _Atom) -> str:
+        key = (path, first.block_number if _continues_table(first) else -1)
+        context = self._contexts.get(key)
+        if context is None:
+            context = self._contexts[key] = self._new_context(path, first)
+        return context
+
+    def _new_context(self, path: tuple[str, ...], first: _Atom) -> str:
         parts = [part for part in (self._title, *path) if part]
         parts = [part for index, part in enumerate(parts) if not index or part != parts[index - 1]]
         if _continues_table(first):
@@ -358,8 +377,11 @@ def _partition(
     run: Sequence[_Atom], rooms: Sequence[int], settings: ChunkSettings, sections: Sequence[_Section]
 ) -> Iterator[Sequence[_Atom]]:
     """The cheapest way to cut the run; see the module's docstring."""
-    cuts = [0.0] + [_cut_cost(before, after) for before, after in pairwise(run)]  # before atom i
-    joins = [_join_cost(before, after, sections) for before, after in pairwise(run)] + [0.0]  # after atom i
+    cuts, joins = [0.0], []  # before atom i; after atom i
+    for before, after in pairwise(run):
+        cuts.append(_cut_cost(before, after))
+        joins.append(_join_cost(before, after, sections) if before.section != after.section else 0.0)
+    joins.append(0.0)
     starts = _best_starts(run, rooms, settings, cuts, joins)
     ends = [len(run)]
     while ends[-1]:
@@ -396,22 +418,22 @@ def _best_starts(
 
 
 _EACH_CHUNK = 0.05  # so that few chunks are preferred to many
-_CUT_INSIDE = {
-    BlockKind.HEADING: 4.0,
-    BlockKind.PARAGRAPH: 0.12,
-    BlockKind.QUOTE: 0.15,
-    BlockKind.LIST: 0.2,
-    BlockKind.TABLE: 0.5,
-    BlockKind.CODE: 0.6,
+_CUT_INSIDE = {  # by value: the hash of an enumeration's member is computed in Python
+    BlockKind.PARAGRAPH.value: 0.12,
+    BlockKind.QUOTE.value: 0.15,
+    BlockKind.LIST.value: 0.2,
+    BlockKind.TABLE.value: 0.5,
+    BlockKind.CODE.value: 0.6,
 }
 
 
 def _cut_cost(before: _Atom, after: _Atom) -> float:
     """What it costs to cut between two neighbours."""
-    if before.block.kind is BlockKind.HEADING:
+    kind = before.block.kind
+    if kind is BlockKind.HEADING:
         return 4.0  # a heading belongs to what follows
     if before.block_number == after.block_number:
-        return _CUT_INSIDE[before.block.kind]
+        return _CUT_INSIDE[kind.value]
     if after.block.kind is BlockKind.HEADING:
         return -0.1
     if after.block.kind in (BlockKind.LIST, BlockKind.TABLE, BlockKind.CODE) and before.words < 40:
@@ -485,6 +507,9 @@ _GAP = re.compile(r"\s+")
 
 def _main_kind(atoms: Sequence[_Atom]) -> BlockKind:
     """The kind that most of the words have, headings aside."""
+    first = atoms[0].block.kind
+    if all(atom.block.kind is first for atom in atoms):
+        return first
     shares: dict[BlockKind, float] = {}
     for atom in atoms:
         weight = 0.0 if atom.block.kind is BlockKind.HEADING else atom.words + 1

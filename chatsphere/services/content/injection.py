@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,8 +92,8 @@ _NEEDED: Final[Mapping[str, Sequence[Sequence[str]]]] = {
     "ignore_instructions": (_VERBS, _OBJECTS),
     "new_role": (("you are now", "from now on", "starting now", " mode "),),
     "reveals": (
-        ("reveal", "print", "repeat", "output", "show", "leak", "disclose", "send"),
         ("system prompt", "hidden ", "initial ", "your instructions", "your prompt"),
+        ("reveal", "print", "repeat", "output", "show", "leak", "disclose", "send"),
     ),
     "chat_markup": (
         ("<|", "[inst]", "[/inst]", "<<sys>>", *(f"{who}{colon}" for who in _SPEAKERS for colon in (":", " :"))),
@@ -104,6 +104,21 @@ _NEEDED: Final[Mapping[str, Sequence[Sequence[str]]]] = {
     ),
     "exfiltrates": (("![",), ("http://", "https://")),
 }  # fmt: skip
+# What the words of a first group have in common is looked for before them; of ASCII without what it cannot hold.
+_COMMON: Final = {
+    **dict.fromkeys(("not follow", "n't follow"), "t follow"),
+    **dict.fromkeys(("not obey", "n't obey"), "t obey"),
+    **dict.fromkeys(("you are now", "from now on", "starting now"), " now"),
+    **{f"{who}{colon}": "" for who in _SPEAKERS for colon in (":", " :")},  # by _SPEAKS
+    "[inst]": "inst]",
+    "[/inst]": "inst]",
+}
+_SPEAKS: Final = re.compile(":(?:" + "|".join(f"(?<={who}{colon})" for who in _SPEAKERS for colon in (":", " :")) + ")")
+_FIRST_SIGNS: Final = {
+    name: tuple(filter(None, dict.fromkeys(_COMMON.get(word, word) for word in groups[0])))
+    for name, groups in _NEEDED.items()
+}
+_FIRST_SIGNS_IN_ASCII: Final = {name: tuple(filter(str.isascii, signs)) for name, signs in _FIRST_SIGNS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +137,19 @@ def find_injection(text: str) -> Suspicion | None:
         text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     small = text.lower() if text.isascii() else text.lower().replace("ı", "i").replace("i\u0307", "i")
     words = " ".join(small.split())
-    for name, groups in _NEEDED.items():
-        if all(any(word in words for word in group) for group in groups) and (match := _COMPILED[name].search(text)):
+    for name in _worth_trying(words):
+        if (match := _COMPILED[name].search(text)) is not None:
             return Suspicion(name, text[max(0, match.start() - EXCERPT) : match.end() + EXCERPT].strip())
     return None
+
+
+def _worth_trying(words: str) -> Iterator[str]:
+    for name, signs in (_FIRST_SIGNS_IN_ASCII if words.isascii() else _FIRST_SIGNS).items():
+        for sign in signs:  # of nearly all texts all that is done: a generator a group would cost as much as the search
+            if sign in words:
+                break
+        else:
+            if name != "chat_markup" or _SPEAKS.search(words) is None:
+                continue
+        if all(any(word in words for word in group) for group in _NEEDED[name]):
+            yield name

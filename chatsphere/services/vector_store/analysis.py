@@ -53,7 +53,7 @@ _IS_UNSPACED: Final = re.compile(f"[{_UNSPACED}]")
 _COMPOUND: Final = re.compile(r"(?<![^\W_])[^\W_]++(?:(?:::|[._@&-])[^\W_]++)+|\b[A-Za-z](?:\+\+|#)")
 _CAMEL: Final = re.compile(r"\b[A-Za-z]*[a-z][A-Z][A-Za-z0-9]*")
 _CAMEL_PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_THOUSANDS: Final = re.compile(r",(?<=\d,)(?=\d{3}(?!\d))")  # begins with what is rare: the rest is skipped quickly
 _MARKUP: Final = re.compile(r"\]\([^()\s]*\)|</?[A-Za-z][^<>]{0,300}>")
 _ESCAPE: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _SEPARATORS: Final = re.compile(r"[:._@&-]+")
