@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -10,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from chatsphere.core.exceptions import Invalid
-from chatsphere.core.quick_fields import QuickFields
+from chatsphere.core.quick_fields import QuickFields, Step, shared_plan
 
 FIELDS = OpenApiParameter(
     "fields", str, description="Only these fields, separated by commas: `?fields=id,name`.", required=False
@@ -31,13 +33,21 @@ class SparseFields(QuickFields, serializers.Serializer[Any]):
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
+        return {name: fields[name] for name in self._chosen(fields)}
+
+    @cached_property
+    def _plan(self) -> list[Step]:
+        plan = shared_plan(type(self)) if type(self).get_fields is SparseFields.get_fields else None
+        return super()._plan if plan is None else [plan[name] for name in self._chosen(plan)]
+
+    def _chosen(self, names: Iterable[str]) -> list[str]:
         request = self.context.get("request")
         raw = request.query_params.get("fields") if isinstance(request, Request) else None
+        known = list(names)
         if raw is None:
-            return fields
+            return known
         wanted = [name.strip() for name in raw.split(",")]
-        unknown = sorted({name for name in wanted if name not in fields})
+        unknown = sorted({name for name in wanted if name not in known})
         if unknown:
-            names = ", ".join(fields)
-            raise Invalid(fields={"fields": [_("Choose from: %(names)s.") % {"names": names}]})
-        return {name: field for name, field in fields.items() if name in wanted}
+            raise Invalid(fields={"fields": [_("Choose from: %(names)s.") % {"names": ", ".join(known)}]})
+        return [name for name in known if name in wanted]

@@ -15,8 +15,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import knowledge, outcomes
+from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.hints import INGEST, REFRESH_STATISTICS, RUN_TRAINING
 from chatsphere.apps.training.material import stored_size
 from chatsphere.apps.training.models import Run, TrainingSource
@@ -29,7 +29,7 @@ from chatsphere.apps.webhooks.actions import announce_many
 from chatsphere.core.conditional import require_match
 from chatsphere.core.durable import OPEN_STATES, DurableState
 from chatsphere.core.exceptions import Conflict, Forbidden, Invalid, NotFound
-from chatsphere.core.hints import hint_after_commit
+from chatsphere.core.hints import hint_after_commit, hint_once_after_commit
 from chatsphere.services.vector_store.base import ChatbotRef
 
 logger = logging.getLogger("chatsphere.training")
@@ -82,7 +82,7 @@ def add_sources(
             if given.file is not None:
                 source.file.save("", given.file, save=False)
         with transaction.atomic():
-            _require_chatbot(workspace_id, chatbot_id)
+            require_chatbot(workspace_id=workspace_id, chatbot_id=chatbot_id)  # deleted while the files came in?
             TrainingSource.objects.bulk_create(sources)
             if any(source.bytes for source in sources):
                 require_room(workspace_id=workspace_id, metric=Metric.STORAGE)
@@ -92,6 +92,12 @@ def add_sources(
         remove_files(files_of(sources))
         raise
     return sources
+
+
+def require_chatbot(*, workspace_id: UUID, chatbot_id: UUID) -> None:
+    """Raises NotFound when the workspace has no such chatbot, or it is not alive. One plain query: it stands before every upload, and in it."""
+    if not sql("living_chatbot", {"workspace": workspace_id, "chatbot": chatbot_id}):
+        raise NotFound
 
 
 def update_source(*, source: TrainingSource, changes: Mapping[str, Any], if_match: str | None = None) -> TrainingSource:
@@ -249,8 +255,11 @@ def queue_runs(
         for source in sources
     ]
     Run.objects.bulk_create(runs)
-    for each in runs[:HINTS]:
-        hint_after_commit(RUN_TRAINING, str(each.pk), queue=INGEST)
+    if len(runs) == 1:
+        hint_once_after_commit(RUN_TRAINING, str(runs[0].pk), queue=INGEST)
+    else:
+        for each in runs[:HINTS]:
+            hint_after_commit(RUN_TRAINING, str(each.pk), queue=INGEST)
     return runs
 
 
@@ -283,12 +292,6 @@ def locked(source: TrainingSource) -> TrainingSource:
     if row is None:
         raise NotFound
     return row
-
-
-def _require_chatbot(workspace_id: UUID, chatbot_id: UUID) -> None:
-    """The chatbot may have been deleted while the files came in."""
-    if not Chatbot.objects.in_workspace(workspace_id).alive().filter(pk=chatbot_id).exists():
-        raise NotFound
 
 
 def _require_own_options(source: TrainingSource, changes: Mapping[str, Any]) -> None:

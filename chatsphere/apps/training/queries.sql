@@ -1,5 +1,13 @@
 -- Statements of the ingest pipeline. Run with `database.rows` on Django's connection, inside the caller's transaction.
 
+-- name: living_chatbot
+-- A row when a chatbot of a workspace is alive, as `ChatbotQuerySet.alive` has it.
+SELECT chatbot.id
+  FROM chatbots_chatbot AS chatbot
+  JOIN users_workspace AS workspace ON workspace.id = chatbot.workspace_id
+ WHERE chatbot.id = %(chatbot)s::uuid AND chatbot.workspace_id = %(workspace)s::uuid AND chatbot.deleted_at IS NULL
+   AND workspace.deleted_at IS NULL AND NOT workspace.is_suspended;
+
 -- name: claim_next
 -- The next run by fairness: urgent before patient (waiting five minutes makes urgent), then the workspace that was served longest
 -- ago. Vectors that wait for texts of their workspace (text stored, nothing embedded) are behind these alone: beside other workspaces

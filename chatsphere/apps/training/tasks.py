@@ -11,7 +11,7 @@ from celery import shared_task
 from chatsphere.apps.training import files, large_chatbots, queue, reconcile, retrain_worker, sweep, warming, worker
 from chatsphere.apps.training.hints import INGEST, REFRESH_STATISTICS, RUN_RETRAINING, RUN_TRAINING
 from chatsphere.apps.training.models import TermChange
-from chatsphere.core.hints import send_hint
+from chatsphere.core.hints import hint_is_taken, send_hint
 from chatsphere.services.vector_store.base import ChatbotRef
 
 __all__ = ["warming"]  # which waits for Celery's signal
@@ -28,6 +28,7 @@ def run_training(run_id: str = "") -> None:
     Working on until nothing is due makes lost hints harmless and saves the queue's round trip for each document. After a few
     seconds the rest is left to another hint, so that a worker that shall stop stops soon.
     """
+    hint_is_taken(RUN_TRAINING)
     if worker.work_until(time.monotonic() + DRAIN_SECONDS):
         send_hint(RUN_TRAINING, run_id, queue=INGEST)
 

@@ -14,7 +14,6 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import actions, dry_run, uploads
 from chatsphere.apps.training.actions import NewSource
 from chatsphere.apps.training.models import Document, Placement, Run, TrainingSource
@@ -78,8 +77,9 @@ class SourceList(TakesFiles):
     )
     def get(self, request: Request, chatbot_id: UUID) -> Response:
         """Newest first."""
-        chatbot = _chatbot(principal_of(request), chatbot_id)
-        sources = TrainingSource.objects.filter(chatbot=chatbot, **read_filters(request, SourceFilters))
+        workspace_id = _workspace_of(chatbot_id, principal_of(request))
+        sources = TrainingSource.objects.in_workspace(workspace_id).filter(chatbot_id=chatbot_id)
+        sources = sources.filter(**read_filters(request, SourceFilters))
         page = self.paginate_queryset(sources.defer("options")) or []
         context = {"request": request, "positions": positions(page)}
         return self.get_paginated_response(SourceSerializer(page, many=True, context=context).data)
@@ -100,9 +100,9 @@ class SourceList(TakesFiles):
     def post(self, request: Request, chatbot_id: UUID) -> Response:
         """Add a source. It is trained in the background; several files make several sources, and a list is the answer."""
         principal = principal_of(request)
-        chatbot = _chatbot(principal, chatbot_id)
+        workspace_id = _workspace_of(chatbot_id, principal)
         new = _uploaded(request) if _is_upload(request) else [_new_source(_validated(SourceInput, request.data))]
-        sources = _add(principal, chatbot, new)
+        sources = _add(principal, workspace_id, chatbot_id, new)
         return Response(_shown(sources) if len(new) > 1 else _shown(sources)[0], status=202)
 
 
@@ -122,9 +122,9 @@ class SourceBatch(GenericAPIView[TrainingSource]):
     def post(self, request: Request, chatbot_id: UUID) -> Response:
         """Add up to 100 sources; all of them or none."""
         principal = principal_of(request)
-        chatbot = _chatbot(principal, chatbot_id)
+        workspace_id = _workspace_of(chatbot_id, principal)
         new = [_new_source(each) for each in _validated(BatchInput, request.data)["sources"]]
-        return Response(_shown(_add(principal, chatbot, new)), status=202)
+        return Response(_shown(_add(principal, workspace_id, chatbot_id, new)), status=202)
 
 
 class SourceBatchDelete(GenericAPIView[TrainingSource]):
@@ -141,9 +141,9 @@ class SourceBatchDelete(GenericAPIView[TrainingSource]):
     )
     def post(self, request: Request, chatbot_id: UUID) -> Response:
         """Delete up to 100 sources of this chatbot at once. Nothing of them is found from this answer on."""
-        chatbot = _chatbot(principal_of(request), chatbot_id)
+        workspace_id = _workspace_of(chatbot_id, principal_of(request))
         ids = _validated(BatchDeleteInput, request.data)["ids"]
-        deleted = actions.delete_sources(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, source_ids=ids)
+        deleted = actions.delete_sources(workspace_id=workspace_id, chatbot_id=chatbot_id, source_ids=ids)
         missing = [each for each in dict.fromkeys(ids) if each not in set(deleted)]
         return Response({"deleted": deleted, "not_found": missing})
 
@@ -317,11 +317,12 @@ class DocumentDetail(GenericAPIView[Document]):
         return Response(DocumentDetailSerializer(document, context=context).data)
 
 
-def _chatbot(principal: Principal, chatbot_id: UUID) -> Chatbot:
-    chatbot: Chatbot | None = Chatbot.objects.visible_to(principal).filter(pk=chatbot_id).first()
-    if chatbot is None:
+def _workspace_of(chatbot_id: UUID, principal: Principal) -> UUID:
+    """The workspace of a chatbot that the principal sees, as ``visible_to`` has it; NotFound for others."""
+    if not principal.may_use_chatbot(chatbot_id):
         raise NotFound
-    return chatbot
+    actions.require_chatbot(workspace_id=principal.workspace_id, chatbot_id=chatbot_id)
+    return principal.workspace_id
 
 
 def _source(principal: Principal, source_id: UUID) -> TrainingSource:
@@ -399,10 +400,8 @@ def _uploaded(request: Request) -> list[NewSource]:
     ]
 
 
-def _add(principal: Principal, chatbot: Chatbot, new: Sequence[NewSource]) -> list[TrainingSource]:
-    return actions.add_sources(
-        workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk, new=new, created_by=principal.user_id
-    )
+def _add(principal: Principal, workspace_id: UUID, chatbot_id: UUID, new: Sequence[NewSource]) -> list[TrainingSource]:
+    return actions.add_sources(workspace_id=workspace_id, chatbot_id=chatbot_id, new=new, created_by=principal.user_id)
 
 
 def _shown(sources: Sequence[TrainingSource]) -> Any:
