@@ -213,6 +213,7 @@ class ChatPrompt:
     temperature: float = 0.2
     max_output_tokens: int = 800
     memory: str = ""  # what was said before ``history``, in short
+    task: str = ""  # what to do instead of answering from sources: takes the place of the rules and instructions
     about: str = ""  # the question with the subject of earlier ones, for models that do not read the history
 
 

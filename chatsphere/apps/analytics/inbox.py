@@ -18,7 +18,9 @@ from django.utils import timezone
 
 from chatsphere.apps.analytics.clustering import Groups, as_matrix, most_central, threshold_for, tidy
 from chatsphere.apps.analytics.models import AnswerWork, QuestionCluster, UnansweredQuestion
+from chatsphere.apps.chatbots.configuration import read_configuration
 from chatsphere.apps.chatbots.models import Chatbot
+from chatsphere.apps.conversations.guardrails import Words, seen_by_search
 from chatsphere.core import engines
 from chatsphere.core.durable import OPEN_STATES
 from chatsphere.services.ai.base import Embedder
@@ -54,13 +56,25 @@ def sort_in(chatbot_id: UUID, *, most: int = AT_ONCE) -> int:
     questions = list(waiting.only("id", "text", "asked_at", "workspace_id", "chatbot_id")[:most])
     if not questions:
         return 0
-    vectors = embedder.embed_passages([question.text for question in questions])
+    vectors = embedder.embed_passages(_as_seen(questions, embedder))
     with transaction.atomic():
         _alone(chatbot_id)
         _follow_model(chatbot_id, embedder)
         changed = _assign(questions, vectors, embedder.model.id)
         refresh(changed)
     return len(questions)
+
+
+def _as_seen(questions: Sequence[UnansweredQuestion], embedder: Embedder) -> list[str]:
+    """The words of one chatbot's questions as this embedder may see them."""
+    stored = (
+        Chatbot.objects.in_workspace(questions[0].workspace_id)
+        .filter(pk=questions[0].chatbot_id)
+        .values_list("configuration", flat=True)
+        .first()
+    )
+    configuration = read_configuration(stored or {})
+    return [seen_by_search(Words(each.text), configuration, embedder.model.id).question for each in questions]
 
 
 def _alone(chatbot_id: UUID) -> None:
@@ -84,7 +98,7 @@ def _embed_again(questions: Iterable[UnansweredQuestion], embedder: Embedder) ->
     rows = list(questions)
     for start in range(0, len(rows), AT_ONCE):
         portion = rows[start : start + AT_ONCE]
-        vectors = embedder.embed_passages([row.text for row in portion])
+        vectors = embedder.embed_passages(_as_seen(portion, embedder))
         for row, vector in zip(portion, vectors, strict=True):
             row.vector, row.model = vector.tolist(), embedder.model.id
         UnansweredQuestion.objects.bulk_update(portion, ["vector", "model"])

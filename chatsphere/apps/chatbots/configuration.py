@@ -46,6 +46,7 @@ class Configuration:
     allowed_origins: tuple[str, ...] = ()  # pages that may use a publishable key; empty: any
     theme: Mapping[str, str] = field(default_factory=dict)
     history_turns: int = 6  # earlier messages that a follow-up question may refer to
+    follow_ups: str = "model"  # what completes a question that points back: the chat model, or words of earlier ones
     ungrounded: str = "shown"  # statements that no passage bears out: shown, marked or withheld
     blocked_topics: tuple[str, ...] = ()  # phrases; recognised by their words and by their meaning
     blocked_message: str = ""  # "": a translated sentence in the chatbot's language
@@ -238,6 +239,15 @@ class ConfigurationSerializer(StrictSerializer):
         help_text=gettext_lazy("Pages need a signed visitor token beside their publishable key. Default false."),
     )
     theme = ThemeSerializer(required=False, allow_null=True)
+    follow_ups = serializers.ChoiceField(
+        choices=["model", "words"],
+        required=False,
+        allow_null=True,
+        help_text=gettext_lazy(
+            "What completes a question such as `and how long does it take?` before the search: the chat `model` (default; a small second"
+            " call, a second at most), or `words` of earlier questions, which costs no time. Without a chat model it is words."
+        ),
+    )
     ungrounded = serializers.ChoiceField(
         choices=["shown", "marked", "withheld"],
         required=False,

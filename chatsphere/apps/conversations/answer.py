@@ -27,6 +27,19 @@ class Draft:
     trace: dict[str, Any] = field(default_factory=dict)
     first_token_ms: int | None = None
     error: ApiError | None = None
+    rewriting: TokenUsage = field(default_factory=TokenUsage)  # of making the question complete
+    rewriter: str = ""  # the model that did it
+
+    def count_rewriting(self) -> None:
+        """Add what the question's rewriting used to what the answer did; an answer without a model is then that model's."""
+        used, more = self.usage, self.rewriting
+        if more.prompt_tokens or more.completion_tokens:
+            self.usage = TokenUsage(
+                used.prompt_tokens + more.prompt_tokens,
+                used.completion_tokens + more.completion_tokens,
+                is_estimated=used.is_estimated or more.is_estimated,
+            )
+            self.model, self.rewriting = self.model or self.rewriter, TokenUsage()
 
     @property
     def text(self) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from chatsphere.apps.conversations.guardrails import hides_from_model, redacted
+from chatsphere.apps.conversations.guardrails import Words, seen_by_model
 from chatsphere.apps.conversations.metering import PROMPT_TOKENS
 from chatsphere.apps.conversations.prepared import PreparedTurn
 from chatsphere.apps.conversations.prices import cost_micros, estimated_cost
@@ -24,15 +24,15 @@ from chatsphere.core import engines
 from chatsphere.core.async_database import DATABASE_AWAY, pool
 from chatsphere.core.exceptions import QuotaExceeded
 from chatsphere.core.identifiers import new_id
-from chatsphere.services.ai.prompts import memory_prompt
+from chatsphere.services.ai.prompts import memory_prompt, shown_turns
 from chatsphere.services.errors import EngineError
 from chatsphere.services.sql import statements
 from chatsphere.services.types import ChatDone, TextDelta, TokenUsage, Turn
 
 logger = logging.getLogger("chatsphere.conversations")
-LEAST_NEW = 4  # messages that must have fallen out of the prompt before they are summed up
-LONGEST_MEMORY = 1_500  # characters
-MEMORY_TOKENS = 300
+LEAST_NEW = 2  # messages that must have fallen out of the prompt before they are summed up
+LONGEST_MEMORY = 700  # characters
+MEMORY_TOKENS = 200
 
 _tasks: set[asyncio.Task[None]] = set()
 
@@ -49,16 +49,24 @@ def split_history(
     return usable, tuple(turns[start:older]), last
 
 
-def remember_later(turn: PreparedTurn) -> None:
-    """Sum older turns up when enough of them have fallen out of the prompt and a model can do it. Never fails or delays the answer."""
+def remember_later(turn: PreparedTurn, answer: str) -> None:
+    """Sum up what the next prompt will not show, when a model can do it. Never fails or delays the answer."""
     can_write = (turn.configuration.model or settings.CHAT_MODEL) != "extractive"
-    if can_write and turn.question.history is None and turn.older_until and len(turn.older) >= LEAST_NEW:
-        task = asyncio.create_task(_remember(turn))
+    if not can_write or turn.question.history is not None:
+        return
+    said = (*turn.turns, Turn("user", turn.question.text), Turn("assistant", answer))
+    ids = (*turn.turn_ids, turn.question_id, turn.answer_id)
+    shown = min(turn.configuration.history_turns, shown_turns(said))
+    memory, older, until = split_history(
+        said, ids, shown=shown, memory=turn.stored_memory, memory_until=turn.memory_until
+    )
+    if until is not None and len(older) >= LEAST_NEW:
+        task = asyncio.create_task(_remember(turn, memory, older, until))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
 
 
-async def _remember(turn: PreparedTurn) -> None:
+async def _remember(turn: PreparedTurn, memory: str, older: tuple[Turn, ...], until: UUID) -> None:
     key = f"memory:{new_id().hex}"
     workspace_id = turn.workspace_id
     try:
@@ -71,9 +79,11 @@ async def _remember(turn: PreparedTurn) -> None:
             tokens = Amount(Metric.TOKENS, PROMPT_TOKENS + MEMORY_TOKENS)
             amounts = (tokens, *budget_amounts(turn.chatbot_id, cost_micros=cost))
             await quota.reserve_async(connection, workspace_id=workspace_id, request_key=key, amounts=amounts)
-        text, model, usage = await _written(turn)
+        text, model, usage = await _written(turn, memory, older)
         async with (await pool()).connection() as connection:
-            await connection.execute(statements("chatsphere.apps.conversations")["keep_memory"], _row(turn, text))
+            await connection.execute(
+                statements("chatsphere.apps.conversations")["keep_memory"], _row(turn, text, until)
+            )
             total = usage.prompt_tokens + usage.completion_tokens
             await quota.settle_async(
                 connection,
@@ -91,13 +101,13 @@ async def _remember(turn: PreparedTurn) -> None:
         logger.warning("Older turns of conversation %s were not summed up: %s", turn.conversation_id, error)
 
 
-async def _written(turn: PreparedTurn) -> tuple[str, str, TokenUsage]:
-    older = turn.older
-    if hides_from_model(turn.configuration):
-        _, older, _, _ = redacted("", older, ())
+async def _written(turn: PreparedTurn, memory: str, older: tuple[Turn, ...]) -> tuple[str, str, TokenUsage]:
+    words, _ = seen_by_model(Words("", older, memory), turn.configuration)
     model, parts, usage = engines.chat_model(turn.configuration.model), [], TokenUsage()
     name = model.name
-    prompt = memory_prompt(turn.memory, older, language=turn.configuration.language, max_output_tokens=MEMORY_TOKENS)
+    prompt = memory_prompt(
+        words.memory, words.history, language=turn.configuration.language, max_output_tokens=MEMORY_TOKENS
+    )
     async for event in model.stream(prompt):
         if isinstance(event, TextDelta):
             parts.append(event.text)
@@ -106,12 +116,12 @@ async def _written(turn: PreparedTurn) -> tuple[str, str, TokenUsage]:
     return "".join(parts).strip()[:LONGEST_MEMORY], name, usage
 
 
-def _row(turn: PreparedTurn, text: str) -> dict[str, Any]:
+def _row(turn: PreparedTurn, text: str, until: UUID) -> dict[str, Any]:
     return {
         "id": turn.conversation_id,
         "workspace_id": turn.workspace_id,
         "memory": text,
-        "until": turn.older_until if text else None,
+        "until": until if text else None,
     }
 
 

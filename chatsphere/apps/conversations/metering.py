@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection as django_connection
 
 from chatsphere.apps.chatbots.configuration import Configuration
+from chatsphere.apps.conversations import follow_ups
 from chatsphere.apps.conversations.answer import Draft
 from chatsphere.apps.conversations.prepared import PreparedTurn
 from chatsphere.apps.conversations.prices import cost_micros, estimated_cost
@@ -28,10 +29,12 @@ PROMPT_TOKENS = 2_000  # what a prompt of 6 KB may count
 
 async def reserve(connection: AsyncRows, turn: PreparedTurn, *, counts_tokens: bool) -> None:
     """Claim a message and, for a model that is paid by the token, as many tokens as the answer may take. Raises QuotaExceeded."""
-    tokens = PROMPT_TOKENS + turn.configuration.max_output_tokens if counts_tokens else 0
+    rewriting = follow_ups.RESERVED_TOKENS if counts_tokens and follow_ups.may_be_rewritten(turn) else 0
+    tokens = PROMPT_TOKENS + turn.configuration.max_output_tokens + rewriting if counts_tokens else 0
     amounts = chat_amounts(turn.chatbot_id, tokens=tokens)
     if counts_tokens:
         cost = cost_of_an_answer(turn.configuration, instructions=turn.question.overrides.instructions)
+        cost += estimated_cost(_model(turn.configuration), prompt_tokens=rewriting, completion_tokens=0)
         amounts += budget_amounts(turn.chatbot_id, cost_micros=cost, visitor=turn.question.spender)
     await quota.reserve_async(
         connection, workspace_id=turn.workspace_id, request_key=str(turn.answer_id), amounts=amounts
@@ -42,10 +45,14 @@ def cost_of_an_answer(configuration: Configuration, *, instructions: str = "") -
     """Micro-units that one answer may cost: a full prompt with the chatbot's own instructions, and as many words as it may say."""
     prompt = PROMPT_TOKENS + estimate_tokens(configuration.system_prompt) + estimate_tokens(instructions)
     return estimated_cost(
-        configuration.model or settings.CHAT_MODEL,
+        _model(configuration),
         prompt_tokens=prompt,
         completion_tokens=configuration.max_output_tokens,
     )
+
+
+def _model(configuration: Configuration) -> str:
+    return configuration.model or settings.CHAT_MODEL
 
 
 def rehearsal_amounts(configuration: Configuration, chatbot_id: UUID, *, count: int = 1) -> tuple[Amount, ...]:

@@ -32,9 +32,11 @@ class PreparedTurn:
     is_handed_off: bool
     created_at: datetime
     started: float
-    memory: str = ""  # what was said before ``older``
-    older: tuple[Turn, ...] = ()  # earlier than ``history``, and not in the memory
-    older_until: UUID | None = None  # the last message of these
+    memory: str = ""  # in short, what was said before the turns that the prompt shows
+    turns: tuple[Turn, ...] = ()  # everything that leads to the question
+    turn_ids: tuple[UUID, ...] = ()
+    stored_memory: str = ""  # of the conversation, which may belong to another branch
+    memory_until: UUID | None = None  # the last message that is in it
     knowledge_version: int | None = None  # of what the chatbot knew when the turn began
     is_public: bool = False  # a page in a browser reads along
     is_rehearsed: bool = False  # nothing is stored: there is no conversation

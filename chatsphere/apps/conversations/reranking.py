@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 from uuid import UUID
 
+from chatsphere.apps.conversations.guardrails import without_secrets
 from chatsphere.apps.users.flags import CLOSE_READING, RERANKING
 from chatsphere.core import engines
 from chatsphere.services.ai.closest_sentences import TextEmbedder, read_closely
@@ -38,6 +39,7 @@ class Asked:
     dense_share: float
     language: str = ""
     workspace_id: UUID | None = None
+    hides_secrets: bool = False  # from a reranker, which may be a provider's
 
     @property
     def can_be_read_closely(self) -> bool:
@@ -49,7 +51,7 @@ async def last_order(asked: Asked, hits: Sequence[SearchHit]) -> tuple[SearchHit
     """The first hits ordered anew, the rest behind them. While reranker or embedder is switched off for the workspace,
     away or answers nonsense, everything stays as it is."""
     if engines.reranker() is not None and await RERANKING.is_on_async(asked.workspace_id):
-        return await reranked(asked.text, hits)
+        return await reranked(asked.text, hits, hides_secrets=asked.hides_secrets)
     if (
         asked.reading is None
         or not asked.can_be_read_closely
@@ -65,14 +67,14 @@ async def last_order(asked: Asked, hits: Sequence[SearchHit]) -> tuple[SearchHit
         return tuple(hits)
 
 
-async def reranked(question: str, hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
+async def reranked(question: str, hits: Sequence[SearchHit], *, hides_secrets: bool = False) -> tuple[SearchHit, ...]:
     """By the operator's reranker; as they are without one."""
     reranker = engines.reranker()
     if reranker is None or not hits:
         return tuple(hits)
     first, rest = hits[:MOST_RERANKED], hits[MOST_RERANKED:]
     try:
-        scores = await reranker.rerank(question, first)
+        scores = await reranker.rerank(question, without_secrets(first)[0] if hides_secrets else first)
     except EngineError as error:
         logger.warning("The hits could not be reranked: %s", error)
         return tuple(hits)

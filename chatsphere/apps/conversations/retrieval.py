@@ -19,15 +19,15 @@ from django.conf import settings
 from chatsphere.apps.chatbots.configuration import Configuration
 from chatsphere.apps.conversations import remembered
 from chatsphere.apps.conversations.answer import scores
+from chatsphere.apps.conversations.guardrails import off_topic
 from chatsphere.apps.conversations.neighbours import Reader, traced, with_neighbours
 from chatsphere.apps.conversations.quarantine import without_held
 from chatsphere.apps.conversations.reranking import Asked, hits_needed, last_order
-from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.services.ai.period_bonus import MEANS_NONE, meant_by, prefer_meant
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
 from chatsphere.services.ai.refusal import Decision, decide
 from chatsphere.services.errors import EngineError
-from chatsphere.services.types import Reading, SearchFilters, SearchHit, SearchOutcome, SearchRequest, Turn
+from chatsphere.services.types import Reading, SearchFilters, SearchHit, SearchOutcome, SearchRequest
 
 logger = logging.getLogger("chatsphere.conversations")
 PASSAGES_PER_DOCUMENT = 3
@@ -47,7 +47,7 @@ class Lookup:
     question: str
     configuration: Configuration
     embedding_model: str
-    history: Sequence[Turn] = ()
+    search_text: str = ""  # the question so that it can be searched for by itself; empty: as it was asked
     access_tags: frozenset[str] | None = None
     knowledge_version: int | None = None  # as this request has read it; None: nothing found is remembered
 
@@ -58,13 +58,14 @@ class Retrieved:
     is_answerable: bool
     missing: tuple[str, ...]  # identifiers of the question that nothing found names
     trace: dict[str, Any]
+    blocked_topic: str | None = None  # what the best passage is about, when the chatbot does not speak of it
 
 
 async def find_passages(lookup: Lookup) -> Retrieved:
     """Search, decide whether the question can be answered, choose the passages, their neighbours behind them. One embedding and one search; two
-    at once for a follow-up question: as it was asked, and with the subject of earlier questions. Raises EngineError."""
+    at once for a follow-up question: as it was asked, and as it can be searched for. Raises EngineError."""
     began = time.perf_counter()
-    texts = dict.fromkeys((lookup.question, search_text(lookup.question, lookup.history)))
+    texts = dict.fromkeys((lookup.question, lookup.search_text or lookup.question))
     meant = meant_by(*texts)
     is_plain = len(texts) == 1 and meant == MEANS_NONE
     limit = min(lookup.configuration.top_k * HITS_PER_PASSAGE, MOST_HITS) if is_plain else MOST_HITS
@@ -74,12 +75,13 @@ async def find_passages(lookup: Lookup) -> Retrieved:
     text = list(texts)[-1]
     merged = prefer_meant(meant, merge(*(outcome.hits for outcome in outcomes)))
     hits = await last_order(_asked(lookup, text, searches[-1]), merged)
+    hits, topic = off_topic(hits, lookup.configuration)
     passages = choose(hits, lookup.configuration.top_k)
-    if decision.answer and _is_read_by_a_model(lookup):
-        passages = await with_neighbours(passages, _reader(lookup))
+    if decision.answer and topic is None and _is_read_by_a_model(lookup):
+        passages, _ = off_topic(await with_neighbours(passages, _reader(lookup)), lookup.configuration)
     trace = _trace(text, hits, decision, passages, began)
     trace["words_only"] = any(each.reading is None for each in searches)
-    return Retrieved(passages, decision.answer, decision.missing, trace)
+    return Retrieved(passages, decision.answer, decision.missing, trace, topic)
 
 
 async def best_hits(
@@ -109,6 +111,7 @@ def _asked(lookup: Lookup, text: str, searched: _Search) -> Asked:
         searched.outcome.statistics.dense_share,
         lookup.configuration.language,
         lookup.workspace_id,
+        lookup.configuration.redact_personal_data,
     )
 
 

@@ -399,6 +399,11 @@ class TraceSerializer(serializers.Serializer[Any]):
     search_text = serializers.CharField(
         help_text=_("What was searched for: the question, or a follow-up made searchable.")
     )
+    rewrite = serializers.JSONField(
+        help_text=_(
+            "Who completed a follow-up question (`by`: model or words), in how many `ms`, with how many tokens; null when no model was to."
+        )
+    )
     words_only = serializers.BooleanField(
         help_text=_(
             "Whether it was searched by words alone: without vectors, or because the question could not be embedded."

@@ -19,6 +19,7 @@ from chatsphere.apps.conversations.access import visible_tags
 from chatsphere.apps.conversations.answer import answer_object, search_result
 from chatsphere.apps.conversations.door import door
 from chatsphere.apps.conversations.followers import follower, past_log
+from chatsphere.apps.conversations.guardrails import Words, seen_by_search
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.question import Question, VisitorClaim
 from chatsphere.apps.conversations.retrieval import Lookup, best_hits
@@ -128,15 +129,16 @@ async def search_chatbot(
     asked = Question(principal=principal, text=body["query"], origin=request.headers.get("Origin"))
     check_origin(asked, configuration)
     check_visitor(principal, configuration)
+    query = seen_by_search(Words(asked.text), configuration, row["embedding_model"]).question
     lookup = Lookup(
         workspace_id=principal.workspace_id,
         chatbot_id=row["chatbot_id"],
-        question=asked.text,
+        question=query,
         configuration=configuration,
         embedding_model=row["embedding_model"],
         knowledge_version=row["knowledge_version"],
     )
-    hits = await best_hits(lookup, body["query"], most=body["k"], filters=_filters(body["filters"], principal))
+    hits = await best_hits(lookup, query, most=body["k"], filters=_filters(body["filters"], principal))
     return [search_result(rank, hit) for rank, hit in enumerate(hits, start=1)]
 
 

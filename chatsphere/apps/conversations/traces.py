@@ -45,6 +45,7 @@ def shown_trace(message: Message) -> dict[str, Any] | None:
         "model": message.model,
         "version": message.version,
         "search_text": trace.data.get("search_text", ""),
+        "rewrite": trace.data.get("rewrite"),
         "words_only": trace.data.get("words_only", False),
         "candidates": trace.data.get("candidates", []),
         "neighbours": trace.data.get("neighbours", []),

@@ -21,7 +21,15 @@ from chatsphere.apps.chatbots.configuration import read_configuration
 from chatsphere.apps.conversations import metering
 from chatsphere.apps.conversations.access import visible_tags
 from chatsphere.apps.conversations.answer import Draft, answer_object, error_object, search_result
-from chatsphere.apps.conversations.guardrails import blocked_topic, for_embedding, hides_from_model, redacted
+from chatsphere.apps.conversations.follow_ups import searchable_text
+from chatsphere.apps.conversations.guardrails import (
+    Words,
+    blocked_topic,
+    hides_from_model,
+    seen_by_model,
+    seen_by_search,
+    without_secrets,
+)
 from chatsphere.apps.conversations.memory import remember_later, split_history
 from chatsphere.apps.conversations.origins import check_origin
 from chatsphere.apps.conversations.persons import speak_of_person
@@ -35,7 +43,6 @@ from chatsphere.apps.conversations.question import (
     with_overrides,
 )
 from chatsphere.apps.conversations.retrieval import Lookup, find_passages
-from chatsphere.apps.conversations.rewrite import search_text
 from chatsphere.apps.conversations.sayings import blocked_notice, refusal, sentences_for
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.speaking import Manner, Voice, speak
@@ -49,6 +56,7 @@ from chatsphere.core.identifiers import new_id
 from chatsphere.core.sse import EventLog
 from chatsphere.core.together import Part, execute_together
 from chatsphere.services.ai.curated import find_curated
+from chatsphere.services.ai.prompts import shown_turns
 from chatsphere.services.sql import statements
 from chatsphere.services.types import ChatPrompt, FinishReason, SearchHit, Turn
 
@@ -118,10 +126,11 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
     stored = question.follows is not None or not is_branch  # a branch from the very beginning has nothing before it
     turns = _turns(question, (row["history"] or []) if stored else [])
     kept = configuration.history_turns
-    memory, older, older_until = split_history(
+    ids = tuple(row["history_ids"] or ()) if stored else ()
+    memory, _older, _until = split_history(
         turns,
-        row["history_ids"] if stored else [],
-        shown=min(kept, len(turns)),
+        ids,
+        shown=min(kept, shown_turns(turns)),
         memory=row["memory"] or "",
         memory_until=row["memory_until"],
     )
@@ -139,8 +148,10 @@ def _prepared(question: Question, row: dict[str, Any], started: float) -> Prepar
         visitor_id=None,
         history=turns[-kept:] if kept else (),
         memory=memory,
-        older=older,
-        older_until=older_until,
+        turns=turns,
+        turn_ids=ids,
+        stored_memory=row["memory"] or "",
+        memory_until=row["memory_until"],
         is_new=row["conversation_id"] is None,
         is_handed_off=row["conversation_state"] == "handoff",
         created_at=datetime.now(UTC),
@@ -189,42 +200,61 @@ async def stream_turn(turn: PreparedTurn, log: EventLog, draft: Draft) -> None:
     """Find, decide, answer: events go to ``log``, the answer grows in ``draft``. Raises EngineError; may be cancelled anywhere."""
     voice = Voice(log, draft, partial(milliseconds, turn))
     if await speak_of_person(turn, voice):
-        return None
-    topic = await blocked_topic(turn.question.text, turn.configuration, turn.embedding_model)
+        return
+    try:
+        await _answer(turn, log, voice)
+    finally:
+        draft.count_rewriting()
+
+
+async def _answer(turn: PreparedTurn, log: EventLog, voice: Voice) -> None:
+    draft, configuration = voice.draft, turn.configuration
+    said = seen_by_search(Words(turn.question.text, turn.history, turn.memory), configuration, turn.embedding_model)
+    topic = await blocked_topic([said.question], configuration, turn.embedding_model)
     if topic is not None:
-        draft.finish_reason, draft.trace["blocked_topic"] = FinishReason.BLOCKED, topic
-        return voice.say(blocked_notice(turn.configuration, turn.question.text))
-    found = await find_passages(_lookup(turn))
-    draft.trace, draft.passages = found.trace, found.passages
+        return _block(turn, topic, voice)
+    searchable = await searchable_text(turn, said, draft)
+    if searchable != said.question:  # a topic is not spoken of because it is asked for in two steps
+        topic = await blocked_topic([searchable], configuration, turn.embedding_model)
+    found = None if topic is not None else await find_passages(_lookup(turn, said.question, searchable))
+    if found is None or found.blocked_topic is not None:
+        return _block(turn, topic or (found.blocked_topic if found else None) or "", voice)
+    draft.trace.update(found.trace)
+    draft.passages = found.passages
     log.add(
         "retrieval.completed", {"results": [search_result(n, hit) for n, hit in enumerate(found.passages, start=1)]}
     )
-    curated = find_curated(turn.question.text, found.passages, language=turn.configuration.language)
+    curated = find_curated(turn.question.text, found.passages, language=configuration.language)
     if curated is not None:
         return voice.read_out(curated)
     if not found.is_answerable:
         draft.finish_reason = FinishReason.REFUSED_NO_CONTEXT
-        return voice.say(refusal(turn.configuration, turn.question.text, missing=found.missing))
-    return await _let_model_talk(turn, found.passages, voice)
+        return voice.say(refusal(configuration, turn.question.text, missing=found.missing))
+    return await _let_model_talk(turn, found.passages, searchable, voice)
 
 
-def _lookup(turn: PreparedTurn) -> Lookup:
+def _block(turn: PreparedTurn, topic: str, voice: Voice) -> None:
+    voice.draft.finish_reason, voice.draft.trace["blocked_topic"] = FinishReason.BLOCKED, topic
+    voice.say(blocked_notice(turn.configuration, turn.question.text))
+
+
+def _lookup(turn: PreparedTurn, question: str, searchable: str) -> Lookup:
     tags = visible_tags(turn.question.principal)
     return Lookup(
         workspace_id=turn.workspace_id,
         chatbot_id=turn.chatbot_id,
-        question=for_embedding(turn.question.text, turn.configuration, turn.embedding_model),
+        question=question,
         configuration=turn.configuration,
         embedding_model=turn.embedding_model,
-        history=turn.history,
+        search_text=searchable,
         access_tags=frozenset() if tags is None and turn.is_public else tags,
         knowledge_version=turn.knowledge_version,
     )
 
 
-async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], voice: Voice) -> None:
+async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], searchable: str, voice: Voice) -> None:
     configuration = turn.configuration
-    prompt = _prompt(turn, passages, voice)
+    prompt = _prompt(turn, passages, searchable, voice)
     voice.draft.trace["prompt"] = prompt_settings(prompt)
     manner = Manner(
         refusal=refusal(configuration, turn.question.text),
@@ -236,20 +266,20 @@ async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], voi
     await speak(engines.chat_model(configuration.model), prompt, voice, manner)
 
 
-def _prompt(turn: PreparedTurn, passages: Sequence[SearchHit], voice: Voice) -> ChatPrompt:
+def _prompt(turn: PreparedTurn, passages: Sequence[SearchHit], searchable: str, voice: Voice) -> ChatPrompt:
     configuration, question = turn.configuration, turn.question
     overrides = question.overrides if question.is_trusted else Overrides()  # a page does not rewrite the instructions
-    text, history = question.text, turn.history
+    words, hidden = seen_by_model(Words(question.text, turn.history, turn.memory), configuration)
     if hides_from_model(configuration):
-        text, history, passages, hidden = redacted(text, history, passages)
-        voice.draft.trace["redacted"] = {kind.value: count for kind, count in hidden.items()}
+        passages, secrets = without_secrets(passages)
+        voice.draft.trace["redacted"] = {kind.value: count for kind, count in (hidden + secrets).items()}
     return ChatPrompt(
-        question=text,
-        about=search_text(text, history),
+        question=words.question,
+        about=searchable,
         passages=passages,
-        history=history,
+        history=words.history,
         language=configuration.language,
-        memory=turn.memory,
+        memory=words.memory,
         **with_overrides(configuration, overrides),
     )
 
@@ -272,7 +302,7 @@ async def record_turn(turn: PreparedTurn, draft: Draft, *, last_event: int) -> t
         hint_soon()
     if draft.error is not None:
         return "error", error_object(draft.error)
-    remember_later(turn)
+    remember_later(turn, draft.text)
     return "message.completed", answer_object(
         {
             **columns,

@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from chatsphere.services.errors import RetryableError
-from chatsphere.services.types import Vectors
+from chatsphere.services.ai.sentences import split_sentences
+from chatsphere.services.types import SearchHit, Vectors
 from chatsphere.services.vector_store.analysis import count_terms
 
 LEAST_COSINE: Final = 0.45  # docs/algorithms/guardrails.md has the figures
+ABOUT: Final = 0.25  # share of a passage's sentences that name what it is about
 MOST_REMEMBERED: Final = 2_000  # vectors of topics in a process
 
 _WORDS: Final = re.compile(r"\w+")
@@ -38,21 +39,34 @@ def topic_in_words(question: str, topics: Sequence[str], *, language: str = "en"
     return None
 
 
-async def topic_in_meaning(question: str, topics: Sequence[str], embedder: TopicEmbedder, *, name: str) -> str | None:
-    """The nearest topic when its cosine reaches ``LEAST_COSINE``. One embedding of the question, and one of each topic that this
-    process has not seen; None while the embedder is away. ``name`` tells embedders apart."""
+def topic_of_passage(passage: SearchHit, topics: Sequence[str], *, language: str = "en") -> str | None:
+    """The first topic that a passage is about: one that its title or headings name, or a quarter of its sentences."""
+    place = " ".join((passage.title, *passage.heading_path))
+    if found := topic_in_words(place, topics, language=language):
+        return found
+    text = passage.text
+    sentences = [text[each.start : each.end] for each in split_sentences(text)] or [text]
+    for topic in topics:
+        naming = sum(topic_in_words(sentence, [topic], language=language) is not None for sentence in sentences)
+        if naming >= max(1.0, ABOUT * len(sentences)):
+            return topic
+    return None
+
+
+async def topic_in_meaning(
+    texts: Sequence[str], topics: Sequence[str], embedder: TopicEmbedder, *, name: str
+) -> str | None:
+    """The topic nearest to one of the texts when its cosine reaches ``LEAST_COSINE``. One embedding of the texts, and of each topic that this
+    process has not seen. ``name`` tells embedders apart. Raises what the embedder raises."""
     if not topics:
         return None
-    try:
-        missing = [topic for topic in topics if (name, topic) not in _vectors]
-        if len(_vectors) > MOST_REMEMBERED:
-            _vectors.clear()
-            missing = list(topics)
-        vectors = await embedder.embed_texts([question, *missing])
-    except RetryableError:
-        return None
-    for topic, vector in zip(missing, vectors[1:], strict=True):
+    missing = [topic for topic in topics if (name, topic) not in _vectors]
+    if len(_vectors) > MOST_REMEMBERED:
+        _vectors.clear()
+        missing = list(topics)
+    vectors = await embedder.embed_texts([*texts, *missing])
+    for topic, vector in zip(missing, vectors[len(texts) :], strict=True):
         _vectors[(name, topic)] = vector
-    cosines = [float(_vectors[(name, topic)] @ vectors[0]) for topic in topics]
+    cosines = [max(float(_vectors[(name, topic)] @ vector) for vector in vectors[: len(texts)]) for topic in topics]
     best = max(range(len(topics)), key=cosines.__getitem__)
     return topics[best] if cosines[best] >= LEAST_COSINE else None

@@ -32,7 +32,7 @@ async def test_what_no_passage_says_is_named_marked_or_withheld(caller: Any, cha
     model.pieces = model.pieces[1:]
     nothing = await answer(caller, chatbot)
 
-    false = "They were bought in Osaka by Edward Norton in 1931"
+    false = "They were bought in Osaka by Edward Norton in 1931."
     assert (shown["grounded"], shown["ungrounded"]) == (False, [false])
     assert marked["content"].endswith("1931 [1]. (not confirmed by the sources)")
     assert (marked["grounded"], marked["ungrounded"]) == (False, [false])

@@ -47,6 +47,47 @@ def test_long_questions_do_not_lean() -> None:
 
 
 @pytest.mark.parametrize(
+    "question",
+    [
+        "Where are the spare chargers kept?",
+        "Opening hours?",
+        "What is WPA3?",
+        "Is there a discount for students?",
+        "How did the Normans keep their identity?",
+        "Is it possible to pay by card?",
+        "Wie hoch ist die Mahngebühr?",
+        "Gibt es einen Rabatt?",
+        "¿Cuánto cuesta la tarifa grande?",
+        "Quel est le prix du billet ?",
+        "保修期是多久？",
+    ],
+)
+def test_what_stands_alone_does_not_lean(question: str) -> None:
+    assert not leans(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How long does it take?",
+        "And the price?",
+        "How much?",
+        "Wie lange dauert das?",
+        "Where can I buy one?",
+        "它多重？",
+    ],
+)
+def test_what_points_back_leans(question: str) -> None:
+    assert leans(question)
+
+
+def test_a_greeting_is_no_subject() -> None:
+    history = (Turn("user", "hello orange"), Turn("assistant", "Hello!"))
+    assert search_text("what is its weight?", history) == "what is its weight?"
+    assert "TH-200" in search_text("what is its weight?", (Turn("user", "Tell me about the TH-200"), *history))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "The sources do not say how much it costs.",
