@@ -26,7 +26,7 @@ _WHAT: Final = (
     r"(?:instructions?|prompts?|rules?|guidelines?|directives?|orders?|context|messages?|constraints?|programming)"
 )
 _PATTERNS: Final = {
-    "ignore_instructions": rf"(?<!not )(?<!n\x27t )(?<!never )(?<!if you )(?<!when you )\b(?:ignore|disregard|forget|override|bypass|do not (?:follow|obey)|don't (?:follow|obey))\s+(?:{_WHO}\s+){{0,5}}{_WHAT}\b(?:\s+(?:above|before|you (?:were|have been) given))?"
+    "ignore_instructions": rf"(?<!not )(?<!n\x27t )(?<!never )(?<!if you )(?<!when you )\b(?:ignore|disregard|forget|override|bypass(?! rules)|do not (?:follow|obey)|don't (?:follow|obey))\s+(?:{_WHO}\s+){{0,5}}{_WHAT}\b(?:\s+(?:above|before|you (?:were|have been) given))?"
     r"|\b(?:ignoriere?n?|vergiss|missachte)\s+(?:\w+\s+){0,4}(?:anweisung|anweisungen|regeln|vorgaben|befehle)\b"
     r"|(?<!vous )(?<!si tu )(?<!if you )(?<!when you )\b(?:ignore[zr]?|oublie[zr]?)\s+(?:\w+\s+){0,4}(?:instructions|consignes|règles)\b"
     r"|\b(?:ignora|olvida|ignore)\s+(?:\w+\s+){0,4}(?:instrucciones|instruções|istruzioni|reglas)\b"
@@ -216,7 +216,7 @@ class Suspicion:
 
 
 def find_injection(text: str) -> Suspicion | None:
-    """The first suspicious place of a text, or None. Some twenty microseconds a kilobyte of harmless text, linear in its length. A short phrase
+    """The first suspicious place of a text, or None. Some hundred microseconds a kilobyte of harmless text, linear in its length. A short phrase
     in quotation marks that the text calls an example of an attack is none."""
     if not text.isascii():
         if _TAGS.search(text):
