@@ -34,7 +34,7 @@ def received(provider: OpenAIStub, *, embeddings: bool) -> str:
 
 async def talk(caller: Caller, chatbot: Any) -> list[dict[str, Any]]:
     """Two turns with personal data in both, the second a follow-up."""
-    first = await caller.ask(chatbot, f"Where are the spare chargers of {ADDRESS} kept?")
+    first = await caller.ask(chatbot, f"Where are the spare chargers kept? Write to {ADDRESS}")
     assert first.status_code == 200, first.content
     conversation = first.json()["conversation_id"]
     second = await caller.ask(chatbot, f"And are they paid by {CARD}?", conversation_id=conversation)
@@ -62,7 +62,7 @@ async def test_an_embedding_provider_sees_neither_question_nor_history(
 async def test_a_chat_provider_sees_neither_question_nor_history_nor_memory(
     caller: Caller, chatbot: Any, provider: OpenAIStub
 ) -> None:
-    await change(chatbot, configuration={"redact_personal_data": True, "model": "openai:chat", "history_turns": 1})
+    await change(chatbot, configuration={"redact_personal_data": True, "model": "openai:chat", "history_turns": 2})
 
     await talk(caller, chatbot)
 
@@ -101,7 +101,7 @@ async def test_a_reranker_sees_neither_words_nor_keys(
 
 async def test_an_engine_in_this_house_sees_everything(caller: Caller, chatbot: Any, model: Any) -> None:
     await change(chatbot, configuration={"redact_personal_data": True, "model": "extractive"})
-    await caller.ask(chatbot, f"Where are the spare chargers of {ADDRESS} kept?")
+    await caller.ask(chatbot, f"Where are the spare chargers kept? Write to {ADDRESS}")
     assert ADDRESS in model.prompts[0].question
 
 
