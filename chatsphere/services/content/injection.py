@@ -175,7 +175,7 @@ _MORE: Final[tuple[tuple[str, tuple[tuple[str, ...], ...], re.Pattern[str]], ...
             "new_instructions",
             (("whoever", "whomever", "one who ", "your new ", "the ai ", "assistant", "chatbot", "the bot", "the model", "the llm", "all models", " wer ", "für jeden", "für alle", " an alle", "für den", "für die ki", "an die ki", "an den ", "quiconque", "quien", "istruzioni per", "instruções para"), ("instruct", "rules", "orders", "prompt", "anweisung", "instruc", "instruç", "istruz", "role", "goal", "task")),
             (r"\b(?:new|updated|additional|hidden|secret|special) (?:instructions?|rules?|orders?|prompt) (?:for|to) (?:whoever|whomever|anyone who|everyone who|the (?:ai|assistant|chatbot|bot|model|llm)|all (?:assistants|chatbots|models))\b"
-            r"|\byour new (?:task|role|instructions?|goal|system prompt) (?:is|are|as)\b"
+            r"|\byour new (?:task|instructions?|goal|system prompt) (?:is|are) (?:to|that)\b"
             r"|\b(?:neue|zusätzliche|geheime) anweisung(?:en)? (?:für|an) (?:jeden,? der|alle,? die|den(?:jenigen)?,? (?:der|die)|die ki|den (?:assistenten|chatbot|bot)|wer)\b"
             r"|\b(?:nouvelles|nuevas|nuove|novas) (?:instructions|instrucciones|istruzioni|instruções) (?:pour|para|per) (?:quiconque|quien|chi|quem|el (?:asistente|modelo)|l['’](?:assistant|ia|assistente)|la ia|o (?:assistente|modelo))"),
         ),
