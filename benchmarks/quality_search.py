@@ -15,7 +15,7 @@ import argparse
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from statistics import fmean
@@ -55,7 +55,6 @@ from chatsphere.services.vector_store.analysis import count_terms
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 from chatsphere.services.vector_store.memory import MemoryVectorStore, PlacedChunk
 from chatsphere.services.vector_store.pgvector import PgVectorStore
-from chatsphere.services.vector_store.questions import LANGUAGES_READ
 
 MODEL = EmbeddingModel("local:all-minilm-l6-v2-int8", 384, 256)
 WORKSPACE = UUID(int=1)
@@ -82,13 +81,21 @@ class Scope:
     vectors: Vectors
     questions: Sequence[Question]
     question_vectors: Vectors
-    words: Mapping[UUID, bytes]
 
     def documents(self, rows: Iterable[int]) -> Ranking:
         return list(dict.fromkeys(self.pieces[row].doc_id for row in rows))
 
     def documents_of(self, hits: Iterable[SearchHit]) -> Ranking:
-        return self.documents(hit.chunk_id.int - self.chatbot.chatbot_id.int - 1 for hit in hits)
+        return self.documents(map(self._row, hits))
+
+    def with_words(self, hits: Sequence[SearchHit], cache: WordCache) -> tuple[SearchHit, ...]:
+        """The first ones with what a store would give back with them: only their words are read, not those of all pieces."""
+        words = cache.words([self.pieces[self._row(hit)].search_text for hit in hits[:COMPARED]])
+        told = (replace(hit, word_meanings=packed) for hit, packed in zip(hits, words, strict=False))
+        return (*told, *hits[COMPARED:])
+
+    def _row(self, hit: SearchHit) -> int:
+        return hit.chunk_id.int - self.chatbot.chatbot_id.int - 1
 
 
 class Engine:
@@ -120,7 +127,7 @@ class Engine:
         of = {"chatbot": scope.chatbot, "is_live": True}
         self.store.add_texts(self._connection, records=records, **of)
         vectors = zip(scope.ids, scope.vectors, strict=True)
-        self.store.add_vectors(self._connection, model=MODEL, vectors=vectors, words=scope.words, **of)
+        self.store.add_vectors(self._connection, model=MODEL, vectors=vectors, **of)
         self.store.refresh_statistics(self._connection, chatbot=scope.chatbot)
         if self._connection is not None:
             self._connection.commit()
@@ -217,7 +224,7 @@ async def _served(
     outcomes = [await _outcome(engine, scope, text, vector) for text, vector in zip(texts, vectors, strict=True)]
     hits = prefer_meant(meant_by(*texts), merge(*(outcome.hits for outcome in outcomes)))
     if outcomes[-1].statistics.dense_share >= LEAST_DENSE_SHARE:
-        hits = prefer_near(cache.question_words.words(texts[-1:])[0], hits)
+        hits = prefer_near(cache.question_words.words(texts[-1:])[0], scope.with_words(hits, cache.passage_words))
         hits = await read_closely(texts[-1], vectors[-1], hits, cache, language=scope.language)
     chances = [await _chance(engine, scope, text, vector) for text, vector in zip(texts, vectors, strict=True)]
     return hits, max(chances)
@@ -259,10 +266,7 @@ def _scopes(questions: QuestionSet, cache: Readings) -> Iterator[Scope]:
             ids = [UUID(int=chatbot.chatbot_id.int + i + 1) for i in range(len(pieces))]
             vectors = cache.vectors([piece.search_text for piece in pieces])
             question_vectors = cache.vectors([question.text for question in asked])
-            is_read = documents[0].language in LANGUAGES_READ[MODEL.id]  # else its words are not compared
-            words = cache.passage_words.words([piece.search_text for piece in pieces]) if is_read else []
-            known = dict(zip(ids, words, strict=False))
-            yield Scope(chatbot, documents[0].language, pieces, ids, vectors, asked, question_vectors, known)
+            yield Scope(chatbot, documents[0].language, pieces, ids, vectors, asked, question_vectors)
 
 
 def _number(name: str) -> UUID:
