@@ -46,7 +46,7 @@ def one_step(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> bool:
 
 def _step_of_model(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> bool:
     vectors, newest, cells = _counts(cursor, of)
-    wanted = fitting_cells(vectors)
+    wanted = min(fitting_cells(vectors), vectors)  # else those of one vector would be outgrown for ever
     if vectors >= LARGE and wanted > OUTGROWN * cells:
         _train(cursor, of, wanted, newest + 1, halfvec_oid)
         return True
