@@ -3,8 +3,8 @@
     python -m benchmarks.ingest_memory [--megabytes 20 80] [--pages 500 2000] [--dimensions 64]
 
 Each file is uploaded to a running platform with hashed vectors, alone, and measured until it is ready: megabytes of its own that the largest
-process of each kind held at once (USS: what would be free without it). Remembered words and pieces fill up over the first 30 MB of text; what grows
-after that is a mistake. 20 MB take half a minute on two cores of one's own, 500 pages ten seconds.
+process of each kind held at once (USS: what would be free without it). Remembered words and pieces fill up over the first 80 MB of text, as there are two processes that train; what grows
+after that is a mistake. A worker that starts has 120 MB for a moment, before it forks. 20 MB take half a minute on two cores of one's own, 500 pages ten seconds.
 """
 
 from __future__ import annotations
