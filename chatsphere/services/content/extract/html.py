@@ -9,13 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import islice
 from typing import Any
 
 from lxml import etree
 from lxml import html as lxml_html
 
+from chatsphere.services.content.extract.accordions import open_accordions
 from chatsphere.services.content.extract.builder import DocumentBuilder
 from chatsphere.services.content.extract.encoding import decode
+from chatsphere.services.content.extract.page_signs import (
+    BY_SCRIPT,
+    LITTLE,
+    NOT_FOUND,
+    SHORT,
+    is_written_by_script,
+    names_no_page,
+)
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.errors import BrokenDocument, EmptyDocument
 from chatsphere.services.types import ExtractedDocument
@@ -120,6 +130,10 @@ def read(source: Source) -> ExtractedDocument:
     tree = parse_html(text)
     builder.title = _title(tree)
     builder.language = _language(tree)
+    for each in list(tree.iter("noscript")):
+        each.drop_tree()  # it speaks to browsers without scripts, and mostly of them
+    by_script, is_lost = is_written_by_script(tree), names_no_page(tree, builder.title)
+    open_accordions(tree)
     _drop_page_footers(tree)
     if source.main_text_only:
         visible = _visible_characters(tree)
@@ -127,6 +141,10 @@ def read(source: Source) -> ExtractedDocument:
         builder.note({"boilerplate_share": round(max(1 - builder.length / visible, 0.0), 3) if visible else 0.0})
     else:
         add_html(tree, builder)
+    if by_script and builder.length < LITTLE:
+        builder.warn(BY_SCRIPT, is_partial=True)
+    if is_lost and builder.length < SHORT:
+        builder.warn(NOT_FOUND)
     return builder.build(media_type=source.media_type)
 
 
@@ -213,11 +231,33 @@ def _add_main_text(tree: Element, builder: DocumentBuilder) -> None:
     if document is None or document.body is None:
         raise EmptyDocument("No main text was found in this page.")
     body = document.body
+    if _is_flat(body) and _has_parts(tree):
+        _add_short_page(tree, builder)
+        return
     etree.strip_tags(body, etree.Comment, etree.ProcessingInstruction)
     for element in body.iter():
         _to_html(element)
     add_html(body, builder)
     builder.note({"boilerplate_share": round(max(0.0, 1 - builder.length / whole), 3)})
+
+
+def _is_flat(body: Element) -> bool:
+    """trafilatura found no main text, and gives all words of the page in one paragraph, the menu's first."""
+    return len(body) == 1 and body[0].tag == "p" and not len(body[0])
+
+
+def _has_parts(tree: Element) -> bool:
+    return len(list(islice(tree.iter("h1", "h2", "h3", "h4", "p", "li", "dt", "td"), 2))) == 2
+
+
+def _add_short_page(tree: Element, builder: DocumentBuilder) -> None:
+    """A page of a few words, as its reader sees it, without what stands around it on each page of the site."""
+    for each in tree.xpath(
+        "//*[self::header or self::footer or self::aside][not(ancestor::main or ancestor::article)]"
+    ):
+        if each.getparent() is not None:
+            each.drop_tree()
+    add_html(tree, builder)
 
 
 _HTML_NAMES = {
