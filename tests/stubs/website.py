@@ -22,6 +22,7 @@ class Answer:
     seconds: float = 0.0  # before it answers
     is_broken: bool = False  # hangs up in the middle
     has_etag: bool = True
+    drips: float = 0.0  # seconds between two bytes of the body
 
 
 class Website(ThreadingHTTPServer):
@@ -73,7 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) + (100 if answer.is_broken else 0)))
         self.end_headers()
-        self.wfile.write(body)
+        for piece in [body[n : n + 1] for n in range(len(body))] if answer.drips else [body]:
+            self.wfile.write(piece)
+            time.sleep(answer.drips)
         self.close_connection = answer.is_broken
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002

@@ -35,7 +35,7 @@ from chatsphere.services.vector_store.base import ChatbotRef
 logger = logging.getLogger("chatsphere.training")
 
 
-# Priorities: who waits for one document goes first. A web site takes minutes anyway: it waits behind texts, and behind their vectors.
+# Priorities: who waits for one document goes first. The web takes its time anyway: it waits behind texts, and behind their vectors.
 ONE_SOURCE, SEVERAL_SOURCES, BY_THE_CLOCK, SLOW = 0, 1, 5, 11
 
 
@@ -231,7 +231,7 @@ def _source(workspace_id: UUID, chatbot_id: UUID, given: NewSource, created_by: 
 
 
 def _is_slow(source: TrainingSource) -> bool:
-    return source.source_type in (TrainingSource.Type.SITEMAP, TrainingSource.Type.CRAWL)
+    return source.source_type in WEB_TYPES
 
 
 def _unit(source_type: str) -> str:

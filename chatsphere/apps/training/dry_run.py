@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from chatsphere.apps.training import pages, site
@@ -16,10 +17,12 @@ from chatsphere.core.exceptions import Conflict
 from chatsphere.services.content.crawl import page_links, tidy
 from chatsphere.services.content.fetch import Fetched, FetchLimits
 from chatsphere.services.content.polite import Known
+from chatsphere.services.content.sitemaps import SitemapWalk
 from chatsphere.services.errors import ContentError, EngineError, FetchFailed
 
 WEB_SECONDS: Final = 10.0  # a person waits for the answer
 _PATIENCE: Final = FetchLimits(total_seconds=WEB_SECONDS)  # for one page
+_SITEMAP_PATIENCE: Final = replace(site.SITEMAP_LIMITS, total_seconds=WEB_SECONDS)
 _KINDS: Final = ("added", "changed", "unchanged", "removed", "unchecked")
 
 
@@ -27,7 +30,8 @@ def what_would_change(source: TrainingSource) -> dict[str, Any]:
     """Counts of documents, by the bytes they have now. Raises Conflict when the source cannot be opened.
 
     Reads the whole file. Of a web source it asks for the known pages, each as a conditional request, for ten seconds; those that had
-    no turn are ``unchecked``. A crawl is walked from its first page on, so that new pages are found as far as the time lasts.
+    no turn are ``unchecked``. A crawl is walked from its first page on, so that new pages are found as far as the time lasts; links that
+    were not visited by then are ``unchecked``, too.
     """
     try:
         counts = _of_site(source) if source.source_type in WEB_TYPES else _of_document(source)
@@ -49,20 +53,44 @@ def _of_document(source: TrainingSource) -> Counter[str]:
 def _of_site(source: TrainingSource) -> Counter[str]:
     ends_at = time.monotonic() + WEB_SECONDS
     known = {document.key: document for document in _documents(source)}
-    if not known:
-        return Counter(added=1)
     if source.source_type == TrainingSource.Type.CRAWL:
         return _Walk(source, known, ends_at).counts()
-    if source.source_type != TrainingSource.Type.SITEMAP:
-        return _look(known.values(), ends_at)
+    if source.source_type == TrainingSource.Type.SITEMAP:
+        return _of_sitemap(source, known, ends_at)
+    return _look(known.values(), ends_at) if known else Counter(added=1)
+
+
+def _of_sitemap(source: TrainingSource, known: Mapping[str, Document], ends_at: float) -> Counter[str]:
+    """Pages whose lastmod did not change count as unchanged. What a sitemap that was not read may list is unchecked."""
     stored = dict(pages.of_source(source).values_list("url", "modified"))
-    listed = {found.url: found.modified for found in site.pages_of_sitemap(source, site.polite_fetcher())}
+    listed, is_whole = _listed(source, ends_at)
+    allows = site.polite_fetcher().allows
+    new = [url for url in listed if url not in stored and allows(url)]
     doubtful = [known[url] for url in listed if url in known and not (listed[url] and stored.get(url) == listed[url])]
     counts = _look(doubtful, ends_at)
-    counts["added"] += sum(url not in stored for url in listed)
-    counts["unchanged"] += sum(url in listed for url in known) - len(doubtful)
-    counts["removed"] += sum(url not in listed and _is_last_miss(document) for url, document in known.items())
+    counts["added"] += len(new[: max(site.most_pages(source) - len(stored.keys() & listed.keys()), 0)])
+    counts["unchanged"] += len(known.keys() & listed.keys()) - len(doubtful)
+    for url in known.keys() - listed.keys():
+        counts[_lost(known[url]) if is_whole else "unchecked"] += 1
     return counts
+
+
+def _listed(source: TrainingSource, ends_at: float) -> tuple[dict[str, str], bool]:
+    """What the source's sitemaps list, as far as the time lasts, with lastmod; whether that is all. Raises when the first cannot be had."""
+    fetcher, scope = site.polite_fetcher(), site.scope_of(source)
+    walk, found, is_whole = SitemapWalk(site.sitemaps_of(source, fetcher)), dict[str, str](), True
+    while (here := walk.next) is not None and time.monotonic() < ends_at:
+        try:
+            for entry in walk.read(site.read_sitemap(here.url, fetcher, limits=_SITEMAP_PATIENCE)):
+                page = site.listed(entry, scope)
+                if page is not None:
+                    found.setdefault(page.url, page.modified)
+        except (ContentError, FetchFailed):
+            if not here.level:
+                raise
+            walk.drop(here)
+            is_whole = False
+    return found, is_whole and walk.next is None
 
 
 class _Walk:
@@ -83,8 +111,10 @@ class _Walk:
     def counts(self) -> Counter[str]:
         while self._waiting and time.monotonic() < self._ends_at:
             self._visit(*self._waiting.popleft())
-        self._counts["added"] += len(self._found - self._stored - self._known.keys())
-        is_over = not self._waiting
+        is_over, unread = not self._waiting, {url for url, _ in self._waiting}
+        new = self._found - self._stored - self._known.keys()
+        self._counts["added"] += len(new - unread)
+        self._counts["unchecked"] += len(new & unread)
         for document in self._left.values():
             self._counts[_lost(document) if is_over else "unchecked"] += 1
         return self._counts
@@ -92,7 +122,7 @@ class _Walk:
     def _visit(self, url: str, depth: int) -> None:
         document = self._left.pop(url, None)
         try:
-            answer = self._fetcher.get(url, limits=_PATIENCE, tries=1)
+            answer = self._fetcher.get(url, limits=_PATIENCE)
         except EngineError:
             answer = None
         if document is not None:
@@ -140,7 +170,7 @@ def _look(documents: Iterable[Document], ends_at: float) -> Counter[str]:
 def _state(document: Document) -> str:
     try:
         known = Known(document.uri, document.etag, document.last_modified)
-        answer = site.polite_fetcher().get(document.key, known=known, limits=_PATIENCE, tries=1)
+        answer = site.polite_fetcher().get(document.key, known=known, limits=_PATIENCE)
     except EngineError:
         return "unchecked"
     return _compared(document, answer)

@@ -125,7 +125,7 @@ def cancelled(run: Run) -> None:
     TrainingSource.objects.filter(pk=run.source_id).update(
         status=Status.CANCELLED, searchable=answers, updated_at=timezone.now()
     )
-    sql("recount_bytes", {"source": run.source_id})
+    sql("recount", {"source": run.source_id})
     knowledge.changed(chatbot)
 
 
@@ -162,7 +162,7 @@ def _tell_source(run: Run, status: str, error_type: str, message: str) -> None:
         status=status, error_type=error_type, error_message=message, updated_at=timezone.now()
     )
     if status == Status.FAILED:
-        sql("recount_bytes", {"source": run.source_id})
+        sql("recount", {"source": run.source_id})
 
 
 def _announce(kind: str, run: Run, source: TrainingSource, details: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -10,6 +10,8 @@ from uuid import UUID
 from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 
 from chatsphere.apps.training.models import Document, Page, Run, TrainingSource
+from chatsphere.apps.training.pipeline import RECIPE
+from chatsphere.apps.training.recipe import Cutting
 
 Outcome = Page.Outcome
 MOST_WARNINGS: Final = 20
@@ -48,27 +50,41 @@ def is_known(source: TrainingSource, url: str) -> bool:
     return bool(of_source(source).filter(url=url).exists())
 
 
-def list_found(run: Run, found: Iterable[Found], *, most: int) -> int:
-    """List pages that are new, as long as the source has at most ``most``; known ones are listed again. Returns how many found no room."""
+def list_found(run: Run, found: Iterable[Found], *, most: int, cutting: Cutting) -> int:
+    """List pages that are new, as long as the source has at most ``most``; known ones are listed again. Returns how many found no room.
+
+    A page whose lastmod is the one that was read already counts as visited, if it is read and cut (``cutting``) as it would be
+    now, and unless the run is forced.
+    """
     by_url = {each.url: each for each in found}
     known = {page.url: page for page in of_source(run.source).filter(url__in=list(by_url))}
+    dated = [] if run.is_forced else [each.url for each in by_url.values() if each.modified and each.url in known]
+    current = _current(run.source, dated, cutting)
     for url, page in known.items():
-        _list_again(run, page, by_url[url])
+        _list_again(run, page, by_url[url], is_current=url in current)
     new = [each for url, each in by_url.items() if url not in known]
     room = max(most - of_source(run.source).filter(listed_by=run.pk).count(), 0) if new else 0
     Page.objects.bulk_create([_page(run, each) for each in new[:room]], ignore_conflicts=True)
     return len(new) - min(room, len(new))
 
 
-def _list_again(run: Run, page: Page, found: Found) -> None:
-    """A page whose lastmod is the one that was read already counts as visited."""
+def _list_again(run: Run, page: Page, found: Found, *, is_current: bool) -> None:
     if page.listed_by == run.pk:
         return
-    is_same = bool(found.modified) and found.modified == page.modified and page.outcome == Outcome.KEPT
+    is_same = is_current and found.modified == page.modified and page.outcome == Outcome.KEPT
     visited_by = run.pk if is_same else page.visited_by
     of_source(run.source).filter(pk=page.pk).update(
         listed_by=run.pk, visited_by=visited_by, depth=found.depth, modified=found.modified
     )
+
+
+def _current(source: TrainingSource, urls: Collection[str], cutting: Cutting) -> set[str]:
+    """Those of the addresses whose documents would be read and cut the same way now."""
+    if not urls:
+        return set()
+    documents = Document.objects.filter(source_id=source.pk, key__in=urls, current_version__is_complete=True)
+    made = {"current_version__report__recipe": RECIPE, "current_version__report__chunking": cutting}
+    return set(documents.filter(**made).values_list("key", flat=True))
 
 
 def _page(run: Run, found: Found) -> Page:
@@ -84,10 +100,15 @@ def _page(run: Run, found: Found) -> Page:
 
 
 def next_page(run: Run) -> Page | None:
-    """The next page that the run has listed and not visited: near the start first."""
+    """The next page that the run has listed and not visited: near the start first, those whose server failed last."""
     waiting = of_source(run.source).filter(listed_by=run.pk).exclude(visited_by=run.pk)
-    page: Page | None = waiting.order_by("depth", "id").first()
+    page: Page | None = waiting.order_by("errors", "depth", "id").first()
     return page
+
+
+def write_down(run: Run, steps: Mapping[str, Any]) -> None:
+    """Keep what the run's steps say although nothing came of them yet. Part of a transaction that holds the run."""
+    Run.objects.filter(pk=run.pk).update(steps=steps)
 
 
 def progress(run: Run) -> tuple[int, int]:

@@ -13,6 +13,7 @@ SELECT chatbot.id
 -- ago. Vectors that wait for texts of their workspace (text stored, nothing embedded) are behind these alone: beside other workspaces
 -- they are as urgent as their document was. Several candidates a workspace, so that workers who ask at the same time do not all find
 -- the same row locked. While no other workspace waits, small documents of the same chatbot come along: they are trained together.
+-- Web sources are left while as many as may be worked on at once are (`slots.py`); only where one waits are those counted.
 WITH RECURSIVE workspaces AS (
     (SELECT workspace_id FROM training_run WHERE state = 'queued' ORDER BY workspace_id LIMIT 1)
     UNION ALL
@@ -38,6 +39,9 @@ candidates AS (
            SELECT run.id, run.priority, run.available_at, run.progress_total, run.progress_done
              FROM training_run AS run
             WHERE run.workspace_id = workspaces.workspace_id AND run.state = 'queued' AND run.available_at <= now()
+              AND (run.progress_unit <> 'pages'
+                   OR (SELECT count(*) FROM training_run AS busy
+                        WHERE busy.state = 'running' AND busy.progress_unit = 'pages' AND busy.lease_until > now()) < %(web)s)
             ORDER BY run.priority, run.id
             LIMIT 8) AS waiting
      WHERE workspaces.workspace_id IS NOT NULL
@@ -82,6 +86,16 @@ told AS (
      WHERE source.id = claimed.source_id
 )
 SELECT id FROM claimed;
+
+-- name: count_alone
+-- Until the transaction ends no other worker counts runs of the web.
+SELECT pg_advisory_xact_lock(hashtextextended('chatsphere.training.web', 0));
+
+-- name: count_web_runs
+-- Runs of web sources that others work on.
+SELECT count(*) AS others
+  FROM training_run
+ WHERE state = 'running' AND progress_unit = 'pages' AND lease_until > now() AND id <> %(run)s;
 
 -- name: claimed_run
 -- All that a worker must know of the runs it has claimed.
@@ -210,7 +224,7 @@ counts AS (
      GROUP BY report.source
 )
 UPDATE training_trainingsource AS source
-   SET status = report.status, searchable = 'full', error_type = '', error_message = '', warnings = report.warnings,
+   SET status = report.status, searchable = CASE WHEN counts.documents = 0 THEN 'none' ELSE 'full' END, error_type = '', error_message = '', warnings = report.warnings,
        progress_done = done, progress_total = total, documents_count = counts.documents, chunks_count = counts.chunks,
        tokens = counts.tokens, bytes = report.bytes, content_hash = decode(digest, 'hex'), media_type = report.media_type,
        last_synced_at = now(), next_refresh_at = now() + report.refresh_after, updated_at = now()
@@ -218,13 +232,23 @@ UPDATE training_trainingsource AS source
  WHERE source.id = report.source
 RETURNING source.id, source.documents_count, source.chunks_count;
 
--- name: recount_bytes
--- A visit of a web source that did not end well has counted pages that it did not keep: count those that answer.
+-- name: recount
+-- A visit of a web source that did not end well has counted pages that it did not keep, and may have let others go: count what answers.
+WITH counts AS (
+    SELECT count(DISTINCT document.id) AS documents, count(placement.id) AS chunks, coalesce(sum(chunk.token_count), 0) AS tokens
+      FROM training_document AS document
+      JOIN training_placement AS placement ON placement.document_version_id = document.current_version_id
+      JOIN training_chunktext AS chunk ON chunk.id = placement.chunk_id
+     WHERE document.source_id = %(source)s
+)
 UPDATE training_trainingsource AS source
-   SET bytes = (SELECT coalesce(sum((version.report ->> 'bytes')::int8), 0)
+   SET documents_count = counts.documents, chunks_count = counts.chunks, tokens = counts.tokens,
+       searchable = CASE WHEN counts.documents = 0 THEN 'none' ELSE source.searchable END,
+       bytes = (SELECT coalesce(sum((version.report ->> 'bytes')::int8), 0)
                   FROM training_document AS document
                   JOIN training_documentversion AS version ON version.id = document.current_version_id
                  WHERE document.source_id = source.id)
+  FROM counts
  WHERE source.id = %(source)s AND source.source_type IN ('url', 'sitemap', 'crawl')
 RETURNING source.id;
 

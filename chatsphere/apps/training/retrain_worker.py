@@ -259,7 +259,11 @@ class _Retrain:
         with transaction.atomic():
             self._hold(alone=False)
             self._save()
-            retraining.succeed(self.row)
+            left = self.steps.figure("read", "failed")
+            if left:
+                retraining.fail(self.row, error_type="partly_read", message=_not_read(left))
+            else:
+                retraining.succeed(self.row)
 
     def _restart_runs(self) -> None:
         if "switch" in self.row.steps:
@@ -301,6 +305,12 @@ class _Retrain:
         names = ("phase", "switched_at", "steps", "errors", "crashes", *_FIGURES)
         if not mine.update(**{name: getattr(self.row, name) for name in names}):
             raise durable.LostLease
+
+
+def _not_read(documents: int) -> str:
+    return _(
+        "%(count)s documents could not be read again and keep their old chunks; everything else is done. See what their sources say, and retrain again."
+    ) % {"count": documents}
 
 
 _FIGURES: Final = ("progress_done", "progress_total", "chunks_embedded", "tokens", "cost_micros")

@@ -30,8 +30,16 @@ class Steps:
             step[key] = step.get(key, 0) + value
 
     def put(self, name: str, **figures: Any) -> None:
-        """Sets figures of a step."""
+        """Sets figures of a step, whatever they were."""
         self._steps.setdefault(name, {}).update(figures)
+
+    def take(self, name: str, figure: str) -> Any:
+        """A figure of a step, which it has no more; None without one."""
+        return self._steps.get(name, {}).pop(figure, None)
+
+    def figure(self, name: str, figure: str) -> Any:
+        """A figure of a step; None without one."""
+        return self._steps.get(name, {}).get(figure)
 
     def note(self, name: str, message: str) -> None:
         """Adds a sentence to a step."""

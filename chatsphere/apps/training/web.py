@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -22,11 +21,12 @@ from django.db.models import F
 
 from chatsphere.apps.training import knowledge, outcomes, pages, site
 from chatsphere.apps.training.knowledge import EmbeddedChunk
+from chatsphere.apps.training.listing import SitemapListing
 from chatsphere.apps.training.material import Material
 from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run, TrainingSource
 from chatsphere.apps.training.pages import MISSES_UNTIL_REMOVED, Found
-from chatsphere.apps.training.pipeline import RECIPE, MakeRoom, Target, Training, embedder_of
-from chatsphere.apps.training.recipe import Cutting, cutting_of
+from chatsphere.apps.training.pipeline import RECIPE, MakeRoom, Target, Training
+from chatsphere.apps.training.recipe import Cutting
 from chatsphere.apps.users.flags import CRAWLING
 from chatsphere.apps.users.quota import Metric, require_room
 from chatsphere.core import durable
@@ -45,9 +45,13 @@ SLICE_SECONDS: Final = 10.0  # visits are slow: others are let in soon
 SWITCHED_OFF_SECONDS: Final = 30.0  # between two looks whether crawling is on again
 FAILURES_IN_A_ROW: Final = 5  # then the server is taken to be down
 ERRORS_OF_A_PAGE: Final = 2  # attempts of the run that one page may spoil
-_BATCH: Final = 500
+SHORT_SECONDS: Final = 0.3  # for less a run is not given back
+_IN_A_ROW: Final = "failed_in_a_row"
 _GONE = "This page is gone; it answers no more."
 _MISSING = "This page could not be found ({misses} of {most} times); it answers until then."
+_UNREADABLE = "What it said before answers until that was so {most} times (now {misses})."
+_ALL_GONE = "Nothing is left at this address, so this source answers nothing until a page is found here again."
+_OTHER_HOST = "{number} addresses of this sitemap lie on another host ({host}) and were left out. Add the sitemap of that host as a source of its own."
 _ELSEWHERE = "This address leads to {url}, which lies outside of the site. Add that address instead."
 
 
@@ -94,11 +98,10 @@ class WebTraining(Training):
         self.fetcher = site.polite_fetcher()
         self.scope = site.scope_of(self.source)
         self.pages_done, self.pages_total = run.progress_done, run.progress_total
-        self.failures = 0
 
     def work(self) -> None:
-        self.embedder, self.cutting = embedder_of(self.run.chatbot), cutting_of(self.run.chatbot)
-        if "list" not in self.run.steps:
+        self.prepare()
+        if "items" not in self.run.steps.get("list", {}):
             self._list()
         while (page := pages.next_page(self.run)) is not None:
             if not CRAWLING.is_on(self.run.workspace_id):
@@ -116,35 +119,32 @@ class WebTraining(Training):
     # --- list ---
 
     def _list(self) -> None:
-        left = 0
         with self._held():
             pages.forget_outside(self.source, self._belongs, most=site.most_pages(self.source))
         with self.steps.timed("list"):
             if self.source.source_type == Type.SITEMAP:
-                left = self._list_sitemap()
+                self._list_sitemap()
             else:
                 with self._held():
                     pages.list_known(self.run)
                 self._list_found([Found(str(self.source.uri))])
         self.pages_done, self.pages_total = pages.progress(self.run)
-        self.steps.add("list", items=self.pages_total, left_out=left)
+        self.steps.add("list", items=self.pages_total)
         with self._held():
             self._tell(TrainingSource.Status.FETCHING)
 
     def _belongs(self, url: str) -> bool:
         return url == self.scope.start if self.source.source_type == Type.URL else self.scope.holds(url)
 
-    def _list_sitemap(self) -> int:
-        found, left = site.pages_of_sitemap(self.source, self.fetcher), 0
-        while batch := list(islice(found, _BATCH)):
-            left += self._list_found(batch)
-            if left > _BATCH:
-                break
-        return left
+    def _list_sitemap(self) -> None:
+        listing = SitemapListing(
+            self.run, self.steps, fetcher=self.fetcher, cutting=self.cutting, begin=self._begin, held=self._held
+        )
+        listing.work(self.ends_at)
 
-    def _list_found(self, found: Sequence[Found]) -> int:
+    def _list_found(self, found: Sequence[Found]) -> None:
         with self._held():
-            return pages.list_found(self.run, found, most=site.most_pages(self.source))
+            self._list_links(found)
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -154,20 +154,32 @@ class WebTraining(Training):
 
     # --- visit ---
 
+    def _begin(self, host: str, seconds: float) -> None:
+        """Take the host's turn. The run waits for it in the queue, so that the worker is free for others."""
+        while left := site.pace().turn(host, seconds, str(self.run.pk)):
+            if left > SHORT_SECONDS:
+                raise MakeRoom(seconds=left)
+            time.sleep(left)
+
     def _visit(self, page: Page) -> None:
         document = self._document(page.url)
         try:
             with self.steps.timed("fetch"):
-                answer = self.fetcher.get(page.url, known=_state_of(document, self.cutting))
+                answer = self.fetcher.get(
+                    page.url,
+                    known=_state_of(document, self.cutting),
+                    limits=site.limits_of_try(page.errors),
+                    begin=self._begin,
+                )
             self.steps.add("fetch", items=1, bytes=len(answer.body))
+            self.steps.take("fetch", _IN_A_ROW)
             self._take(page, document, answer)
-            self.failures = 0
         except FetchFailed as error:
             self._failed(page, error)
         except ContentError as error:
             if self._is_vital(page):
                 raise
-            self._note(page, _outcome_of(error), error.message)
+            self._not_read(page, document, _outcome_of(error), error.message)
 
     def _take(self, page: Page, document: Document | None, answer: Fetched) -> None:
         if answer.status == 304 and document is not None:
@@ -181,6 +193,14 @@ class WebTraining(Training):
         else:
             self._read(page, answer)
 
+    def _not_read(self, page: Page, document: Document | None, outcome: str, message: str) -> None:
+        """A page that says something else now, or nothing: what it said before is missed like a page that is not there."""
+        if document is None or outcome != Outcome.SKIPPED:
+            return self._note(page, outcome, message)
+        with self._alone():
+            self._settle(page, outcome, f"{message} {self._miss(document, _UNREADABLE)}")
+        return None
+
     def _document(self, key: str) -> Document | None:
         rows = Document.objects.filter(source_id=self.source.pk, key=key).select_related("current_version")
         document: Document | None = rows.defer("current_version__text").first()
@@ -191,14 +211,28 @@ class WebTraining(Training):
         return page.url == self.scope.start and not self.source.documents.exists()
 
     def _failed(self, page: Page, error: FetchFailed) -> None:
-        """One page may fail; a server that is down, or that asks us to wait, ends this attempt of the run."""
-        asks_to_wait = (error.retry_after or 0) > LONGEST_WAIT and (
-            pages.count_error(self.run, page) <= ERRORS_OF_A_PAGE
-        )
-        self.failures += 1
-        if self._is_vital(page) or asks_to_wait or self.failures >= FAILURES_IN_A_ROW:
+        """A page whose server fails is tried again after the others, and after a wait in the queue; one page may fail for good. A server
+        that is down, or that asks us to wait long, ends this attempt of the run."""
+        wait = error.retry_after or 0.0
+        errors, in_a_row = self._count_failure(page)
+        asks_to_wait = wait > LONGEST_WAIT and errors <= ERRORS_OF_A_PAGE
+        if in_a_row >= FAILURES_IN_A_ROW or asks_to_wait:
+            raise error
+        if errors % site.TRIES and wait <= LONGEST_WAIT:
+            raise MakeRoom(seconds=wait or site.backoff(errors))
+        if self._is_vital(page):
             raise error
         self._note(page, Outcome.FAILED, error.message)
+
+    def _count_failure(self, page: Page) -> tuple[int, int]:
+        """Failures of this page, and of all pages in a row since one came or the run was given back for them."""
+        in_a_row = (self.steps.take("fetch", _IN_A_ROW) or 0) + 1
+        if in_a_row < FAILURES_IN_A_ROW:
+            self.steps.put("fetch", **{_IN_A_ROW: in_a_row})
+        with self._held():
+            errors = pages.count_error(self.run, page)
+            pages.write_down(self.run, self.steps.as_json())
+        return errors, in_a_row
 
     def _note(self, page: Page, outcome: str, message: str) -> None:
         with self._held():
@@ -216,7 +250,7 @@ class WebTraining(Training):
         with self._held():
             Document.objects.filter(pk=document.pk).update(misses=0)
             self.steps.add("fetch", unchanged=1)
-            self._settle(page, Outcome.KEPT)
+            self._settle(page, Outcome.KEPT, _remark(document.current_version))
 
     def _vanished(self, page: Page, document: Document | None, *, is_for_good: bool) -> None:
         if document is None:
@@ -224,7 +258,7 @@ class WebTraining(Training):
                 raise FetchRefused("There is no page at this address (404). Check it and try again.")
             return self._note(page, Outcome.GONE, "")
         with self._alone():
-            message = self._miss(document, is_for_good=is_for_good)
+            message = self._miss(document, _MISSING, is_for_good=is_for_good)
             self._settle(page, Outcome.GONE, message)
         return None
 
@@ -307,13 +341,13 @@ class WebTraining(Training):
             knowledge.changed(self.chatbot)
 
     def _settle_read(self, page: Page, target: Target) -> None:
-        key = target.document.key
+        key, version = target.document.key, target.version
         if key != page.url:
             pages.visited_elsewhere(self.run, key, depth=page.depth)
             moved = self._document(page.url)
             if moved is not None:
                 self._remove(moved)
-        self._settle(page, Outcome.KEPT if key == page.url else Outcome.ALIAS)
+        self._settle(page, Outcome.KEPT if key == page.url else Outcome.ALIAS, _remark(version))
 
     def _followed(self, page: Page, links: PageLinks) -> list[Found]:
         depth = page.depth + 1
@@ -324,7 +358,8 @@ class WebTraining(Training):
 
     def _list_links(self, found: Sequence[Found]) -> None:
         if found:
-            left = pages.list_found(self.run, found, most=site.most_pages(self.source))
+            most = site.most_pages(self.source)
+            left = pages.list_found(self.run, found, most=most, cutting=self.cutting)
             self.steps.add("list", left_out=left)
 
     # --- let go ---
@@ -336,14 +371,14 @@ class WebTraining(Training):
             yield
             knowledge.changed(self.chatbot)
 
-    def _miss(self, document: Document, *, is_for_good: bool = False) -> str:
+    def _miss(self, document: Document, sentence: str = "", *, is_for_good: bool = False) -> str:
         """One miss more, or the end of the document; a sentence about it. Needs the knowledge alone."""
         misses = document.misses + 1
         if is_for_good or misses >= MISSES_UNTIL_REMOVED:
             self._remove(document)
             return _GONE
         Document.objects.filter(pk=document.pk).update(misses=F("misses") + 1)
-        return _MISSING.format(misses=misses, most=MISSES_UNTIL_REMOVED)
+        return sentence.format(misses=misses, most=MISSES_UNTIL_REMOVED)
 
     def _remove(self, document: Document) -> None:
         knowledge.drop_versions(self.chatbot, list(document.versions.values_list("pk", flat=True)))
@@ -364,16 +399,20 @@ class WebTraining(Training):
             pages.forget_lost(self.run)
             documents = self.source.documents.exclude(current_version=None)
             is_empty = not documents.exists()
-            if not is_empty:
-                self._succeed(warnings)
+            has_lost = bool(self.steps.figure("fetch", "removed"))
+            if not is_empty or has_lost:
+                self._succeed([_ALL_GONE, *warnings] if is_empty else warnings)
             knowledge.changed(self.chatbot)
-        if is_empty:
-            raise EmptyDocument(" ".join(["No page with text was found at this address.", *warnings[:1]]))
+        if is_empty and not has_lost:
+            reasons = warnings[-1:] if self.steps.figure("list", "elsewhere") else warnings[:1]
+            raise EmptyDocument(" ".join(["No page with text was found at this address.", *reasons]))
 
     def _succeed(self, warnings: list[str]) -> None:
+        """Also when the last page is gone: that is no failure, and it is told."""
         current = DocumentVersion.objects.filter(pk__in=self.source.documents.values("current_version"))
         sizes = [report.get("bytes", 0) for report in current.values_list("report", flat=True)]
-        is_partial = pages.has_failures(self.run) or current.filter(is_partial=True).exists()
+        has_failures = pages.has_failures(self.run) or bool(self.steps.figure("list", "failed"))
+        is_partial = has_failures or not sizes or current.filter(is_partial=True).exists()
         outcomes.ended_well(
             self.run,
             self.source,
@@ -382,12 +421,15 @@ class WebTraining(Training):
         )
 
     def _warnings(self) -> list[str]:
-        warnings = pages.warnings_of(self.run)
-        if self.steps.as_json().get("list", {}).get("left_out"):
+        listed = self.steps.as_json().get("list", {})
+        warnings = [*listed.get("messages", []), *pages.warnings_of(self.run)]
+        if listed.get("left_out"):
             most = site.most_pages(self.source)
             warnings.append(
                 f"There are more pages than the {most} that this source may have; the others were left out."
             )
+        if listed.get("elsewhere"):
+            warnings.append(_OTHER_HOST.format(number=listed["elsewhere"], host=listed["host"]))
         return warnings
 
     def report(self) -> dict[str, Any]:
@@ -420,6 +462,11 @@ def _state_of(document: Document | None, cutting: Cutting) -> Known:
     if version.report.get("recipe") != RECIPE or version.report.get("chunking") != cutting:
         return Known()
     return Known(document.uri, document.etag, document.last_modified)
+
+
+def _remark(version: DocumentVersion | None) -> str:
+    """What is odd about a page that was read."""
+    return " ".join(version.warnings) if version is not None else ""
 
 
 def _state_in(answer: Fetched) -> dict[str, str]:

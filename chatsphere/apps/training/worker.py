@@ -16,13 +16,15 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 from django.utils.translation import gettext as _
 
 from chatsphere.apps.chatbots.models import Chatbot
-from chatsphere.apps.training import archives, knowledge, large, outcomes, pipeline, together, web
+from chatsphere.apps.training import archives, knowledge, large, outcomes, pipeline, slots, together, web
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.hints import INGEST, RUN_TRAINING
 from chatsphere.apps.training.models import Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.core import context, durable, engines, stopping
 from chatsphere.core.durable import DurableState
+from chatsphere.core.hints import send_hint
 from chatsphere.core.outages import Outage, outage_of
 from chatsphere.services.content.extract import ZIP
 from chatsphere.services.errors import PermanentError, RetryableError
@@ -98,9 +100,13 @@ def _claim() -> Run | None:
 def _claim_several(most: int) -> list[Run]:
     """The next run by fairness, and small ones of its chatbot that may come along."""
     types = {"small": together.SMALL_BYTES, "small_types": list(together.SMALL_TYPES)}
-    rows = sql("claim_next", {"lease": durable.LEASE, "peers": most - 1, "patience": pipeline.PATIENCE, **types})
-    found = sql("claimed_run", {"runs": [row["id"] for row in rows]}) if rows else []
-    return [_run_of(row["id"], row) for row in found]
+    limits = {"peers": most - 1, "patience": pipeline.PATIENCE, "web": slots.most_at_once()}
+    while rows := sql("claim_next", {"lease": durable.LEASE, **limits, **types}):
+        found = sql("claimed_run", {"runs": [row["id"] for row in rows]})
+        runs = [run for row in found if slots.keeps_place(run := _run_of(row["id"], row))]
+        if runs:
+            return runs
+    return []
 
 
 def _run_of(run_id: UUID, row: dict[str, Any]) -> Run:
@@ -135,6 +141,8 @@ def _attempt(run: Run, lost: Event) -> None:
         raise
     except pipeline.MakeRoom as room:
         outcomes.made_room(run, patience=room.patience, seconds=room.seconds)
+        if room.seconds:
+            send_hint(RUN_TRAINING, str(run.pk), queue=INGEST, countdown=room.seconds)
     except RetryableError as error:
         outcomes.retried(run, error_type=error.type, message=error.message, after=error.retry_after)
     except PermanentError as error:

@@ -57,7 +57,7 @@ class Scope:
         if url == self.start:
             return True
         parts, start = urlsplit(url), urlsplit(self.start)
-        if _host(parts.netloc) != _host(start.netloc) or _OTHER_FILES.search(parts.path):
+        if self.is_elsewhere(url) or _OTHER_FILES.search(parts.path):
             return False
         folder = "/" if self.is_whole_host else _folder(start.path)
         if not (parts.path.startswith(folder) or parts.path == folder.rstrip("/")):
@@ -65,6 +65,10 @@ class Scope:
         target = urlunsplit(("", "", parts.path, parts.query, ""))
         is_included = not self.include or _matches(target, self.include)
         return is_included and not _matches(target, self.exclude)
+
+    def is_elsewhere(self, url: str) -> bool:
+        """Whether the address lies on another host."""
+        return _host(urlsplit(url).netloc) != _host(urlsplit(self.start).netloc)
 
     def of(self, links: Iterable[str]) -> Iterator[str]:
         """Those links that belong to the site, in tidy form, each once."""

@@ -21,7 +21,9 @@ _TAG = re.compile(
 )
 _ATTRIBUTE = re.compile(r"""([a-zA-Z][a-zA-Z0-9:_-]*+)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>]++))""")
 _RAW = frozenset({"script", "style", "textarea", "title", "template", "iframe", "svg"})
-_REFRESH = re.compile(r"\A\s*\d+\s*[;,]\s*url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
+_REFRESH = re.compile(r"\A\s*(\d{1,6})(?:\.\d*)?\s*[;,]\s*(?:url\s*=\s*)?['\"]?([^'\"]+)", re.IGNORECASE)
+_HEAD: Final = 64 * 1024
+_AT_ONCE: Final = 1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,31 @@ def read_links(text: str, *, url: str) -> PageLinks:
             found.setdefault(_absolute(base, attributes.get("href") or attributes.get("src") or ""))
         elif tag == "meta" and attributes.get("http-equiv", "").lower() == "refresh":
             refresh = _REFRESH.match(attributes.get("content", ""))
-            found.setdefault(_absolute(base, refresh[1]) if refresh else "")
+            found.setdefault(_absolute(base, refresh[2]) if refresh else "")
         if len(found) > MOST_LINKS:
             break
     found.pop("", None)
     return PageLinks(tuple(found)[:MOST_LINKS], canonical)
+
+
+def immediate_refresh(text: str, *, url: str) -> str:
+    """The address to which a page found at ``url`` sends its reader at once; ``""`` when it stays. Reads the first 64 KB."""
+    for tag, attributes in _tags(_without_noscript(text[:_HEAD])):
+        if tag == "meta" and attributes.get("http-equiv", "").lower() == "refresh":
+            refresh = _REFRESH.match(attributes.get("content", ""))
+            to = _absolute(url, refresh[2]).partition("#")[0] if refresh and int(refresh[1]) <= _AT_ONCE else ""
+            return to if to != url.partition("#")[0] else ""
+    return ""
+
+
+def _without_noscript(text: str) -> str:
+    """What a browser with scripts sees."""
+    kept, position, lower = [], 0, text.lower() if len(text.lower()) == len(text) else text
+    while (start := lower.find("<noscript", position)) >= 0:
+        kept.append(text[position:start])
+        end = lower.find("</noscript", start)
+        position = end + len("</noscript") if end >= 0 else len(text)
+    return "".join([*kept, text[position:]])
 
 
 def _tags(text: str) -> Iterator[tuple[str, dict[str, str]]]:

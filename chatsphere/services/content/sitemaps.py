@@ -6,10 +6,10 @@ Everything is read as a stream and counted: a sitemap of a million pages, or one
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urljoin
 from xml.etree.ElementTree import ParseError
 
@@ -34,25 +34,78 @@ class SitemapEntry:
     modified: str = ""
 
 
-def read_sitemaps(url: str, fetch: Callable[[str], bytes]) -> Iterator[SitemapEntry]:
-    """The pages of a sitemap, and of all sitemaps that it names when it is an index, in their order; doubled ones come doubled.
+@dataclass(slots=True)
+class Waiting:
+    """A sitemap that is still to be read. ``level``: how many indexes lead to it."""
 
-    ``fetch`` gives the bytes at an address; what it raises is passed on. Raises BrokenDocument for what is no sitemap, LimitExceeded
-    for too many or too long ones. Constant memory besides the bytes of one sitemap.
+    url: str
+    level: int = 0
+    tries: int = 0
+
+
+class SitemapWalk:
+    """A sitemap, and all that it names when it is an index, one after the other in their order. Several at the beginning are like an index.
+
+    ``state`` is what to write down to go on later, as JSON.
     """
-    waiting, seen = [(url, 0)], {url}
-    while waiting:
-        address, level = waiting.pop(0)
-        for is_sitemap, entry in _entries(fetch(address)):
-            found = _absolute(address, entry.url)
+
+    def __init__(self, roots: Iterable[str]) -> None:
+        self._seen = dict.fromkeys(roots)
+        level = 1 if len(self._seen) > 1 else 0
+        self._waiting = [Waiting(url, level) for url in self._seen]
+        self._number = len(self._waiting)
+
+    @classmethod
+    def gone_on_with(cls, state: Mapping[str, Any]) -> Self:
+        """The walk that was written down."""
+        walk = cls(())
+        walk._waiting = [Waiting(*each) for each in state["waiting"]]
+        walk._seen = dict.fromkeys(each.url for each in walk._waiting)
+        walk._number = int(state["number"])
+        return walk
+
+    @property
+    def state(self) -> dict[str, Any]:
+        waiting = [[each.url, each.level, each.tries] for each in self._waiting]
+        return {"waiting": waiting, "number": self._number}
+
+    @property
+    def next(self) -> Waiting | None:
+        """The sitemap whose turn it is; None at the end."""
+        return self._waiting[0] if self._waiting else None
+
+    def read(self, data: bytes) -> Iterator[SitemapEntry]:
+        """The pages of the next sitemap, whose bytes these are; doubled ones come doubled. When all are taken, the one after it is next.
+
+        Raises BrokenDocument for what is no sitemap, LimitExceeded for too many or too long ones. Constant memory besides the bytes.
+        """
+        here = self._waiting[0]
+        for is_sitemap, entry in _entries(data):
+            found = _absolute(here.url, entry.url)
             if not is_sitemap:
                 if found:
                     yield SitemapEntry(found, entry.modified)
-            elif found and found not in seen and level < MOST_LEVELS:
-                if len(seen) >= MOST_SITEMAPS:
-                    raise LimitExceeded(f"This sitemap names more than {MOST_SITEMAPS:,} others.")
-                seen.add(found)
-                waiting.append((found, level + 1))
+            elif found and found not in self._seen and here.level < MOST_LEVELS:
+                self._add(Waiting(found, here.level + 1))
+        self._waiting.pop(0)
+
+    def put_back(self) -> int:
+        """The next one could not be had: it is tried again after the others. Returns how often it was tried."""
+        here = self._waiting.pop(0)
+        here.tries += 1
+        self._waiting.append(here)
+        return here.tries
+
+    def drop(self, sitemap: Waiting) -> None:
+        """Leave it out."""
+        self._waiting.remove(sitemap)
+
+    def _add(self, found: Waiting) -> None:
+        self._number += 1
+        if self._number > MOST_SITEMAPS:
+            raise LimitExceeded(f"This sitemap names more than {MOST_SITEMAPS:,} others.")
+        self._seen[found.url] = None
+        self._waiting.append(found)
 
 
 def _absolute(base: str, text: str) -> str:

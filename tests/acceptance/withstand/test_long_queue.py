@@ -109,7 +109,7 @@ def _ready_after(account: Account, number: int) -> float:
 def _claim_ms(house: House) -> float:
     """What PostgreSQL takes to choose and claim the next run; taken back at once."""
     types = {"small": together.SMALL_BYTES, "small_types": list(together.SMALL_TYPES)}
-    values = {"lease": durable.LEASE, "peers": together.MOST - 1, "patience": PATIENCE, **types}
+    values = {"lease": durable.LEASE, "peers": together.MOST - 1, "patience": PATIENCE, "web": 1, **types}
     statement = statements("chatsphere.apps.training")["claim_next"]
     times = []
     with psycopg.connect(house.postgres.url) as connection:

@@ -9,15 +9,17 @@ from asgiref.sync import async_to_sync
 from django.core.management import call_command
 
 from chatsphere.apps.chatbots.actions import update_chatbot
-from chatsphere.apps.training import actions, retrain_worker, worker
+from chatsphere.apps.training import actions, retrain_worker, site, worker
 from chatsphere.apps.training.actions import NewSource
 from chatsphere.apps.training.models import ChunkText, Embedding, Retraining, Run
 from chatsphere.apps.training.retraining import start_retraining
 from chatsphere.apps.users.models import UsageRecord
 from chatsphere.core import durable, engines
+from chatsphere.core.exceptions import Conflict
 from chatsphere.services.errors import UpstreamRejected, UpstreamUnavailable
 from chatsphere.services.types import SearchRequest
 from tests.apps.training.world import GUIDE, make_source, trained, work
+from tests.stubs.website import Answer, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OTHER = "hashing:128"
@@ -308,3 +310,30 @@ def test_the_command_brings_every_chatbot_over_to_the_installations_model(
     call_command("retrain")
     assert finish(Retraining.objects.get()).state == "succeeded"
     assert models_of(chatbot) == {OTHER}
+
+
+def test_a_sitemap_with_lastmod_is_cut_anew(chatbot: Any) -> None:
+    site._polite_fetcher.cache_clear()
+    with serving() as website:
+        entries = ""
+        for number in range(3):
+            website.page(f"/{number}", f"<h1>Page {number}</h1><p>{LONG}</p>")
+            entries += f"<url><loc>{website.url}/{number}</loc><lastmod>2026-01-01</lastmod></url>"
+        website.pages["/sitemap.xml"] = Answer(f"<urlset>{entries}</urlset>".encode())
+        uri = f"{website.url}/sitemap.xml"
+        source = make_source(chatbot, source_type="sitemap", name="Pages", uri=uri, options={})
+        work()
+        before = ChunkText.objects.filter(chatbot=chatbot).count()
+        configure(chatbot, chunk_words=40)
+        row = finish(start(chatbot))
+        assert (row.state, row.steps) == ("succeeded", {})
+        source.refresh_from_db()
+        assert source.chunks_count > 2 * before
+        with pytest.raises(Conflict):
+            start(chatbot)
+
+        configure(chatbot, chunk_words=60)
+        website.pages["/1"] = Answer(b"Forbidden", 403)
+        row = finish(start(chatbot))
+        assert (row.state, row.error_type, row.steps["read"]["failed"]) == ("failed", "partly_read", 1)
+        assert "1 documents could not be read again" in row.error_message

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chatsphere.apps.training import actions, site, sweep, web, worker
+from chatsphere.apps.training import actions, pages, pipeline, site, sweep, web, worker
+from chatsphere.apps.training import dry_run as dry_run_module
 from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run, TrainingSource
 from chatsphere.apps.training.reconcile import reconcile
 from chatsphere.apps.users import flags
 from chatsphere.apps.users.models import Flag
-from tests.apps.training.world import NOTHING, make_source, says, stored, work
+from chatsphere.apps.webhooks.models import Event
+from chatsphere.services.content.crawl import Scope
+from tests.apps.training.world import NOTHING, found, make_source, says, stored, work
 from tests.stubs.website import Answer, Website, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,9 +45,9 @@ def crawl(chatbot: Any, library: Website, path: str = "/", **options: Any) -> Tr
     return make_source(chatbot, source_type="crawl", name="Library", uri=library.url + path, options=options)
 
 
-def sync(source: TrainingSource) -> TrainingSource:
+def sync(source: TrainingSource, **how: Any) -> TrainingSource:
     source.refresh_from_db()
-    actions.sync_source(source=source)
+    actions.sync_source(source=source, **how)
     return done(source)
 
 
@@ -52,6 +55,16 @@ def done(source: TrainingSource) -> TrainingSource:
     work()
     source.refresh_from_db()
     return source
+
+
+def patiently(source: TrainingSource) -> TrainingSource:
+    """Done, with all that was to be waited for."""
+    for _ in range(20):
+        Run.objects.filter(state="queued").update(available_at=timezone.now())
+        done(source)
+        if source.status in ("ready", "partial", "failed"):
+            return source
+    raise AssertionError(source.status)
 
 
 def ready(source: TrainingSource) -> TrainingSource:
@@ -181,10 +194,100 @@ def test_a_sitemap_is_read_by_its_lastmod(chatbot: Any, library: Website) -> Non
 
     library.seen.clear()
     write_sitemap(library, hours="2026-11-02", fees="2026-11-01", rooms_html="2026-11-02")
-    ready(sync(source))
+    ready(sync(source, is_forced=False))
     assert sorted(library.paths()) == ["/1.xml.gz", "/hours", "/rooms.html", "/sitemap.xml"]
     assert library.paths(304) == ["/hours"]
     assert keys(library) == {"/hours", "/fees", "/rooms.html"}
+
+    library.seen.clear()
+    ready(sync(source))
+    assert sorted(library.paths(304)) == ["/fees", "/hours", "/rooms.html"], "by hand each page is asked for"
+
+
+def test_what_is_read_or_cut_differently_now_is_read_again_whatever_its_lastmod(
+    chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sitemap(library, hours="1", fees="1")
+    source = ready(sitemap(chatbot, library))
+    for module in (web, pages, pipeline):
+        monkeypatch.setattr(module, "RECIPE", 99)
+    library.seen.clear()
+    ready(sync(source, is_forced=False))
+    assert sorted(library.paths(200)) == ["/1.xml.gz", "/fees", "/hours", "/sitemap.xml"]
+    assert {version.report["recipe"] for version in DocumentVersion.objects.all()} == {99}
+
+
+def test_one_missing_sitemap_of_an_index_leaves_the_others(chatbot: Any, library: Website) -> None:
+    write_sitemap(library, hours="1", fees="1")
+    library.page("/garden", "<h1>Garden</h1><p>The garden of the library closes at dusk in all seasons.</p>")
+    library.pages["/2.xml"] = Answer(f"<urlset><url><loc>{library.url}/garden</loc></url></urlset>".encode())
+    names = "".join(f"<sitemap><loc>{library.url}/{name}</loc></sitemap>" for name in ("none.xml", "1.xml.gz", "2.xml"))
+    library.pages["/sitemap.xml"] = Answer(f"<sitemapindex>{names}</sitemapindex>".encode())
+    source = done(sitemap(chatbot, library))
+    assert (source.status, source.documents_count) == ("partial", 3)
+    assert any("none.xml could not be read: the server answered with 404" in warning for warning in source.warnings)
+
+    del library.pages["/2.xml"]
+    for _ in range(4):
+        sync(source)
+    assert says(chatbot, "garden dusk", "closes at dusk"), "what a lost sitemap listed is still there, so it stays"
+    del library.pages["/garden"]
+    for _ in range(3):
+        sync(source)
+    assert keys(library) == {"/hours", "/fees"}
+
+
+def test_a_sitemap_whose_server_stumbles_is_tried_again(chatbot: Any, library: Website) -> None:
+    write_sitemap(library, hours="1", fees="1")
+    good = library.pages["/1.xml.gz"]
+    library.pages["/1.xml.gz"] = Answer(status=503)
+    source = done(sitemap(chatbot, library))
+    assert (source.status, Run.objects.get().state) == ("fetching", "queued")
+    library.pages["/1.xml.gz"] = good
+    patiently(source)
+    assert (source.status, source.documents_count) == ("ready", 2)
+    assert library.paths().count("/sitemap.xml") == 1, "what was read is not read again"
+    assert "sitemaps" not in Run.objects.get().steps["list"]
+
+
+def test_a_long_list_of_sitemaps_makes_room(chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "SLICE_SECONDS", -1.0)
+    write_sitemap(library, hours="1", fees="1")
+    source = sitemap(chatbot, library)
+    order: list[str] = []
+    do = worker.do
+    monkeypatch.setattr(worker, "do", lambda run: (order.append(run.source.source_type), do(run)))
+    ready(source)
+    assert len(order) >= 3
+    assert sorted(library.paths()) == ["/1.xml.gz", "/fees", "/hours", "/sitemap.xml"]
+
+
+def test_a_sitemap_of_another_host_says_so(chatbot: Any, library: Website) -> None:
+    entries = "".join(f"<url><loc>https://www.example.org/{name}</loc></url>" for name in "ab")
+    library.pages["/sitemap.xml"] = Answer(f"<urlset>{entries}</urlset>".encode())
+    source = done(sitemap(chatbot, library))
+    assert (source.status, source.error_type) == ("failed", "empty_document")
+    assert "2 addresses of this sitemap lie on another host (www.example.org)" in source.error_message
+    assert "Add the sitemap of that host" in source.error_message
+
+    library.pages["/sitemap.xml"].body += b""
+    here = f"<url><loc>{library.url}/fees</loc></url>"
+    library.pages["/sitemap.xml"] = Answer(f"<urlset>{here}{entries}</urlset>".encode())
+    ready(sync(source))
+    assert any("2 addresses of this sitemap lie on another host" in warning for warning in source.warnings)
+
+
+def test_a_site_whose_address_alone_is_given_names_its_sitemap(chatbot: Any, library: Website) -> None:
+    write_sitemap(library, hours="1", fees="1")
+    library.pages["/robots.txt"] = Answer(f"Sitemap: {library.url}/1.xml.gz\n".encode())
+    source = ready(make_source(chatbot, source_type="sitemap", name="S", uri=f"{library.url}/", options={}))
+    assert keys(library) == {"/hours", "/fees"}
+    assert library.paths()[0] == "/1.xml.gz"
+    del library.pages["/robots.txt"]
+    site._polite_fetcher.cache_clear()
+    library.seen.clear()
+    ready(sync(source))
+    assert library.paths()[0] == "/sitemap.xml", "its usual place"
 
 
 def test_what_a_sitemap_lists_no_more_goes_after_three_misses(chatbot: Any, library: Website) -> None:
@@ -244,6 +347,109 @@ def test_a_missing_page_is_kept_for_three_visits(chatbot: Any, library: Website)
         ready(sync(source))
     assert not says(chatbot, "lost card", "four euros")
     assert reconcile().is_clean
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(b"Forbidden", 403),
+        Answer(b"<html><body></body></html>", headers={"Content-Type": "text/html"}),
+        Answer(b"film", headers={"Content-Type": "video/mp4"}),
+        Answer(status=302, headers={"Location": "https://login.example/"}),
+    ],
+)
+def test_what_a_page_said_before_it_was_closed_is_gone_after_three_visits(
+    chatbot: Any, library: Website, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scope, "holds", lambda self, url: "login" not in url)
+    source = ready(crawl(chatbot, library))
+    library.pages["/fees"] = answer
+    if answer.status == 302:
+        library.pages["/login"] = Answer(b"<p>Sign in</p>", headers={"Content-Type": "text/html"})
+        answer.headers["Location"] = "/login"
+    for misses in (1, 2):
+        ready(sync(source))
+        assert says(chatbot, "lost card", "four euros")
+        assert Document.objects.get(key=f"{library.url}/fees").misses == misses
+        assert any(f"answers until that was so 3 times (now {misses})" in each for each in source.warnings)
+    ready(sync(source))
+    assert not says(chatbot, "lost card", "four euros")
+    assert source.documents_count == 3
+    assert reconcile().is_clean
+
+
+def test_when_the_last_page_is_gone_the_source_says_so_and_is_no_failure(chatbot: Any, library: Website) -> None:
+    source = ready(single(chatbot, f"{library.url}/fees"))
+    assert (source.documents_count, source.searchable) == (1, "full")
+    del library.pages["/fees"]
+    for _ in range(2):
+        ready(sync(source))
+    sync(source)
+    assert (source.status, source.searchable, source.error_message) == ("partial", "none", "")
+    assert (source.documents_count, source.chunks_count, source.tokens, source.bytes) == (0, 0, 0, 0)
+    assert source.warnings[0].startswith("Nothing is left at this address")
+    assert not any("2 of 3" in each for each in source.warnings)
+    assert set(Run.objects.values_list("state", flat=True)) == {"succeeded"}
+    assert set(Event.objects.values_list("type", flat=True)) == {"source.ready"}
+    assert not says(chatbot, "lost card", "four euros")
+    assert reconcile().is_clean
+
+    sync(source)
+    assert (source.status, "404" in source.error_message) == ("failed", True)
+    assert (source.documents_count, source.chunks_count, source.searchable) == (0, 0, "none")
+    library.page("/fees", FEES)
+    ready(sync(source))
+    assert says(chatbot, "lost card", "four euros")
+
+
+def test_a_failed_visit_counts_what_answers(chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    counts = (source.documents_count, source.chunks_count, source.bytes, source.searchable)
+    for path in ("/hours", "/fees", "/rooms.html"):
+        library.pages[path] = Answer(status=410)
+    library.pages["/"] = Answer(status=500)
+    actions.sync_source(source=source)
+    patiently(source)
+    assert source.status == "failed"
+    assert counts[0] == 4
+    answering = Document.objects.filter(source=source).exclude(current_version=None).count()
+    assert (source.documents_count, source.searchable) == (answering, "full")
+
+
+def test_pages_of_scripts_and_pages_of_nothing_say_so(chatbot: Any, library: Website) -> None:
+    script = '<script src="/app.js"></script>'
+    library.page("/app", '<div id="root"></div><noscript>You need to enable JavaScript.</noscript>', head=script)
+    source = done(single(chatbot, f"{library.url}/app"))
+    assert (source.status, source.error_type) == ("failed", "empty_document")
+    assert "shows its text by scripts" in source.error_message
+    library.page("/shell", '<h1>Shop</h1><p>The shop is loading.</p><div id="root"></div>', head=script)
+    source = done(single(chatbot, f"{library.url}/shell"))
+    assert source.status == "partial"
+    assert "shows its text by scripts" in source.warnings[0]
+    library.page("/lost", "<h1>Not found</h1><p>404 page not found</p>")
+    source = ready(single(chatbot, f"{library.url}/lost"))
+    for _ in range(2):
+        assert "nothing at its address" in source.warnings[0]
+        ready(sync(source))
+
+
+def test_a_page_that_sends_on_at_once_is_followed(chatbot: Any, library: Website) -> None:
+    library.page("/moving", "moving", head='<meta http-equiv="refresh" content="0; url=/fees">')
+    ready(single(chatbot, f"{library.url}/moving"))
+    assert says(chatbot, "lost card", "four euros")
+
+
+def test_questions_of_an_accordion_are_found(chatbot: Any, library: Website) -> None:
+    pairs = (("Which cards do you take?", "Visa only."), ("Where is your head office?", "In Oslo, at the harbour."))
+    items = "".join(
+        f'<h2><button class="accordion-button" aria-expanded="false">{q}</button></h2><div>{a}</div>' for q, a in pairs
+    )
+    library.page("/faq", items)
+    ready(single(chatbot, f"{library.url}/faq"))
+    for question, answer in pairs:
+        assert any(
+            question in f"{hit.heading_path} {hit.text}" and answer in hit.text for hit in found(chatbot, question)
+        )
 
 
 def test_a_refresh_that_is_due_reads_the_site_again(chatbot: Any, library: Website) -> None:
@@ -325,11 +531,16 @@ def test_a_crawl_does_not_follow_redirects_off_the_site(chatbot: Any, library: W
     assert any("outside of the site" in warning for warning in source.warnings)
 
 
-def test_one_broken_page_leaves_the_others(chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site.polite_fetcher(), "_sleep", lambda seconds: None)
+def test_one_broken_page_leaves_the_others(chatbot: Any, library: Website) -> None:
     library.pages["/fees"] = Answer(status=500)
     source = done(crawl(chatbot, library))
+    run = Run.objects.get()
+    assert (source.status, run.state, run.errors, run.attempt) == ("fetching", "queued", 0, 0)
+    assert timedelta(seconds=1) < run.available_at - timezone.now() < timedelta(seconds=3)
+    patiently(source)
     assert source.status == "partial"
+    assert library.paths(500) == ["/fees"] * 3
+    assert library.paths()[-2:] == ["/fees"] * 2, "it is asked again when the others are read"
     assert keys(library) == {"/", "/hours", "/rooms.html"}
     assert any("/fees" in warning and "500" in warning for warning in source.warnings)
     library.page("/fees", FEES)
@@ -337,15 +548,41 @@ def test_one_broken_page_leaves_the_others(chatbot: Any, library: Website, monke
     assert says(chatbot, "lost card", "four euros")
 
 
-def test_a_server_that_is_down_is_tried_again_later(
-    chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(site.polite_fetcher(), "_sleep", lambda seconds: None)
+def test_a_page_that_comes_at_the_second_try_is_no_failure(chatbot: Any, library: Website) -> None:
+    good = library.pages["/fees"]
+    library.pages["/fees"] = Answer(status=503, headers={"Retry-After": "7"})
+    source = done(crawl(chatbot, library))
+    run = Run.objects.get()
+    assert timedelta(seconds=6) < run.available_at - timezone.now() <= timedelta(seconds=7)
+    library.pages["/fees"] = good
+    patiently(source)
+    assert (source.status, source.documents_count) == ("ready", 4)
+
+
+def test_a_server_that_is_down_is_tried_again_later(chatbot: Any, library: Website) -> None:
     library.pages["/"] = Answer(status=503, headers={"Retry-After": "120"})
     source = done(crawl(chatbot, library))
     run = Run.objects.get()
     assert (source.status, run.state, run.errors) == ("queued", "queued", 1)
     assert timedelta(seconds=100) < run.available_at - timezone.now() < timedelta(seconds=121)
+
+
+def test_a_server_that_stays_down_is_given_up(chatbot: Any, library: Website) -> None:
+    library.pages["/"] = Answer(status=500)
+    source = patiently(crawl(chatbot, library))
+    assert (source.status, source.error_message) == ("failed", "The server answered with the error 500.")
+    assert 5 <= len(library.paths()) <= 10
+
+
+def test_a_site_that_goes_down_costs_no_visit_of_each_page(chatbot: Any, library: Website) -> None:
+    many = tuple(f"/p{number}" for number in range(40))
+    library.page("/", "<p>Welcome to the library of Lindenau.</p>", links=many)
+    for path in many:
+        library.pages[path] = Answer(status=502)
+    source = patiently(crawl(chatbot, library))
+    assert (source.status, Run.objects.get().errors) == ("failed", 2)
+    assert len(library.paths(502)) <= 15
+    assert says(chatbot, "library", "Lindenau"), "what was read goes on answering"
 
 
 def test_files_of_unknown_kinds_are_named_and_left_out(chatbot: Any, library: Website) -> None:
@@ -493,6 +730,32 @@ def test_a_dry_run_of_a_sitemap_tells_of_new_pages(client: Any, chatbot: Any, li
     library.page("/fees", FEES.replace("four", "nine"))
     answer = dry_run(client, source)
     assert (answer["added"], answer["changed"], answer["unchanged"]) == (1, 1, 1)
+
+
+def test_a_dry_run_of_a_sitemap_obeys_its_limit_and_robots_txt(client: Any, chatbot: Any, library: Website) -> None:
+    rows = {f"p{number}": "1" for number in range(8)}
+    for path in rows:
+        library.page(f"/{path}", f"<p>The page {path} of the library speaks of {path} alone.</p>")
+    write_sitemap(library, **rows)
+    library.pages["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /p7")
+    fresh = sitemap(chatbot, library)
+    assert (dry_run(client, fresh)["added"], dry_run(client, fresh)["removed"]) == (7, 0)
+    actions.cancel_source(source=fresh)
+    limited = sitemap(chatbot, library, max_pages=5)
+    assert dry_run(client, limited)["added"] == 5
+    ready(limited)
+    told = dry_run(client, limited)
+    assert (told["would_change"], told["added"], told["unchanged"]) == (False, 0, 5)
+
+
+def test_links_that_a_dry_run_could_not_visit_in_its_time_are_unchecked(
+    client: Any, chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = ready(crawl(chatbot, library))
+    library.page("/", "<p>Welcome.</p>", links=("/hours", "/fees", "/n1", "/n2"), seconds=0.3)
+    monkeypatch.setattr(dry_run_module, "WEB_SECONDS", 0.2)
+    told = dry_run(client, source)
+    assert (told["added"], told["changed"], told["unchecked"]) == (0, 1, 5)
 
 
 def test_a_dry_run_of_a_crawl_finds_new_pages(client: Any, chatbot: Any, library: Website) -> None:

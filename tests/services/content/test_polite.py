@@ -156,6 +156,18 @@ def test_redirects_are_followed_and_told(site: Website, polite: PoliteFetcher) -
     assert answer.redirects == (f"{site.url}/a", f"{site.url}/b?x=1")
 
 
+def test_a_page_that_sends_on_at_once_is_a_redirect(site: Website, polite: PoliteFetcher) -> None:
+    site.page("/a", "moving", head='<meta http-equiv="refresh" content="0; url=/b">')
+    site.page("/b", "<p>Here</p>")
+    answer = polite.get(f"{site.url}/a")
+    assert (answer.url, answer.redirects) == (f"{site.url}/b", (f"{site.url}/a",))
+    site.page("/in", "moving", head='<meta http-equiv="refresh" content="0; url=http://10.0.0.1/">')
+    with pytest.raises(FetchRefused, match="private network"):
+        polite.get(f"{site.url}/in")
+    site.page("/b", "<p>Here</p>", head='<meta http-equiv="refresh" content="0; url=/a">')
+    assert polite.get(f"{site.url}/a").url == f"{site.url}/b", "in circles: the last one is read"
+
+
 def test_circles_end(site: Website, polite: PoliteFetcher) -> None:
     site.pages["/a"] = Answer(status=302, headers={"Location": "/b"})
     site.pages["/b"] = Answer(status=302, headers={"Location": "/a"})
@@ -170,29 +182,29 @@ def test_a_redirect_into_a_private_network_is_refused(site: Website, polite: Pol
         polite.get(f"{site.url}/a")
 
 
-def test_a_busy_server_is_asked_three_times(site: Website, polite: PoliteFetcher, hours: Time) -> None:
-    site.pages["/"] = Answer(status=503)
-    with pytest.raises(FetchFailed, match="503"):
+@pytest.mark.parametrize(
+    ("headers", "seconds"), [({}, None), ({"Retry-After": "17"}, 17), ({"Retry-After": "600"}, 600)]
+)
+def test_a_busy_server_is_left_with_the_time_that_it_asks_for(
+    site: Website, polite: PoliteFetcher, hours: Time, headers: dict[str, str], seconds: float | None
+) -> None:
+    site.pages["/"] = Answer(status=503, headers=headers)
+    with pytest.raises(FetchFailed, match="503") as failure:
         polite.get(f"{site.url}/")
-    assert site.paths() == ["/"] * 3
-    assert len([seconds for seconds in hours.slept if seconds > 1.5]) == 2
+    assert failure.value.retry_after == seconds
+    assert (site.paths(), hours.slept) == (["/"], []), "who asked waits, not the fetcher"
 
 
-def test_retry_after_is_obeyed(site: Website, polite: PoliteFetcher, hours: Time) -> None:
-    site.pages["/"] = Answer(status=429, headers={"Retry-After": "17"})
-    with pytest.raises(FetchFailed) as failure:
-        polite.get(f"{site.url}/")
-    assert failure.value.retry_after == 17
-    assert hours.slept.count(17.0) == 2
-
-
-def test_a_long_retry_after_is_left_to_a_later_attempt(site: Website, polite: PoliteFetcher, hours: Time) -> None:
-    site.pages["/"] = Answer(status=503, headers={"Retry-After": "600"})
-    with pytest.raises(FetchFailed) as failure:
-        polite.get(f"{site.url}/")
-    assert failure.value.retry_after == 600
-    assert site.paths() == ["/"]
-    assert hours.slept == []
+def test_a_visit_begins_when_it_may_and_its_redirects_follow_within_a_second(
+    site: Website, polite: PoliteFetcher, hours: Time
+) -> None:
+    robots(site, "User-agent: *\nCrawl-delay: 20")
+    site.pages["/a"] = Answer(status=302, headers={"Location": "/b"})
+    site.page("/b", "<p>Here</p>")
+    turns: list[tuple[str, float]] = []
+    polite.get(f"{site.url}/a", begin=lambda host, seconds: turns.append((host, seconds)))
+    assert turns == [(site.url.removeprefix("http://"), 20.0)]
+    assert hours.slept == [1.0]
 
 
 @pytest.mark.parametrize("answer", [Answer(b"half", is_broken=True), Answer(b"late", seconds=2)])
@@ -200,7 +212,7 @@ def test_broken_and_slow_servers_are_failures(site: Website, polite: PoliteFetch
     site.pages["/"] = answer
     answer.headers["Content-Type"] = "text/html"
     with pytest.raises(FetchFailed):
-        polite.get(f"{site.url}/", tries=1)
+        polite.get(f"{site.url}/")
 
 
 def test_what_nobody_reads_is_not_loaded(site: Website, polite: PoliteFetcher) -> None:

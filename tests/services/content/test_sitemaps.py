@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 import pytest
 
 from chatsphere.services.content import sitemaps
-from chatsphere.services.content.sitemaps import SitemapEntry, read_sitemaps
+from chatsphere.services.content.sitemaps import SitemapEntry, SitemapWalk
 from chatsphere.services.errors import BrokenDocument, ContentError, LimitExceeded
 
 HERE = "https://shop.example/sitemap.xml"
@@ -26,7 +27,10 @@ def index(*urls: str) -> bytes:
 
 
 def read(files: dict[str, bytes], start: str = HERE) -> list[SitemapEntry]:
-    return list(read_sitemaps(start, files.__getitem__))
+    walk, found = SitemapWalk([start]), list[SitemapEntry]()
+    while walk.next is not None:
+        found += walk.read(files[walk.next.url])
+    return found
 
 
 def test_pages_come_in_their_order_with_lastmod() -> None:
@@ -75,7 +79,7 @@ def test_what_is_none_is_refused_with_a_sentence(data: bytes) -> None:
 
 
 def test_what_was_read_before_the_damage_is_given() -> None:
-    entries = read_sitemaps(HERE, {HERE: urlset("https://shop.example/a")[:-5]}.__getitem__)
+    entries = SitemapWalk([HERE]).read(urlset("https://shop.example/a")[:-5])
     assert next(entries).url == "https://shop.example/a"
     with pytest.raises(BrokenDocument):
         next(entries)
@@ -87,11 +91,24 @@ def test_bombs_and_endless_indexes_are_stopped(monkeypatch: pytest.MonkeyPatch) 
         read({HERE: gzip.compress(b"<urlset>" + b" " * 10_000_000)})
     many = index(*(f"https://shop.example/{number}.xml" for number in range(sitemaps.MOST_SITEMAPS + 1)))
     with pytest.raises(LimitExceeded):
-        list(read_sitemaps(HERE, lambda url: many))
+        list(SitemapWalk([HERE]).read(many))
 
 
 def test_a_million_pages_are_read_as_a_stream() -> None:
     data = urlset(*(f"https://shop.example/{number}" for number in range(50_000)))
-    entries = read_sitemaps(HERE, {HERE: data}.__getitem__)
+    entries = SitemapWalk([HERE]).read(data)
     assert next(entries).url == "https://shop.example/0"
     assert sum(1 for _ in entries) == 49_999
+
+
+def test_a_walk_goes_on_where_it_was_written_down() -> None:
+    parts = ["https://shop.example/1.xml", "https://shop.example/2.xml"]
+    walk = SitemapWalk([HERE])
+    assert list(walk.read(index(*parts))) == []
+    assert (walk.next.url, walk.put_back()) == (parts[0], 1)
+    again = SitemapWalk.gone_on_with(json.loads(json.dumps(walk.state)))
+    assert again.next.url == parts[1]
+    assert [entry.url for entry in again.read(urlset("https://shop.example/b"))] == ["https://shop.example/b"]
+    assert (again.next.url, again.put_back()) == (parts[0], 2)
+    again.drop(again.next)
+    assert again.next is None

@@ -50,6 +50,9 @@ class Run(TenantChild, DurableWork):  # type: ignore[misc, unused-ignore]  # bot
                 condition=models.Q(state__in=[DurableState.QUEUED, DurableState.RUNNING]),
                 name="training_run_open",
             ),
+            models.Index(
+                fields=["progress_unit"], condition=models.Q(state=DurableState.RUNNING), name="training_run_in_hand"
+            ),
             models.Index(fields=["source", "-created_at"], name="training_run_by_source"),
             models.Index(
                 fields=["workspace", "priority", "id"],
