@@ -6,7 +6,6 @@ the source knows are then visited, so that none counts as missing because its si
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -49,8 +48,8 @@ class SitemapListing:
         self._scope = site.scope_of(run.source)
         self._most = site.most_pages(run.source)
 
-    def work(self, ends_at: float) -> None:
-        """List all, or raise MakeRoom at ``ends_at`` (monotonic) and when the next sitemap is to be waited for. Raises ContentError when
+    def work(self, is_over: Callable[[], bool]) -> None:
+        """List all, or raise MakeRoom when the slice ``is_over`` and when the next sitemap is to be waited for. Raises ContentError when
         the first sitemap cannot be had, FetchFailed when its server fails again and again."""
         state = self._run.steps.get("list", {}).get(_STATE)
         walk = (
@@ -59,7 +58,7 @@ class SitemapListing:
         try:
             while (here := walk.next) is not None and not self._is_full:
                 self._read(walk, here)
-                if time.monotonic() > ends_at and walk.next is not None:
+                if walk.next is not None and is_over():
                     raise MakeRoom(patience=1)
         except (MakeRoom, FetchFailed):
             self._write_down(walk)

@@ -1,7 +1,7 @@
 """How many workers read the web at the same time: never all of them, so that files and texts always find one that does not wait.
 
 A web source occupies a worker while a server makes up its mind, up to half a minute a page. All workers of the deployment count, on
-whatever machine. Where there is a single one it reads the web too, a page at a time.
+whatever machine. Where there is a single one it reads the web too, in slices.
 """
 
 from __future__ import annotations

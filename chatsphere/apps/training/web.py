@@ -140,7 +140,7 @@ class WebTraining(Training):
         listing = SitemapListing(
             self.run, self.steps, fetcher=self.fetcher, cutting=self.cutting, begin=self._begin, held=self._held
         )
-        listing.work(self.ends_at)
+        listing.work(lambda: self.is_over)
 
     def _list_found(self, found: Sequence[Found]) -> None:
         with self._held():
