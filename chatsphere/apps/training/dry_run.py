@@ -57,7 +57,10 @@ def _of_site(source: TrainingSource) -> Counter[str]:
         return _Walk(source, known, ends_at).counts()
     if source.source_type == TrainingSource.Type.SITEMAP:
         return _of_sitemap(source, known, ends_at)
-    return _look(known.values(), ends_at) if known else Counter(added=1)
+    if known:
+        return _look(known.values(), ends_at)
+    answer = site.polite_fetcher().get(str(source.uri), limits=_PATIENCE)
+    return Counter(added=int(answer.status == 200))
 
 
 def _of_sitemap(source: TrainingSource, known: Mapping[str, Document], ends_at: float) -> Counter[str]:

@@ -266,11 +266,10 @@ def test_a_sitemap_of_another_host_says_so(chatbot: Any, library: Website) -> No
     entries = "".join(f"<url><loc>https://www.example.org/{name}</loc></url>" for name in "ab")
     library.pages["/sitemap.xml"] = Answer(f"<urlset>{entries}</urlset>".encode())
     source = done(sitemap(chatbot, library))
-    assert (source.status, source.error_type) == ("failed", "empty_document")
+    assert (source.status, source.error_type) == ("failed", "empty")
     assert "2 addresses of this sitemap lie on another host (www.example.org)" in source.error_message
     assert "Add the sitemap of that host" in source.error_message
 
-    library.pages["/sitemap.xml"].body += b""
     here = f"<url><loc>{library.url}/fees</loc></url>"
     library.pages["/sitemap.xml"] = Answer(f"<urlset>{here}{entries}</urlset>".encode())
     ready(sync(source))
@@ -420,7 +419,7 @@ def test_pages_of_scripts_and_pages_of_nothing_say_so(chatbot: Any, library: Web
     script = '<script src="/app.js"></script>'
     library.page("/app", '<div id="root"></div><noscript>You need to enable JavaScript.</noscript>', head=script)
     source = done(single(chatbot, f"{library.url}/app"))
-    assert (source.status, source.error_type) == ("failed", "empty_document")
+    assert (source.status, source.error_type) == ("failed", "empty")
     assert "shows its text by scripts" in source.error_message
     library.page("/shell", '<h1>Shop</h1><p>The shop is loading.</p><div id="root"></div>', head=script)
     source = done(single(chatbot, f"{library.url}/shell"))
@@ -746,6 +745,11 @@ def test_a_dry_run_of_a_sitemap_obeys_its_limit_and_robots_txt(client: Any, chat
     ready(limited)
     told = dry_run(client, limited)
     assert (told["would_change"], told["added"], told["unchanged"]) == (False, 0, 5)
+
+
+def test_a_dry_run_of_a_page_that_is_not_there_adds_nothing(client: Any, chatbot: Any, library: Website) -> None:
+    assert dry_run(client, single(chatbot, f"{library.url}/fees"))["added"] == 1
+    assert not dry_run(client, single(chatbot, f"{library.url}/none"))["would_change"]
 
 
 def test_links_that_a_dry_run_could_not_visit_in_its_time_are_unchecked(

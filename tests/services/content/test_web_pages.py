@@ -30,6 +30,7 @@ SHAPES = {
     ),
     "bare": "<button class='accordion'>{q}</button><div class='panel' style='display: none'><p>{a}</p></div>",
     "expanded": "<div><div class='head'><button aria-expanded='false'>{q}</button></div><div class='body'><p>{a}</p></div></div>",
+    "details": "<details><summary>{q}</summary>{a}</details>",
     "label": "<div><input type='checkbox' id='x{n}'><label for='x{n}'>{q}</label><div class='tab'>{a}</div></div>",
 }
 

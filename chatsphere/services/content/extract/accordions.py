@@ -1,7 +1,7 @@
 """Questions of a page that stand on its buttons: heads of panels that open at a click.
 
 ``<h2><button>Which cards do you take?</button></h2><div>Visa only.</div>`` and its kin (WAI-ARIA's and Bootstrap's accordions, labels of
-hidden checkboxes, definition lists). What opens a panel of text becomes a heading, and the panel is text although it is closed.
+hidden checkboxes, definition lists, ``<details>``). What opens a panel of text becomes a heading, and the panel is text although it is closed.
 Other buttons stay what they are, and are left out.
 """
 
@@ -27,8 +27,8 @@ _LONGEST: Final = 300  # characters of a question
 
 
 def open_accordions(tree: Element) -> None:
-    """Turn heads of panels into headings, in place. Linear in the size of the tree; nothing happens to a page without buttons and labels."""
-    if tree.find(".//button") is None and tree.find(".//label") is None:
+    """Turn heads of panels into headings, in place. Linear in the size of the tree; nothing happens to a page without any."""
+    if all(tree.find(f".//{name}") is None for name in ("button", "label", "summary")):
         return
     by_id = {
         element.get("id"): element for element in tree.iter() if isinstance(element.tag, str) and element.get("id")
@@ -41,6 +41,8 @@ def open_accordions(tree: Element) -> None:
             _keep_in_head(element, by_id)
         elif tag in ("button", "label"):
             _keep_by_itself(element, by_id, level)
+        if tag == "summary":
+            _keep_summary(element, level)
 
 
 def _keep_in_head(head: Element, by_id: dict[str, Element]) -> None:
@@ -53,6 +55,17 @@ def _keep_in_head(head: Element, by_id: dict[str, Element]) -> None:
         _forget_looks(button)
         _forget_looks(head)
         _open(_panel_of(button, head, by_id))
+
+
+def _keep_summary(summary: Element, level: int) -> None:
+    details = summary.getparent()
+    if details.tag != "details" or not 1 < len(_words(summary)) <= _LONGEST or not _has_text(details):
+        return
+    details.tag, summary.tag = "div", f"h{min(level + 1, 6)}"
+    if (summary.tail or "").strip():
+        answer = summary.makeelement("p")
+        answer.text, summary.tail = summary.tail, None
+        summary.addnext(answer)
 
 
 def _keep_by_itself(element: Element, by_id: dict[str, Element], level: int) -> None:
