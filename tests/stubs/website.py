@@ -35,6 +35,8 @@ class Website(ThreadingHTTPServer):
         self.pages: dict[str, Answer] = {}
         self.seen: list[tuple[str, int]] = []
         self.agents: set[str] = set()
+        self.open, self.most_at_once = 0, 0  # requests that are being answered
+        self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def page(self, path: str, html: str, *, links: tuple[str, ...] = (), head: str = "", **more: Any) -> None:
@@ -56,6 +58,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: Website
 
     def do_GET(self) -> None:
+        with self.server.lock:
+            self.server.open += 1
+            self.server.most_at_once = max(self.server.open, self.server.most_at_once)
+        try:
+            self._answer()
+        finally:
+            with self.server.lock:
+                self.server.open -= 1
+
+    def _answer(self) -> None:
         answer = self.server.pages.get(self.path, Answer(b"nothing here", 404))
         self.server.agents.add(self.headers.get("User-Agent", ""))
         time.sleep(answer.seconds)
