@@ -45,11 +45,12 @@ def one_step(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> bool:
 
 
 def _step_of_model(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> bool:
-    vectors, newest, cells = _counts(cursor, of)
-    wanted = min(fitting_cells(vectors), vectors)  # else those of one vector would be outgrown for ever
-    if vectors >= LARGE and wanted > OUTGROWN * cells:
-        _train(cursor, of, wanted, newest + 1, halfvec_oid)
-        return True
+    most, newest, cells = _counts(cursor, of)
+    if _wanted(most) > OUTGROWN * cells:  # only then it is worth counting them
+        [(vectors,)] = cursor.execute(query("count_vectors"), of).fetchall()
+        if (wanted := _wanted(vectors)) > OUTGROWN * cells:
+            _train(cursor, of, wanted, newest + 1, halfvec_oid)
+            return True
     if newest < 0:
         return False
     if _assign(cursor, of, newest * GENERATION):
@@ -58,8 +59,13 @@ def _step_of_model(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> 
     return False
 
 
+def _wanted(vectors: int) -> int:
+    """How many cells so many vectors should have: none when they are few, and no more than there are vectors."""
+    return min(fitting_cells(vectors), vectors) if vectors >= LARGE else 0
+
+
 def _counts(cursor: _Cursor, of: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Live vectors, the newest generation of cells (-1: none) and its cells."""
+    """Live vectors at most, as counted last; the newest generation of cells (-1: none) and its cells."""
     row = cursor.execute(query("cell_counts"), {**of, "generation": GENERATION}).fetchone()
     return row or (0, -1, 0)
 

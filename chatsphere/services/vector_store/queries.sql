@@ -606,20 +606,35 @@ SELECT gin_clean_pending_list('training_terms_inverted');
 
 -- name: embedding_models
 -- The models of which the chatbot has vectors.
-SELECT DISTINCT model
-  FROM training_embedding
- WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid;
+WITH RECURSIVE models AS (
+    (SELECT model FROM training_embedding
+      WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
+      ORDER BY model LIMIT 1)
+    UNION ALL
+    SELECT (SELECT embedding.model FROM training_embedding AS embedding
+             WHERE embedding.workspace_id = %(workspace)s::uuid AND embedding.chatbot_id = %(chatbot)s::uuid
+               AND embedding.model > models.model
+             ORDER BY embedding.model LIMIT 1)
+      FROM models
+     WHERE models.model IS NOT NULL
+)
+SELECT model FROM models WHERE model IS NOT NULL;
 
 -- name: cell_counts
--- How many live vectors of a model there are, the newest generation of cells (-1: none), and how many cells it has.
-SELECT (SELECT count(*) FROM training_embedding
-         WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND model = %(model)s::text
-           AND is_live)::int4,
+-- How many live vectors of a model there may be, the newest generation of cells (-1: none), and how many cells it has.
+SELECT coalesce((SELECT chunks FROM training_knowledgestatistics
+                  WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid), 0)::int4,
        coalesce(max(cell) / %(generation)s::int4, -1)::int4,
        (count(*) FILTER (WHERE cell / %(generation)s::int4 = newest))::int4
   FROM (SELECT cell, max(cell) OVER () / %(generation)s::int4 AS newest
           FROM training_vectorcell
          WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND model = %(model)s::text) AS cells;
+
+-- name: count_vectors
+-- How many live vectors of a model there are. Looks at all of them.
+SELECT count(*)::int4
+  FROM training_embedding
+ WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND model = %(model)s::text AND is_live;
 
 -- name: sample_vectors
 -- Vectors of a model drawn at random, to find centres.
