@@ -121,7 +121,7 @@ def test_a_page_waits_behind_texts_however_it_was_added(chatbot: Any) -> None:
 def test_a_worker_gives_a_site_back_until_its_next_turn(
     chatbot: Any, website: Website, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.CRAWL_DELAY_SECONDS = 5.0
+    settings.CRAWL_DELAY_SECONDS = 60.0
     site._polite_fetcher.cache_clear()
     hints: list[float] = []
     monkeypatch.setattr(worker, "send_hint", lambda *_, countdown=0.0, **__: hints.append(countdown))
@@ -130,11 +130,11 @@ def test_a_worker_gives_a_site_back_until_its_next_turn(
     source = make_source(chatbot, source_type="crawl", name="Library", uri=f"{website.url}/", options={})
     begun = time.monotonic()
     work()
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 30
     run = Run.objects.get()
     assert (Document.objects.count(), run.state, run.errors, len(hints)) == (1, "queued", 0, 1)
-    assert 3 < hints[0] <= 5
-    assert 2 < (run.available_at - timezone.now()).total_seconds() <= 5
+    assert 20 < hints[0] <= 60
+    assert 10 < (run.available_at - timezone.now()).total_seconds() <= 60
     monkeypatch.setattr(site.pace(), "turn", lambda *_: 0.0)
     Run.objects.update(available_at=timezone.now())
     work()
