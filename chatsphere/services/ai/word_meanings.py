@@ -29,6 +29,7 @@ _PER_BYTE: Final = 4
 _WORD_BYTES: Final = DIMENSIONS // _PER_BYTE
 _PLACES: Final = np.array([64, 16, 4, 1], np.uint8)
 _LEVELS: Final = np.array([[(byte // int(place)) % 4 - 1.5 for place in _PLACES] for byte in range(256)], np.float32)
+_SQUARES: Final = (_LEVELS**2).sum(axis=1)
 _FILE: Final = Path(__file__).with_name("minilm_words.npy")
 _EMPTY: Final = STOP_WORDS["en"]
 NO_WORD: Final = -1
@@ -87,19 +88,19 @@ def nearest(question: bytes, passages: Sequence[bytes]) -> Rows:
     known = [place for place, packed in enumerate(passages) if packed[:1] == bytes([_SMALL])]
     if not known or not len(asked):
         return found
-    rows = _unpack(bytes([_SMALL]) + b"".join(passages[place][1:] for place in known))
+    packed = np.frombuffer(b"".join(passages[place][1:] for place in known), np.uint8).reshape(-1, _WORD_BYTES)
+    cosines = _LEVELS[packed].reshape(-1, DIMENSIONS) @ asked.T
+    cosines /= np.sqrt(_SQUARES[packed].sum(axis=1, dtype=np.float32))[:, None]
     counts = [(len(passages[place]) - 1) // _WORD_BYTES for place in known]
     starts = np.cumsum([0, *counts[:-1]])
-    found[known] = np.maximum.reduceat(rows @ asked.T, starts, axis=0)
+    found[known] = np.maximum.reduceat(cosines, starts, axis=0)
     return found
 
 
-def _unpack(packed: bytes) -> Rows:
-    if packed[:1] == bytes([_EXACT]):
-        return np.frombuffer(packed, "<f2", offset=1).reshape(-1, DIMENSIONS).astype(np.float32)
-    if packed[:1] != bytes([_SMALL]):
+def _unpack(question: bytes) -> Rows:
+    if question[:1] != bytes([_EXACT]):
         return np.empty((0, DIMENSIONS), np.float32)
-    return _unit(_LEVELS[np.frombuffer(packed, np.uint8, offset=1)].reshape(-1, DIMENSIONS))
+    return np.frombuffer(question, "<f2", offset=1).reshape(-1, DIMENSIONS).astype(np.float32)
 
 
 def _unit(rows: Rows) -> Rows:
