@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from chatsphere.backups import database
 from chatsphere.services.vector_store.base import ChatbotRef
 from chatsphere.services.vector_store.memory import PlacedChunk
 
@@ -22,7 +23,7 @@ Connection = psycopg.Connection[Any]
 def create_database(server_url: str, name: str) -> str:
     """Make the database anew on that server and return its URL. ``server_url`` may name any database there."""
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        database.drop(connection, name)
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
     with psycopg.connect(url) as connection:

@@ -114,16 +114,16 @@ def scratch(url: str, name: str) -> Iterator[str]:
         yield with_database(url, name)
     finally:
         with connect(url, autocommit=True) as connection:
-            _drop(connection, name)
+            drop(connection, name)
 
 
-def _drop(connection: Connection, name: str) -> None:
-    """Autovacuum may be at work there, which only a superuser ends by force; it gives way by itself to a plain DROP."""
+def drop(connection: Connection, name: str) -> None:
+    """Drop that database where it exists. Autovacuum may be at work there, which only a superuser ends by force; it gives way by itself to a plain DROP."""
     database = sql.Identifier(name)
     try:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
     except psycopg.errors.InsufficientPrivilege:
-        connection.execute(sql.SQL("DROP DATABASE {}").format(database))
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(database))
 
 
 def with_database(url: str, name: str) -> str:

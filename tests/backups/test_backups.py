@@ -98,9 +98,9 @@ def test_a_scratch_database_in_which_autovacuum_works_is_dropped_all_the_same() 
                 raise psycopg.errors.InsufficientPrivilege
 
     server: Any = Server()
-    database._drop(server, "scratch")
+    database.drop(server, "scratch")
 
-    assert asked == ['DROP DATABASE "scratch" WITH (FORCE)', 'DROP DATABASE "scratch"']
+    assert asked == ['DROP DATABASE IF EXISTS "scratch" WITH (FORCE)', 'DROP DATABASE IF EXISTS "scratch"']
 
 
 def test_a_backup_is_of_one_moment_whatever_is_written_meanwhile(
