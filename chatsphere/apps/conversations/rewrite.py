@@ -15,6 +15,7 @@ from chatsphere.services.vector_store.stop_words import STOP_WORDS
 
 LOOK_BACK: Final = 2  # earlier questions of the visitor
 MOST_WORDS: Final = 12  # words taken from them
+FEW: Final = 3  # words of its own, none a name: earlier ones may help
 SHORT: Final = 1  # a question with so few words of its own leans on the conversation
 BEFORE: Final = 2  # words of its own before a pronoun, from which it can mean what the question itself names
 SHORT_LETTERS: Final = 5  # the same in scripts without spaces
@@ -60,7 +61,7 @@ LONGEST_GREETING: Final = 3  # words
 
 def search_text(question: str, history: Sequence[Turn]) -> str:
     """What to search for: the question, with the subject of earlier ones behind it when it leans on them."""
-    if not is_follow_up(question, history):
+    if not _earlier(history) or not leans(question):
         return question
     known = {word.casefold() for word in _WORD.findall(question)}
     added = _subject_words(reversed(_earlier(history)), known)
@@ -68,8 +69,8 @@ def search_text(question: str, history: Sequence[Turn]) -> str:
 
 
 def is_follow_up(question: str, history: Sequence[Turn]) -> bool:
-    """Whether there is something before a question that leans on it."""
-    return bool(_earlier(history)) and leans(question)
+    """Whether a question points back and there is something before it."""
+    return bool(_earlier(history)) and points_back(question)
 
 
 def _earlier(history: Sequence[Turn]) -> list[str]:
@@ -83,7 +84,19 @@ def _is_greeting(text: str) -> bool:
 
 
 def leans(question: str) -> bool:
-    """Whether a question points back: an opener such as "and", a pronoun before which it names nothing, or hardly a word of its own."""
+    """Whether earlier words help to find what is asked for: a question that points back, or one of few words or with a pronoun, without a name."""
+    if points_back(question) or _UNSPACED.search(question):
+        return points_back(question)
+    words = _WORD.findall(_NOT_LEANING.sub(" ", question))
+    own = [word for word in words if not _is_empty(word.casefold())]
+    if any(word[0].isupper() or any(map(str.isdigit, word)) for word in words[1:] if word in own):
+        return False
+    pronouns = _LEANING.get(_language(words), _LEANING["en"])
+    return len(own) <= FEW or any(word.casefold() in pronouns for word in words)
+
+
+def points_back(question: str) -> bool:
+    """Whether a question cannot be understood alone: an opener such as "and", a pronoun before which it names nothing, or hardly a word of its own."""
     if _UNSPACED.search(question):
         letters = sum(map(str.isalnum, question))
         return letters <= SHORT_LETTERS or bool(_UNSPACED_LEANING.search(question))

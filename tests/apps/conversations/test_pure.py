@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from chatsphere.apps.conversations.prices import cost_micros
-from chatsphere.apps.conversations.rewrite import leans, search_text
+from chatsphere.apps.conversations.rewrite import leans, points_back, search_text
 from chatsphere.apps.conversations.speaking import admits_ignorance
 from chatsphere.services.types import SearchHit, TokenUsage, Turn
 
@@ -62,7 +62,20 @@ def test_long_questions_do_not_lean() -> None:
         "保修期是多久？",
     ],
 )
-def test_what_stands_alone_does_not_lean(question: str) -> None:
+def test_what_stands_alone_does_not_point_back(question: str) -> None:
+    assert not points_back(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is WPA3?",
+        "How did the Normans keep their identity?",
+        "Wie hoch ist die Mahngebühr?",
+        "保修期是多久？",
+    ],
+)
+def test_a_name_or_words_enough_need_no_earlier_words(question: str) -> None:
     assert not leans(question)
 
 
@@ -78,6 +91,7 @@ def test_what_stands_alone_does_not_lean(question: str) -> None:
     ],
 )
 def test_what_points_back_leans(question: str) -> None:
+    assert points_back(question)
     assert leans(question)
 
 
