@@ -84,15 +84,21 @@ def _is_greeting(text: str) -> bool:
 
 
 def leans(question: str) -> bool:
-    """Whether earlier words help to find what is asked for: a question that points back, or one of few words or with a pronoun, without a name."""
+    """Whether earlier words help to find what is asked for: a question that points back, or one of few words or with a pronoun.
+    Not where an identifier, or in German a noun, says what it is about."""
     if points_back(question) or _UNSPACED.search(question):
         return points_back(question)
     words = _WORD.findall(_NOT_LEANING.sub(" ", question))
     own = [word for word in words if not _is_empty(word.casefold())]
-    if any(word[0].isupper() or any(map(str.isdigit, word)) for word in words[1:] if word in own):
+    language = _language(words)
+    if any(any(map(str.isdigit, word)) for word in own) or (language == "de" and any(map(_is_noun, own))):
         return False
-    pronouns = _LEANING.get(_language(words), _LEANING["en"])
+    pronouns = _LEANING.get(language, _LEANING["en"])
     return len(own) <= FEW or any(word.casefold() in pronouns for word in words)
+
+
+def _is_noun(word: str) -> bool:
+    return word[0].isupper()
 
 
 def points_back(question: str) -> bool:
