@@ -91,10 +91,14 @@ def leans(question: str) -> bool:
     words = _WORD.findall(_NOT_LEANING.sub(" ", question))
     own = [word for word in words if not _is_empty(word.casefold())]
     language = _language(words)
-    if any(any(map(str.isdigit, word)) for word in own) or (language == "de" and any(map(_is_noun, own))):
+    if any(map(_is_identifier, own)) or (language == "de" and any(map(_is_noun, own))):
         return False
     pronouns = _LEANING.get(language, _LEANING["en"])
     return len(own) <= FEW or any(word.casefold() in pronouns for word in words)
+
+
+def _is_identifier(word: str) -> bool:
+    return any(map(str.isdigit, word)) and any(map(str.isalpha, word))
 
 
 def _is_noun(word: str) -> bool:
