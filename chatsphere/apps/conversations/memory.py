@@ -30,7 +30,7 @@ from chatsphere.services.sql import statements
 from chatsphere.services.types import ChatDone, TextDelta, TokenUsage, Turn
 
 logger = logging.getLogger("chatsphere.conversations")
-LEAST_NEW = 2  # messages that must have fallen out of the prompt before they are summed up
+LEAST_NEW = 1  # message that must have fallen out of the prompt before it is summed up: the first may name the visitor
 LONGEST_MEMORY = 700  # characters
 MEMORY_TOKENS = 200
 
