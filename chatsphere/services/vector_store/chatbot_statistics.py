@@ -23,8 +23,8 @@ from chatsphere.services.vector_store.term_counts import TermCounts, Terms, fitt
 
 _Cursor = psycopg.Cursor[Any]
 _PORTION: Final = 5_000  # chunks held in memory at once while counting anew
-_CHANGES: Final = 32  # noted changes, of some hundreds of chunks each
-_MOST_TERMS: Final = 500_000  # counted in at once: some 30 MB
+_CHANGES: Final = 8  # noted changes, of some hundreds of chunks each: 6 MB
+_MOST_TERMS: Final = 200_000  # counted in at once: some 15 MB
 _BUCKETS: Final = 1_000  # read and written at once: as much
 
 
