@@ -7,7 +7,7 @@ SCOPES: dict[str, str] = {
     "chatbots:write": "Make, change, publish and delete chatbots.",
     "sources:read": "See training sources, documents, chunks and runs.",
     "sources:write": "Add, change, sync and delete training sources.",
-    "chat": "Ask a chatbot, search its knowledge, rate an answer.",
+    "chat": "Ask a chatbot, search its knowledge, rate an answer; read a conversation by its id as its visitor sees it, follow it, ask for a person in it.",
     "conversations:read": "Read conversations, messages and traces.",
     "conversations:write": "Delete conversations, hand over to a person and back.",
     "evaluations:read": "See test sets, evaluations and the publish gate.",

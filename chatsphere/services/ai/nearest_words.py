@@ -16,7 +16,7 @@ from chatsphere.services.ai.word_meanings import nearest
 from chatsphere.services.types import SearchHit
 
 COMPARED: Final = 24  # hits; twelve more change nothing
-WEIGHT: Final = 4.0  # in the score of the search, a mean of z-scores: cosines lie close together
+WEIGHT: Final = 2.0  # in the score of the search, a mean of z-scores: cosines lie close together
 
 
 def prefer_near(question: bytes, hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
