@@ -11,10 +11,10 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from chatsphere.core import ticker
@@ -27,6 +27,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 Finish = Callable[[], Awaitable[None]]
+Kept = TypeVar("Kept")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _finishing: list[Finish] = []
@@ -39,14 +40,23 @@ def at_shutdown(finish: Finish) -> None:
     _finishing.append(finish)
 
 
+def of_this_loop(
+    known: MutableMapping[asyncio.AbstractEventLoop, Kept],
+    make: Callable[[], Kept],
+    finish_of: Callable[[Kept], Finish],
+) -> Kept:
+    """What the running loop has one of: from ``known``, else made now, put there, and finished at shutdown."""
+    loop = asyncio.get_running_loop()
+    existing = known.get(loop)
+    if existing is None:
+        existing = known[loop] = make()
+        at_shutdown(finish_of(existing))
+    return existing
+
+
 def stopping() -> asyncio.Event:
     """Is set when the running loop's server is asked to stop: a stream that has no end of its own ends then."""
-    loop = asyncio.get_running_loop()
-    event = _stopping.get(loop)
-    if event is None:
-        event = _stopping[loop] = asyncio.Event()
-        at_shutdown(partial(_set, event))
-    return event
+    return of_this_loop(_stopping, asyncio.Event, lambda event: partial(_set, event))
 
 
 async def _set(event: asyncio.Event) -> None:

@@ -159,6 +159,10 @@ def _text(most: int, help_text: Any) -> serializers.CharField:
     )
 
 
+def _choice(choices: list[str], help_text: Any) -> serializers.ChoiceField:
+    return serializers.ChoiceField(choices=choices, required=False, allow_null=True, help_text=help_text)
+
+
 class ConfigurationSerializer(StrictSerializer):
     """How a chatbot behaves. Every key is optional; null takes it back to its default."""
 
@@ -239,20 +243,16 @@ class ConfigurationSerializer(StrictSerializer):
         help_text=gettext_lazy("Pages need a signed visitor token beside their publishable key. Default false."),
     )
     theme = ThemeSerializer(required=False, allow_null=True)
-    follow_ups = serializers.ChoiceField(
-        choices=["model", "words"],
-        required=False,
-        allow_null=True,
-        help_text=gettext_lazy(
+    follow_ups = _choice(
+        ["model", "words"],
+        gettext_lazy(
             "What completes a question such as `and how long does it take?` before the search: the chat `model` (default; a small second"
             " call, a second at most), or `words` of earlier questions, which costs no time. Without a chat model it is words."
         ),
     )
-    ungrounded = serializers.ChoiceField(
-        choices=["shown", "marked", "withheld"],
-        required=False,
-        allow_null=True,
-        help_text=gettext_lazy(
+    ungrounded = _choice(
+        ["shown", "marked", "withheld"],
+        gettext_lazy(
             "Statements that no cited passage bears out are `shown` (default), `marked` in the text, or `withheld`. The latter two hold"
             " the answer back until it has been checked."
         ),
@@ -267,11 +267,9 @@ class ConfigurationSerializer(StrictSerializer):
         ),
     )
     blocked_message = _text(1_000, gettext_lazy("What is said to a question about a blocked topic."))
-    handoff = serializers.ChoiceField(
-        choices=["offer", "direct", "off"],
-        required=False,
-        allow_null=True,
-        help_text=gettext_lazy(
+    handoff = _choice(
+        ["offer", "direct", "off"],
+        gettext_lazy(
             "What comes of a visitor's wish for a person: an `offer` (default) that they accept, hand over `direct`, or `off`: the wish is"
             " a question like any other, and visitors cannot hand over."
         ),

@@ -19,7 +19,7 @@ from chatsphere.apps.conversations import event_store
 from chatsphere.apps.conversations.answer import answer_object
 from chatsphere.apps.conversations.turn import SQL
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
-from chatsphere.core.lifespan import at_shutdown
+from chatsphere.core.lifespan import of_this_loop
 from chatsphere.core.redis_clients import REDIS_AWAY
 from chatsphere.core.sse import PING_SECONDS, EventLog, frame, frame_number, read_frame
 
@@ -169,9 +169,4 @@ _followers: WeakKeyDictionary[asyncio.AbstractEventLoop, Follower] = WeakKeyDict
 
 def follower() -> Follower:
     """The running loop's follower."""
-    loop = asyncio.get_running_loop()
-    existing = _followers.get(loop)
-    if existing is None:
-        existing = _followers[loop] = Follower()
-        at_shutdown(existing.close)
-    return existing
+    return of_this_loop(_followers, Follower, lambda follower: follower.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -34,13 +35,10 @@ def hand_off(*, workspace_id: UUID, conversation_id: UUID, reason: str = "", sum
     conversation.handoff_summary = summary or _summary(transcript)
     conversation.handed_off_at = timezone.now()
     conversation.save(update_fields=["state", "handoff_reason", "handoff_summary", "handed_off_at"])
-    announce(
-        workspace_id=workspace_id,
-        type="conversation.handoff",
-        chatbot_id=conversation.chatbot_id,
-        object_id=conversation.pk,
-        payload={
-            **_ids(conversation),
+    _announce(
+        conversation,
+        "conversation.handoff",
+        {
             "at": conversation.handed_off_at.isoformat(),
             "reason": conversation.handoff_reason,
             "summary": conversation.handoff_summary,
@@ -60,13 +58,7 @@ def take_back(*, workspace_id: UUID, conversation_id: UUID) -> Conversation:
     conversation.state = Conversation.State.BOT
     conversation.save(update_fields=["state"])
     if was_handed_off:
-        announce(
-            workspace_id=workspace_id,
-            type="conversation.returned",
-            chatbot_id=conversation.chatbot_id,
-            object_id=conversation.pk,
-            payload={**_ids(conversation), "at": timezone.now().isoformat()},
-        )
+        _announce(conversation, "conversation.returned", {"at": timezone.now().isoformat()})
         _note(conversation, News.Kind.GIVEN_BACK)
         record_deed("conversation.taken_back", conversation)
     return conversation
@@ -92,18 +84,8 @@ def write_as_person(*, workspace_id: UUID, conversation_id: UUID, author_id: UUI
     Conversation.objects.filter(pk=conversation_id).update(
         messages_count=F("messages_count") + 1, last_message_at=timezone.now()
     )
-    announce(
-        workspace_id=workspace_id,
-        type="message.person",
-        chatbot_id=conversation.chatbot_id,
-        object_id=message.pk,
-        payload={
-            **_ids(conversation),
-            "message_id": str(message.pk),
-            "content": content,
-            "at": message.created_at.isoformat(),
-        },
-    )
+    told = {"message_id": str(message.pk), "content": content, "at": message.created_at.isoformat()}
+    _announce(conversation, "message.person", told, object_id=message.pk)
     _note(conversation, News.Kind.PERSON, message)
     return message
 
@@ -130,8 +112,15 @@ def _note(conversation: Conversation, kind: str, message: Message | None = None)
     )
 
 
-def _ids(conversation: Conversation) -> dict[str, str]:
-    return {"conversation_id": str(conversation.pk), "chatbot_id": str(conversation.chatbot_id)}
+def _announce(conversation: Conversation, kind: str, told: Mapping[str, Any], *, object_id: UUID | None = None) -> None:
+    ids = {"conversation_id": str(conversation.pk), "chatbot_id": str(conversation.chatbot_id)}
+    announce(
+        workspace_id=conversation.workspace_id,
+        type=kind,
+        chatbot_id=conversation.chatbot_id,
+        object_id=object_id or conversation.pk,
+        payload={**ids, **told},
+    )
 
 
 def _summary(transcript: list[dict[str, Any]]) -> str:

@@ -31,7 +31,7 @@ from chatsphere.core import metrics
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.context import bound
 from chatsphere.core.exceptions import ApiError, Unauthenticated, Unavailable, as_api_error
-from chatsphere.core.lifespan import at_shutdown
+from chatsphere.core.lifespan import of_this_loop
 from chatsphere.core.principal import Principal
 from chatsphere.core.sse import PING_SECONDS, EventLog
 from chatsphere.services.types import FinishReason, TokenUsage
@@ -326,9 +326,6 @@ _keepers: WeakKeyDictionary[asyncio.AbstractEventLoop, Keeper] = WeakKeyDictiona
 
 def keeper() -> Keeper:
     """The running loop's keeper."""
-    loop = asyncio.get_running_loop()
-    existing = _keepers.get(loop)
-    if existing is None:
-        existing = _keepers[loop] = Keeper()
-        at_shutdown(partial(existing.close, grace_seconds=settings.WEB_GRACE_SECONDS))
-    return existing
+    return of_this_loop(
+        _keepers, Keeper, lambda keeper: partial(keeper.close, grace_seconds=settings.WEB_GRACE_SECONDS)
+    )

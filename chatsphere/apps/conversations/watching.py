@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from chatsphere.apps.conversations.models import News
 from chatsphere.core.async_database import DATABASE_AWAY, autocommit
 from chatsphere.core.exceptions import Throttled
-from chatsphere.core.lifespan import at_shutdown
+from chatsphere.core.lifespan import of_this_loop
 from chatsphere.core.sse import PING_SECONDS, EventLog, frame, frame_number
 from chatsphere.services.sql import statements
 
@@ -141,9 +141,4 @@ _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionar
 
 def watch() -> Watch:
     """The running loop's watch."""
-    loop = asyncio.get_running_loop()
-    existing = _watches.get(loop)
-    if existing is None:
-        existing = _watches[loop] = Watch()
-        at_shutdown(existing.close)
-    return existing
+    return of_this_loop(_watches, Watch, lambda watch: watch.close)
