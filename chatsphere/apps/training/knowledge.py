@@ -159,6 +159,14 @@ def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence
             )
 
 
+def add_words(*, chatbot: ChatbotRef, words: Mapping[UUID, bytes]) -> None:
+    """Store what the words of chunks mean that have vectors. A chunk that is gone meanwhile is passed over. Needs the lock."""
+    there = sql("lock_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array(sorted(words))})
+    known = {row["id"]: words[row["id"]] for row in there}
+    if known:
+        engines.vector_store().add_words(engine_connection(), chatbot=chatbot, words=known)
+
+
 def show(chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:
     """Make hidden chunk texts found by searches."""
     changed = (

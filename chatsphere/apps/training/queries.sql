@@ -563,6 +563,26 @@ SELECT chunk.id, chunk.context, chunk.text, chunk.token_count
  ORDER BY chunk.id
  LIMIT %(limit)s;
 
+-- name: count_untold_of_chatbot
+-- Chunks that are found by a model's vectors while nothing is known of what their words mean, their tokens, and how many are found in all.
+SELECT count(*) FILTER (WHERE words.chunk_id IS NULL) AS chunks,
+       coalesce(sum(chunk.token_count) FILTER (WHERE words.chunk_id IS NULL), 0) AS tokens, count(*) AS "all"
+  FROM training_chunktext AS chunk
+  JOIN training_embedding AS embedding ON embedding.chunk_id = chunk.id AND embedding.model = %(model)s
+  LEFT JOIN training_wordmeanings AS words ON words.chunk_id = chunk.id
+ WHERE chunk.chatbot_id = %(chatbot)s AND chunk.is_live;
+
+-- name: untold_of_chatbot
+-- The next of those chunks.
+SELECT chunk.id, chunk.context, chunk.text, chunk.token_count
+  FROM training_chunktext AS chunk
+ WHERE chunk.chatbot_id = %(chatbot)s AND chunk.is_live AND chunk.id > %(after)s
+   AND EXISTS (SELECT 1 FROM training_embedding AS embedding
+                WHERE embedding.chunk_id = chunk.id AND embedding.model = %(model)s)
+   AND NOT EXISTS (SELECT 1 FROM training_wordmeanings AS words WHERE words.chunk_id = chunk.id)
+ ORDER BY chunk.id
+ LIMIT %(limit)s;
+
 -- name: embedding_speed
 -- Tokens and seconds of the last runs of a workspace that embedded with a model.
 SELECT sum(tokens)::float8 AS tokens, sum(seconds)::float8 AS seconds

@@ -18,6 +18,7 @@ from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import knowledge, worker
 from chatsphere.apps.training.database import engine_connection
 from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.retraining import tell_words
 from chatsphere.core import engines
 from chatsphere.services.errors import RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
@@ -66,7 +67,7 @@ def reconcile_until(deadline: float) -> int:
     """Go on where the last call stopped, chatbot by chatbot, until ``time.monotonic()`` passes ``deadline`` or all were seen; how many were looked at.
 
     What is wrong is logged as an error with its figures, then put right: a row that is wrongly shown must not answer until somebody reads a
-    log. The place is remembered in the cache; without it the next call begins anew.
+    log. What the words of chunks mean that an earlier release has embedded is asked for on the way (``retraining.tell_words``). The place is remembered in the cache; without it the next call begins anew.
     """
     seen = 0
     while time.monotonic() < deadline:
@@ -74,14 +75,15 @@ def reconcile_until(deadline: float) -> int:
         chatbots = (
             Chatbot.objects.order_by("pk") if after is None else Chatbot.objects.filter(pk__gt=after).order_by("pk")
         )
-        pair = chatbots.values_list("workspace_id", "pk").first()
-        if pair is None:
+        chatbot = chatbots.first()
+        if chatbot is None:
             cache.delete(LAST_SEEN)
             break
-        findings = _reconcile(ChatbotRef(*pair), repair=True)
+        findings = _reconcile(ChatbotRef(chatbot.workspace_id, chatbot.pk), repair=True)
         if not findings.is_clean:
-            logger.error("reconcile put right what should not have been: chatbot=%s %s", pair[1], asdict(findings))
-        cache.set(LAST_SEEN, str(pair[1]), timeout=None)
+            logger.error("reconcile put right what should not have been: chatbot=%s %s", chatbot.pk, asdict(findings))
+        tell_words(chatbot)
+        cache.set(LAST_SEEN, str(chatbot.pk), timeout=None)
         seen += 1
     return seen
 

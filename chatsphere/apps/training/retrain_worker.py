@@ -1,7 +1,8 @@
 """The work of a retraining, in slices of some seconds between which others are served.
 
     read: each source that was cut in another way is trained again by a run of its own
-    embed: every chunk that is found gets a vector of the new model, beside the old one
+    embed: every chunk that is found gets a vector of the new model, beside the old one; where the model stays, it tells what the words mean of chunks
+        that were embedded before it did
     switch: one transaction, in which nobody can add a chunk, makes the new model the one that answers
     clean: searches that began before the switch have ended; what was added meanwhile is embedded, old vectors are removed
 
@@ -37,9 +38,9 @@ from chatsphere.core.durable import DurableState
 from chatsphere.core.exceptions import Conflict, Forbidden, NotFound
 from chatsphere.core.hints import send_hint
 from chatsphere.core.outages import outage_of
-from chatsphere.services.ai.base import read_passages
+from chatsphere.services.ai.base import read_passages, tells_words
 from chatsphere.services.content.markup import search_text
-from chatsphere.services.errors import PermanentError, RetryableError
+from chatsphere.services.errors import EngineMisconfigured, PermanentError, RetryableError
 from chatsphere.services.vector_store.base import ChatbotRef
 
 logger = logging.getLogger("chatsphere.training")
@@ -187,7 +188,8 @@ class _Retrain:
     # --- embed ---
 
     def _embed(self) -> None:
-        if self.row.to_model == self.row.from_model:
+        if self._keeps_model:
+            self._tell_words()
             return
         if "embed" not in self.row.steps:
             self._drop_strange()
@@ -197,12 +199,44 @@ class _Retrain:
             after = rows[-1]["id"]
             self._go_on()
 
+    @property
+    def _keeps_model(self) -> bool:
+        return bool(self.row.to_model == self.row.from_model)
+
+    def _tell_words(self) -> None:
+        """Read chunks once more for what their words mean. Their vectors stay, and nothing is booked."""
+        embedder, after = engines.embedder(self.row.to_model), _FIRST
+        while tells_words(embedder) and (rows := self._next("untold_of_chatbot", after)):
+            with self.steps.timed("words"):
+                readings = read_passages(embedder, [search_text(row["context"], row["text"]) for row in rows])
+            if not all(reading.words for reading in readings):
+                raise EngineMisconfigured("The embedder tells no words. Restart it with the release of the workers.")
+            self.steps.add("words", items=len(rows))
+            self._count_done(len(rows))
+            self._store_words({row["id"]: reading.words for row, reading in zip(rows, readings, strict=True)})
+            after = rows[-1]["id"]
+            self._go_on()
+
+    def _store_words(self, words: dict[UUID, bytes]) -> None:
+        with self.steps.timed("store"), transaction.atomic():
+            self._hold(alone=False)
+            knowledge.add_words(chatbot=self.chatbot, words=words)
+            self._save()
+
     def _missing(self, after: UUID) -> list[dict[str, Any]]:
+        return self._next("missing_of_chatbot", after)
+
+    def _next(self, what: str, after: UUID) -> list[dict[str, Any]]:
         parameters = {"chatbot": self.row.chatbot_id, "model": self.row.to_model}
-        return sql("missing_of_chatbot", parameters | {"after": after, "limit": TEXTS_A_CALL})
+        return sql(what, parameters | {"after": after, "limit": TEXTS_A_CALL})
 
     def _count(self) -> dict[str, Any]:
-        return sql("count_missing_of_chatbot", {"chatbot": self.row.chatbot_id, "model": self.row.to_model})[0]
+        what = "count_untold_of_chatbot" if self._keeps_model else "count_missing_of_chatbot"
+        return sql(what, {"chatbot": self.row.chatbot_id, "model": self.row.to_model})[0]
+
+    def _count_done(self, chunks: int) -> None:
+        self.row.chunks_embedded += chunks
+        self.row.progress_done = min(self.row.progress_done + chunks, self.row.progress_total)
 
     def _drop_strange(self) -> None:
         """Vectors that a failed retraining to a third model has left."""
@@ -217,8 +251,7 @@ class _Retrain:
             readings = read_passages(embedder, [search_text(row["context"], row["text"]) for row in rows])
         tokens = sum(row["token_count"] for row in rows)
         self.steps.add("embed", items=len(rows), tokens=tokens)
-        self.row.chunks_embedded += len(rows)
-        self.row.progress_done = min(self.row.progress_done + len(rows), self.row.progress_total)
+        self._count_done(len(rows))
         self.row.tokens += tokens
         self.row.cost_micros = embedding_cost(self.row.to_model, self.row.tokens)[0]
         return [EmbeddedChunk(row["id"], *reading) for row, reading in zip(rows, readings, strict=True)]
@@ -242,7 +275,7 @@ class _Retrain:
         """The new vectors answer when every chunk has one. Under this lock nobody adds a chunk."""
         with transaction.atomic():
             self._hold(alone=True)
-            if self._missing(_FIRST) and self.row.to_model != self.row.from_model:
+            if not self._keeps_model and self._missing(_FIRST):
                 raise Later
             self.row.phase, self.row.switched_at = Phase.CLEAN, timezone.now()
             self._save()
@@ -251,7 +284,7 @@ class _Retrain:
     # --- clean ---
 
     def _clean(self) -> None:
-        if self.row.to_model != self.row.from_model:
+        if not self._keeps_model:
             self._restart_runs()
             self._embed()
             self._wait_for_searches()

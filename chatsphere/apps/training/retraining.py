@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from chatsphere.apps.chatbots.models import Chatbot
 from chatsphere.apps.training import knowledge
 from chatsphere.apps.training.database import engine_connection
-from chatsphere.apps.training.estimate import Estimate, estimate
+from chatsphere.apps.training.estimate import Estimate, count_untold, estimate
 from chatsphere.apps.training.hints import INGEST, RUN_RETRAINING
 from chatsphere.apps.training.models import Retraining
 from chatsphere.apps.users import audit
@@ -19,9 +19,10 @@ from chatsphere.apps.users.audit import SYSTEM, Actor
 from chatsphere.apps.users.ledger import Kind, Usage, record_usage
 from chatsphere.apps.webhooks.actions import announce
 from chatsphere.core import durable, engines
-from chatsphere.core.durable import OPEN_STATES
+from chatsphere.core.durable import OPEN_STATES, DurableState
 from chatsphere.core.exceptions import Conflict, NotFound
 from chatsphere.core.hints import hint_after_commit
+from chatsphere.services.errors import EngineMisconfigured
 from chatsphere.services.vector_store.base import ChatbotRef
 
 ALL_AT_ONCE: Final = 2_000_000_000
@@ -48,6 +49,21 @@ def start_retraining(*, workspace_id: UUID, chatbot_id: UUID, actor: Actor = SYS
         _note(actor, "chatbot.retraining_started", made, details)
         hint_after_commit(RUN_RETRAINING, str(made.pk), queue=INGEST)
         return made
+
+
+def tell_words(chatbot: Chatbot) -> bool:
+    """Queue a retraining for what the words of a chatbot's chunks mean, when that is not known of all; whether it was queued. For the clock: not beside
+    an open retraining, and not again when somebody has cancelled one or it has failed."""
+    last = Retraining.objects.filter(chatbot=chatbot).order_by("-created_at").first()
+    if last is not None and last.only_tells_words and last.state != DurableState.SUCCEEDED:
+        return False
+    try:
+        if not count_untold(chatbot)["chunks"] or not estimate(chatbot).only_tells_words:
+            return False
+        start_retraining(workspace_id=chatbot.workspace_id, chatbot_id=chatbot.pk)
+    except (Conflict, NotFound, EngineMisconfigured):
+        return False
+    return True
 
 
 def cancel_retraining(*, retraining: Retraining, actor: Actor = SYSTEM) -> Retraining:
@@ -120,7 +136,7 @@ def _make(chatbot: Chatbot, plan: Estimate) -> Retraining:
         to_model=plan.model,
         chunking=plan.chunking,
         phase=Phase.READ if plan.chunking else Phase.EMBED,
-        progress_total=plan.documents if plan.chunking else plan.chunks,
+        progress_total=plan.documents if plan.chunking else plan.chunks or plan.untold,
     )
     return made
 

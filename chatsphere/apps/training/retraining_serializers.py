@@ -34,6 +34,9 @@ class EstimateAnswer(serializers.Serializer[Any]):
     chunking = serializers.DictField(child=serializers.IntegerField(), help_text=_CHUNKING)
     documents = serializers.IntegerField(help_text="To be read again.")
     chunks = serializers.IntegerField(help_text="To be embedded, as many as there are now.")
+    untold = serializers.IntegerField(
+        help_text="Chunks of which only the meaning of their words is to be read; an earlier release has embedded them. Costs nothing."
+    )
     tokens = serializers.IntegerField()
     cost_micros = serializers.IntegerField(help_text="By the operator's price list; 0 for a model without a price.")
     currency = serializers.CharField()
@@ -55,7 +58,7 @@ class RetrainingSerializer(SparseFields):
     attempt = serializers.IntegerField()
     error = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField()
-    chunks_embedded = serializers.IntegerField(help_text="With the new model.")
+    chunks_embedded = serializers.IntegerField(help_text="With the new model, or read for the meaning of their words.")
     tokens = serializers.IntegerField()
     cost_micros = serializers.IntegerField()
     steps = serializers.DictField(child=serializers.DictField())

@@ -29,6 +29,11 @@ class Embedder(Protocol):
 class WordReader(Protocol):
     """An embedder that can tell what each word of a text means where it stands (``word_meanings``), for no more work."""
 
+    @property
+    def tells_words(self) -> bool:
+        """Whether its model does; else its readings come without words."""
+        ...
+
     def read_passages(self, texts: Sequence[str]) -> list[Reading]:
         """Like ``embed_passages``."""
         ...
@@ -36,6 +41,11 @@ class WordReader(Protocol):
     async def read_question(self, text: str) -> Reading:
         """Like ``embed_query``."""
         ...
+
+
+def tells_words(embedder: Embedder) -> bool:
+    """Whether readings of this embedder come with what each word means."""
+    return isinstance(embedder, WordReader) and embedder.tells_words
 
 
 def read_passages(embedder: Embedder, texts: Sequence[str]) -> list[Reading]:

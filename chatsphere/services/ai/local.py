@@ -70,6 +70,10 @@ class LocalEmbedder:
     def model(self) -> EmbeddingModel:
         return self._files.model
 
+    @property
+    def tells_words(self) -> bool:
+        return self._files.tells_words
+
     def count_tokens(self, text: str) -> int:
         """By the model's own tokenizer, its two special tokens included; estimated on the high side where the model keeps it to
         itself. What is not above the model's longest input is read whole."""

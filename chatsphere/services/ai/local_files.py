@@ -31,6 +31,7 @@ class LocalModelFiles:
     model: EmbeddingModel
     weights: PackagedFile
     tokenizer: PackagedFile | None  # None: inside of the engine, where clients cannot count with it
+    tells_words: bool = False  # what each word means, for which a projection was made (``word_meanings``)
 
 
 MINILM_TOKENIZER = PackagedFile(
@@ -46,6 +47,7 @@ MINILM = LocalModelFiles(
         sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
     ),
     tokenizer=MINILM_TOKENIZER,
+    tells_words=True,
 )
 
 MULTILINGUAL_E5 = LocalModelFiles(

@@ -69,9 +69,9 @@ def meanings(states: npt.NDArray[Any], words: Sequence[int]) -> Rows:
 
 
 def pack(rows: Rows, *, exact: bool = False) -> bytes:
-    """24 bytes a word, or 192 of a question's; empty for no words."""
+    """24 bytes a word and one before them, or 192 a word of a question; a passage without words is that one byte, a question without is empty."""
     if not len(rows):
-        return b""
+        return b"" if exact else bytes([_SMALL])
     if exact:
         return bytes([_EXACT]) + rows.astype("<f2").tobytes()
     deviation = np.maximum(rows.std(axis=1, keepdims=True), 1e-6)
@@ -81,11 +81,11 @@ def pack(rows: Rows, *, exact: bool = False) -> bytes:
 
 
 def nearest(question: bytes, passages: Sequence[bytes]) -> Rows:
-    """How near the nearest word of each passage is to each word of the question: cosines, shape (passages, words). nan for a passage that is empty or
-    written in another way than here; no column for a question that is."""
+    """How near the nearest word of each passage is to each word of the question: cosines, shape (passages, words). nan for a passage that has no words,
+    is not known or is written in another way than here; no column for a question that is."""
     asked = _unpack(question)
     found = np.full((len(passages), len(asked)), np.nan, np.float32)
-    known = [place for place, packed in enumerate(passages) if packed[:1] == bytes([_SMALL])]
+    known = [place for place, packed in enumerate(passages) if packed[:1] == bytes([_SMALL]) and len(packed) > 1]
     if not known or not len(asked):
         return found
     packed = np.frombuffer(b"".join(passages[place][1:] for place in known), np.uint8).reshape(-1, _WORD_BYTES)

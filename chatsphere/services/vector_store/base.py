@@ -59,6 +59,10 @@ class VectorStore(Protocol):
         """
         ...
 
+    def add_words(self, connection: Connection, *, chatbot: ChatbotRef, words: Mapping[UUID, bytes]) -> None:
+        """Store what the words of chunks mean that have vectors already. What is known is left alone."""
+        ...
+
     def set_live(
         self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID], is_live: bool
     ) -> None:

@@ -166,6 +166,9 @@ class MemoryVectorStore:
         rows = checked_rows([vector for _, vector in pairs], model)
         for (chunk_id, _), row in zip(pairs, rows, strict=True):
             stored.setdefault((chunk_id, model.id), _Embedded(_as_stored(row), is_live))
+        self.add_words(connection, chatbot=chatbot, words=words)
+
+    def add_words(self, connection: Any, *, chatbot: ChatbotRef, words: Mapping[UUID, bytes]) -> None:
         known = self._changing(chatbot).words
         for chunk_id, packed in words.items():
             known.setdefault(chunk_id, packed)

@@ -137,11 +137,14 @@ class PgVectorStore:
                 "is_live": is_live,
             }
             cursor.execute(query("add_vectors"), chatbot_parameters(chatbot) | parameters)
-            told = [chunk_id for chunk_id, _ in batch if words.get(chunk_id)]
+            told = {chunk_id: words[chunk_id] for chunk_id, _ in batch if words.get(chunk_id)}
             if told:
-                packed = wire.array((words[chunk_id] for chunk_id in told), wire.BYTEA_OID)
-                parameters = {"chunk_ids": wire.uuid_array(told), "words": packed}
-                cursor.execute(query("add_words"), chatbot_parameters(chatbot) | parameters)
+                self.add_words(connection, chatbot=chatbot, words=told)
+
+    def add_words(self, connection: Connection, *, chatbot: ChatbotRef, words: Mapping[UUID, bytes]) -> None:
+        packed = wire.array(words.values(), wire.BYTEA_OID)
+        parameters = {"chunk_ids": wire.uuid_array(list(words)), "words": packed}
+        wire.binary_cursor(connection).execute(query("add_words"), chatbot_parameters(chatbot) | parameters)
 
     def set_live(
         self, connection: Connection, *, chatbot: ChatbotRef, chunk_ids: Sequence[UUID], is_live: bool

@@ -71,6 +71,7 @@ def test_what_words_mean_is_kept_where_the_embedder_tells_and_goes_with_the_text
         return [Reading(vector, text.encode()) for vector, text in zip(self.embed_passages(texts), texts, strict=True)]
 
     monkeypatch.setattr(kind, "read_passages", read_passages, raising=False)
+    monkeypatch.setattr(kind, "tells_words", True, raising=False)
     monkeypatch.setattr(kind, "read_question", kind.embed_query, raising=False)
     source = trained(chatbot)
     hits = found(chatbot, "lost library card")

@@ -58,11 +58,13 @@ def test_a_word_takes_24_bytes_and_keeps_its_neighbours() -> None:
 
 def test_passages_without_words_are_unknown_and_a_question_without_has_no_column() -> None:
     packed = pack(unit_rows(3))
-    cosines = nearest(pack(unit_rows(2), exact=True), [b"", packed, b"\x09strange"])
-    assert np.isnan(cosines[[0, 2]]).all()
+    wordless = pack(np.empty((0, DIMENSIONS), np.float32))
+    assert wordless, "that a passage has no words is told, so that nobody asks again"
+    cosines = nearest(pack(unit_rows(2), exact=True), [b"", packed, b"\x09strange", wordless])
+    assert np.isnan(cosines[[0, 2, 3]]).all()
     assert not np.isnan(cosines[1]).any()
     assert nearest(b"", [packed]).shape == (1, 0)
-    assert pack(np.empty((0, DIMENSIONS), np.float32)) == b""
+    assert pack(np.empty((0, DIMENSIONS), np.float32), exact=True) == b""
 
 
 def test_each_word_looks_for_its_nearest(model: LocalModel) -> None:

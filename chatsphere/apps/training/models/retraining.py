@@ -14,7 +14,7 @@ class Retraining(TenantChild, DurableWork):  # type: ignore[misc, unused-ignore]
     """Documents are read again first, then every chunk gets a vector of ``to_model``, then that model answers, then old vectors go.
 
     ``chunking`` is how chunks shall be cut; empty when nothing has to be read again. ``to_model`` equals ``from_model`` when only that
-    changes.
+    changes, or when the model shall only tell what the words of chunks mean that an earlier release has embedded.
     """
 
     class Phase(models.TextChoices):
@@ -36,6 +36,11 @@ class Retraining(TenantChild, DurableWork):  # type: ignore[misc, unused-ignore]
     switched_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[Any] = WorkspaceQuerySet.as_manager()
+
+    @property
+    def only_tells_words(self) -> bool:
+        """Whether nothing is cut or embedded anew."""
+        return self.from_model == self.to_model and not self.chunking
 
     class Meta:
         constraints = (

@@ -38,4 +38,6 @@ class Command(BaseCommand):
 
 def _sentence(plan: Estimate) -> str:
     cost = f"{plan.cost_micros / 1_000_000:.2f} {plan.currency}"
+    if plan.only_tells_words:
+        return f"{plan.model} reads what the words mean of {plan.untold} chunks, at no cost"
     return f"{plan.current_model} → {plan.model}, {plan.documents} documents, {plan.chunks} chunks, {plan.tokens} tokens, {cost}"
