@@ -11,6 +11,7 @@ from django.core.management import call_command
 
 from chatsphere.apps.chatbots.actions import update_chatbot
 from chatsphere.apps.training import actions, retrain_worker, retraining
+from chatsphere.apps.training.estimate import estimate
 from chatsphere.apps.training.models import ChunkText, Embedding, Retraining, TrainingSource, WordMeanings
 from chatsphere.apps.training.reconcile import reconcile_until
 from chatsphere.apps.users.models import UsageRecord
@@ -132,7 +133,7 @@ def test_a_text_that_goes_meanwhile_is_passed_over(
 def test_the_estimate_says_how_many_and_that_it_costs_nothing(
     chatbot: Any, readings: Readings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = retraining.estimate(chatbot)
+    plan = estimate(chatbot)
     assert (plan.untold, plan.chunks, plan.tokens, plan.cost_micros) == (ChunkText.objects.count(), 0, 0, 0)
     call_command("retrain", "--dry-run")
     assert f"what the words mean of {plan.untold} chunks, at no cost" in capsys.readouterr().out
