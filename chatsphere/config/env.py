@@ -6,7 +6,8 @@ import; a settings module makes one ``Environment``, asks it for each value, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -47,6 +48,14 @@ class Environment:
     def problem(self, name: str, message: str) -> None:
         self.problems.append(f"{name}: {message}")
 
+    @contextmanager
+    def mistakes_of(self, name: str) -> Iterator[None]:
+        """A ``ValueError`` raised inside becomes a problem of ``name``; what stood behind it is left undone."""
+        try:
+            yield
+        except ValueError as error:
+            self.problem(name, str(error))
+
     def text(self, name: str, default: str = "", *, help: str, secret: bool = False) -> str:
         return self._read(name, default, "text", str, help, secret=secret)
 
@@ -71,8 +80,25 @@ class Environment:
     def path(self, name: str, default: Path, *, help: str) -> Path:
         return self._read(name, default, "path", Path, help)
 
-    def url(self, name: str, default: str, schemes: tuple[str, ...], *, help: str, secret: bool = False) -> str:
-        return self._read(name, default, "URL", lambda raw: _url(raw, schemes), help, secret=secret)
+    def url(
+        self,
+        name: str,
+        default: str,
+        schemes: tuple[str, ...],
+        *,
+        help: str,
+        secret: bool = False,
+        readers: Iterable[Callable[[str], object]] = (),
+    ) -> str:
+        """A URL of one of ``schemes``; each of ``readers`` raises ``ValueError`` for one that it cannot read."""
+
+        def read(raw: str) -> str:
+            url = _url(raw, schemes)
+            for reader in readers:
+                reader(url)
+            return url
+
+        return self._read(name, default, "URL", read, help, secret=secret)
 
     def _read(
         self, name: str, default: T, kind: str, parse: Callable[[str], T], help: str, *, secret: bool = False
