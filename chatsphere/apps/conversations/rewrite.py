@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from chatsphere.services.scripts import UNSPACED_LETTER
 from chatsphere.services.types import Turn
 from chatsphere.services.vector_store.stop_words import STOP_WORDS
 
@@ -48,7 +49,6 @@ _OPENERS: Final = re.compile(
     r"\s*(?:and|or|but|so|also|then|what about|how about|what else|anything else|und|oder|aber|und was|was ist mit|wie sieht es mit|et|ou|mais|et pour|y|o|pero|e|ma|en|maar|и|а|но)\b(?!-)",
     re.IGNORECASE,
 )
-_UNSPACED: Final = re.compile("[\u3040-\u30ff\u4e00-\u9fff\u0e00-\u0e7f]")
 _UNSPACED_LEANING: Final = re.compile(
     r"它|他们|她们|这(?:个|些|款|种|样)?(?:呢|吗|是|有|要|多|怎|什|能|可|$)|那(?:个|些|么|呢|边)|其中|^那|^还有|^然后|^以及|^呢|それ|これ|あれ|その|そこ|では[、,]|มัน|อันนี้|อันนั้น"
 )
@@ -86,7 +86,7 @@ def _is_greeting(text: str) -> bool:
 def leans(question: str) -> bool:
     """Whether earlier words help to find what is asked for: a question that points back, or one of few words or with a pronoun.
     Not where an identifier, or in German a noun, says what it is about."""
-    if points_back(question) or _UNSPACED.search(question):
+    if points_back(question) or UNSPACED_LETTER.search(question):
         return points_back(question)
     words = _WORD.findall(_NOT_LEANING.sub(" ", question))
     own = [word for word in words if not _is_empty(word.casefold())]
@@ -107,7 +107,7 @@ def _is_noun(word: str) -> bool:
 
 def points_back(question: str) -> bool:
     """Whether a question cannot be understood alone: an opener such as "and", a pronoun before which it names nothing, or hardly a word of its own."""
-    if _UNSPACED.search(question):
+    if UNSPACED_LETTER.search(question):
         letters = sum(map(str.isalnum, question))
         return letters <= SHORT_LETTERS or bool(_UNSPACED_LEANING.search(question))
     if _OPENERS.match(question) or _LEANING_AT_THE_END.search(question.strip()):

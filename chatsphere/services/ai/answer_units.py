@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from chatsphere.services.ai.sentences import Kind, Sentence, split_sentences
 from chatsphere.services.types import SearchHit
 
-LONGEST: Final = 700  # characters of a list or of an answer behind its question
+LONGEST: Final = (
+    700  # characters of a list or of an answer behind its question; of a longer list the first items are quoted
+)
+FEWEST_ITEMS: Final = 2
 LONGEST_TITLE: Final = 80
 MOST_ASKED: Final = 5  # sentences of such an answer
 
@@ -40,14 +43,20 @@ class Unit:
     heading: str = ""
     is_list: bool = False
     is_steps: bool = False  # a numbered list
+    is_cut: bool = False  # a list that goes on
     section: int = -1  # where the heading above it begins to hold
 
 
 @dataclass(frozen=True, slots=True)
 class _List:
     start: int
-    end: int
+    end: int  # of what may be quoted
     is_numbered: bool
+    item_ends: tuple[int, ...]
+
+    @property
+    def whole_end(self) -> int:
+        return self.item_ends[-1]
 
 
 def units_of(passage: SearchHit, *, is_asked: Callable[[str], bool] | None = None) -> list[Unit]:
@@ -61,7 +70,7 @@ def units_of(passage: SearchHit, *, is_asked: Callable[[str], bool] | None = Non
         for each in _lists(text)
         if not any(block.start < each.end and each.start < block.end for block in code)
     ]
-    short = [each for each in lists if each.end - each.start <= LONGEST]
+    short = [cut for each in lists if (cut := _as_much_as_fits(each)) is not None]
     steps = [each for each in short if each.is_numbered]
     headings = _headings(passage)
     found = [*_single(text, headings, sentences, short, steps, asks), *_whole(headings, short)]
@@ -116,13 +125,13 @@ def _whole(headings: _Headings, short: Sequence[_List]) -> Iterator[Unit]:
         asked = heading if _IS_QUESTION.search(heading) else ""
         yield Unit(
             each.start, each.end, asked=asked, heading=heading, is_list=True, is_steps=each.is_numbered,
-            section=_begin(headings, each.start),
+            is_cut=each.end < each.whole_end, section=_begin(headings, each.start),
         )  # fmt: skip
 
 
 def _is_part(text: str, sentence: Sentence, short: Sequence[_List], steps: Sequence[_List]) -> bool:
     """Whether it is a step, or what introduces a list."""
-    is_step = any(each.start <= sentence.start < each.end for each in steps)
+    is_step = any(each.start <= sentence.start < each.whole_end for each in steps)
     return is_step or any(each.start == sentence.start and text[sentence.end - 1] == ":" for each in short)
 
 
@@ -160,21 +169,21 @@ def _above(headings: _Headings, place: int) -> str:
 
 def _lists(text: str) -> Iterator[_List]:
     """Two items and more, with the lines that go on with an item."""
-    start = end = items = position = 0
+    start = position = 0
+    ends = list[int]()  # of the items so far
     is_numbered = is_after_blank = False
     for line in [*text.split("\n"), "#"]:
         item = _ITEM.match(line)
         if item:
-            if not items:
+            if not ends:
                 start, is_numbered = position, bool(item["number"])
-            items += 1
-            end = position + len(line.rstrip())
-        elif line.strip() and items and not _goes_on(line, is_after_blank=is_after_blank):
-            if items > 1:
-                yield _List(start, end, is_numbered)
-            items = 0
-        elif line.strip() and items:
-            end = position + len(line.rstrip())
+            ends.append(position + len(line.rstrip()))
+        elif line.strip() and ends and not _goes_on(line, is_after_blank=is_after_blank):
+            if len(ends) >= FEWEST_ITEMS:
+                yield _List(start, ends[-1], is_numbered, tuple(ends))
+            ends = []
+        elif line.strip() and ends:
+            ends[-1] = position + len(line.rstrip())
         is_after_blank = not line.strip()
         position += len(line) + 1
 
@@ -187,4 +196,10 @@ def _with_lead_in(text: str, found: _List, sentences: Sequence[Sentence]) -> _Li
     """With the sentence before it that ends with a colon."""
     lead = next((each for each in reversed(sentences) if each.end <= found.start), None)
     is_lead = lead is not None and text[lead.end - 1] == ":" and not text[lead.end : found.start].strip()
-    return _List(lead.start, found.end, found.is_numbered) if lead is not None and is_lead else found
+    return replace(found, start=lead.start) if lead is not None and is_lead else found
+
+
+def _as_much_as_fits(found: _List) -> _List | None:
+    """Its first items; None when not even two are short enough."""
+    fitting = [end for end in found.item_ends if end - found.start <= LONGEST]
+    return replace(found, end=fitting[-1]) if len(fitting) >= FEWEST_ITEMS else None

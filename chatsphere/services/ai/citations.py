@@ -154,7 +154,7 @@ class CitationScanner:
         statement best."""
         passage = self._passages[number - 1]
         since = max((other for other, _ in self._marks if other < place), default=0)
-        whole = self._plain[since:place].strip()
+        whole = self._plain[since:place].strip().removesuffix("\n…")  # of a list that goes on
         if span := _word_for_word(whole, passage.text):
             return _citation(number, passage, *span, 1.0)
         return find_quote(self._statement_at(place), number, passage, self._language)

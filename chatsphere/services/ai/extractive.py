@@ -18,9 +18,9 @@ import numpy as np
 
 from chatsphere.services.ai.answer_units import Unit, units_of
 from chatsphere.services.ai.identifiers import holds, identifiers_in
-from chatsphere.services.ai.leaning import names_figure, with_what_it_leans_on, with_what_leans_on_it
+from chatsphere.services.ai.leaning import names_figure, names_frequency, with_what_it_leans_on, with_what_leans_on_it
 from chatsphere.services.ai.lone_marks import without_lone_marks
-from chatsphere.services.ai.question_kinds import asks_how_to, asks_measure, asks_what_happens
+from chatsphere.services.ai.question_kinds import asks_how_often, asks_how_to, asks_measure, asks_what_happens
 from chatsphere.services.ai.sentences import Kind, split_sentences
 from chatsphere.services.ai.table_answers import Rows, header_of, names_of, rows_asked_for
 from chatsphere.services.ai.tokens import estimate_tokens
@@ -50,6 +50,7 @@ SHARE_BESIDE_ALL = 0.6  # of the best one's words of the question, for what stan
 LIST_COST = 0.1  # an item that answers alone goes before its list
 STEPS_BONUS = 0.5  # of a numbered list that holds all words of a question that asks how to do something
 FIGURE_BONUS = 0.05  # of what names a figure, to a question for one
+FREQUENCY_BONUS = 0.5  # of what says how often below a heading that holds a word of the question, to one that asks that
 _CELL_EDGE = re.compile(r"\s*(?<!\\)\|\s*")
 LEAST_SCORE = 0.25  # below, nothing in the passages supports an answer
 
@@ -77,6 +78,7 @@ class Candidate:
     asked: str = ""  # the question that stands before it
     heading: str = ""  # above it
     bonus: float = 0.0  # for what the question wants: steps, a figure
+    is_cut: bool = False  # a list that goes on
     is_alone: bool = False  # a curated pair for another question: it may answer, but not beside something else
 
     @property
@@ -121,6 +123,26 @@ class _Reading:
         return idf_among(self.asked, self.terms)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wants:
+    """What a question is after."""
+
+    steps: bool
+    measure: bool
+    frequency: bool
+
+    @classmethod
+    def of(cls, question: str) -> _Wants:
+        return cls(asks_how_to(question), asks_measure(question), asks_how_often(question))
+
+    def bonus(self, unit: Unit, text: str, coverage: float) -> float:
+        """Of what gives it."""
+        found = STEPS_BONUS * coverage if self.steps and unit.is_steps else 0.0
+        found += FIGURE_BONUS if self.measure and names_figure(text) else 0.0
+        says_how_often = self.frequency and coverage > 0 and not unit.is_steps and names_frequency(text)
+        return found + FREQUENCY_BONUS if says_how_often else found
+
+
 def preselect(
     question: str, passages: Sequence[SearchHit], *, language: str = "", limit: int = MAX_CANDIDATES
 ) -> list[Candidate]:
@@ -130,7 +152,7 @@ def preselect(
 
 def _preselected(reading: _Reading, limit: int = MAX_CANDIDATES) -> list[Candidate]:
     weights = reading.weights
-    wants = asks_how_to(reading.question), asks_measure(reading.question)
+    wants = _Wants.of(reading.question)
     found = [
         _candidate(reading, index, unit, coverage_of(weights, own), wants)
         for (index, unit), own in zip(reading.units, reading.terms, strict=True)
@@ -315,7 +337,7 @@ def _quote(group: Sequence[PickedSentence]) -> tuple[str, bool]:
     if first.text.startswith("|"):  # the header lies in another passage: no table without it
         return _CELL_EDGE.sub(" – ", first.text.strip("| ")), False
     if first.is_block:
-        return first.text, True
+        return f"{first.text}\n…" if first.is_cut else first.text, True
     return without_lone_marks(" ".join(first.text.split())), False
 
 
@@ -356,16 +378,13 @@ class ExtractiveChatModel:
         return cosines
 
 
-def _candidate(reading: _Reading, index: int, unit: Unit, coverage: float, wants: tuple[bool, bool]) -> Candidate:
+def _candidate(reading: _Reading, index: int, unit: Unit, coverage: float, wants: _Wants) -> Candidate:
     passage = reading.passages[index]
-    how_to, measure = wants
     start = unit.start
     is_other = _is_for_another_question(reading, passage)
     if is_other:
         start = 0
     text = passage.text[start : unit.end]
-    bonus = STEPS_BONUS * coverage if how_to and unit.is_steps else 0.0
-    bonus += FIGURE_BONUS if measure and names_figure(text) else 0.0
     return Candidate(
         passage_index=index,
         start=start,
@@ -377,7 +396,8 @@ def _candidate(reading: _Reading, index: int, unit: Unit, coverage: float, wants
         is_list=unit.is_list,
         asked=unit.asked,
         heading=unit.heading,
-        bonus=bonus,
+        bonus=wants.bonus(unit, text, coverage),
+        is_cut=unit.is_cut,
         is_alone=is_other,
     )
 
@@ -399,6 +419,7 @@ def _picked(candidate: Candidate, score: float) -> PickedSentence:
         score,
         candidate.header,
         candidate.is_block,
+        candidate.is_cut,
     )
 
 

@@ -64,6 +64,21 @@ _FIGURE: Final = re.compile(
 )
 
 
+_FREQUENCY: Final = re.compile(
+    r"\b(?:every (?!(?:one|customer|user|plan|member|order|account)\b)|each (?:time|day|week|month|quarter|year|hour|night)|once|twice|times (?:a|per)|(?:per|a) (?:day|week|month|year)"
+    r"|hourly|daily|nightly|weekly|monthly|quarterly|yearly|annual(?:ly)?|regularly"
+    r"|alle (?:\d+|zwei|drei|vier|fünf|sechs|zehn|zwölf) (?:\w+ )?(?:Minuten|Stunden|Tage|Wochen|Monate|Jahre)|jede[nsm]? (?:Tag|Woche|Monat|Jahr|Nacht|Stunde|Montag|Dienstag|Mittwoch|Donnerstag|Freitag|Samstag|Sonntag)\w*"
+    r"|(?:einmal|zweimal|dreimal|\d+ ?mal)|(?:pro|im) (?:Tag|Woche|Monat|Jahr)|stündlich|täglich|wöchentlich|monatlich|vierteljährlich|halbjährlich|jährlich|regelmäßig"
+    r"|tous les|toutes les|par (?:jour|semaine|mois|an)|une fois|cada|una vez|al (?:día|mes|año)|ogni|una volta|a cada|uma vez|iedere|elke|per (?:dag|week|maand|jaar))\b",
+    re.IGNORECASE,
+)
+
+
+def names_frequency(text: str) -> bool:
+    """Whether it says how often."""
+    return _FREQUENCY.search(text) is not None
+
+
 def names_figure(text: str) -> bool:
     """Whether a number stands in it, in figures or as a word, or what says how often or that it is free."""
     return _FIGURE.search(text) is not None

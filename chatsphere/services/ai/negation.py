@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from chatsphere.services.scripts import UNSPACED_OR_HANGUL
+
 _NOT: Final = {
     "en": r"not|no|never|none|nobody|nothing|neither|nor|cannot|\w+n['’]t",
     "de": r"nicht|nichts|nie|niemals|kein\w{0,2}|niemand\w{0,2}|weder|keinesfalls|nein",
@@ -82,7 +84,6 @@ _BARE: Final = re.compile(
     r"(?:do|does|did|is|are|was|were|has|have|can|will|may|tut|hat|haben|kann|können|ist|sind)? ?(?:es )?(?:not|nicht|keine?|no|non|pas|niet)|\w+n['’]t",
     re.IGNORECASE,
 )
-_UNSPACED: Final = re.compile("[\u3040-\u30ff\u4e00-\u9fff\u0e00-\u0e7f\uac00-\ud7af]")
 _OPPOSITE: Final = re.compile(
     rf"(?<![\w-])(?:{'|'.join(map(re.escape, sorted(_OPPOSITES, key=len, reverse=True)))})(?![\w-])|禁止|除外",
     re.IGNORECASE,
@@ -166,7 +167,7 @@ def _joined(parts: list[str]) -> list[str]:
 
 
 def _is_short(part: str) -> bool:
-    if _UNSPACED.search(part):
+    if UNSPACED_OR_HANGUL.search(part):
         return len(part.strip()) <= _SHORT_LETTERS
     return len(part.split()) <= _SHORT_WORDS
 

@@ -23,6 +23,11 @@ _MEASURE: Final = re.compile(
     r"|ile|kiedy|jak (?:długo|często)|сколько|когда|hur (?:länge|mycket|många|ofta)|när|hvor (?:lenge|længe|mange|meget|mye|ofte))\b",
     re.IGNORECASE,
 )
+_HOW_OFTEN: Final = re.compile(
+    r"\b(?:how (?:often|frequently|many times)|wie (?:oft|häufig)|in welche[mn] (?:abständen|abstand|turnus)|combien de fois|à quelle fréquence|cuántas veces|con qué frecuencia"
+    r"|quante volte|ogni quanto|con che frequenza|quantas vezes|com que frequência|hoe vaak|jak często|как часто|hur ofta|hvor (?:ofte|tit))\b",
+    re.IGNORECASE,
+)
 _ALL: Final = re.compile(
     r"\s*(?:please )?(?:(?:list|show|name|give|tell)(?: me)?(?: all| every| the| of)*|(?:what|which)\b.*\b(?:are there|are available|do you (?:have|offer|sell|support))\b"
     r"|what are (?:all|the)\b|all\b|every\b|welche\b.*\b(?:gibt es|habt ihr|haben sie|bieten sie|sind verfügbar)\b|(?:nenne?|zeige?|liste)(?: mir)?(?: alle| die)*\b|alle\b"
@@ -66,6 +71,11 @@ def asks_how_to(question: str) -> bool:
 def asks_measure(question: str) -> bool:
     """Whether a figure, a price or a time is wanted."""
     return _MEASURE.search(question) is not None
+
+
+def asks_how_often(question: str) -> bool:
+    """Whether it is asked how often something happens or is to be done."""
+    return _HOW_OFTEN.search(question) is not None
 
 
 def asks_for_all(question: str) -> bool:

@@ -21,6 +21,7 @@ from chatsphere.services.content.extract.markdown import heading_text
 from chatsphere.services.content.markup import plain_words, search_text, without_targets
 from chatsphere.services.content.sentences import sentence_spans
 from chatsphere.services.content.table_columns import CONTEXT_SEPARATOR, NAME_SEPARATOR
+from chatsphere.services.scripts import HANGUL, UNSPACED, UNSPACED_OR_HANGUL
 from chatsphere.services.types import Block, BlockKind, Chunk, ExtractedDocument
 
 CountTokens = Callable[[str], int]
@@ -30,8 +31,7 @@ _RESERVED_TOKENS = 3  # special tokens, and the separator of context and text
 _WINDOW = 64  # atoms that one chunk may hold; bounds the work for one atom
 _REMEMBERED_PIECES = 40_000
 _LONGEST_REMEMBERED = 40  # characters; longer ones do not come again
-_IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
-_CJK = re.compile(f"[{_IDEOGRAPHS}]")
+_IDEOGRAPHS = UNSPACED + HANGUL
 _PIECE = re.compile(r"[A-Za-z]+|[0-9]+|[!-\"$-)+-/:-=?@\[\]^{}]")
 _PIECE_ANY_SCRIPT = re.compile(rf"[{_IDEOGRAPHS}]|(?:(?![{_IDEOGRAPHS}])[^\W\d_])+|\d+|[^\w\s*#|`\\_~>]")
 _ITEM_START = re.compile(r"^(?: {0,3})(?:[-*+]|\d{1,9}[.)])(?=\s)", re.MULTILINE)
@@ -39,7 +39,7 @@ _ITEM_START = re.compile(r"^(?: {0,3})(?:[-*+]|\d{1,9}[.)])(?=\s)", re.MULTILINE
 
 @dataclass(frozen=True, slots=True)
 class ChunkSettings:
-    """Lengths are words (CJK and Thai: two characters count as one) except where they are tokens of the embedding model."""
+    """Lengths are words (of scripts without spaces and Korean two characters count as one) except where they are tokens of the embedding model."""
 
     target_words: int = 120
     max_words: int = 192
@@ -332,7 +332,7 @@ class _Measure:
         if text.isascii():
             pieces, ideographs = _PIECE.findall(text), 0
         else:
-            pieces, ideographs = _PIECE_ANY_SCRIPT.findall(text), len(_CJK.findall(text))
+            pieces, ideographs = _PIECE_ANY_SCRIPT.findall(text), len(UNSPACED_OR_HANGUL.findall(text))
         half_words = 2 * sum(map(str.isalnum, pieces)) - ideographs
         return _TOKEN * sum(map(self._length, pieces)) + half_words
 

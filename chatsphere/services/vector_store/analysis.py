@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import Stemmer
 
+from chatsphere.services.scripts import HANGUL, UNSPACED, UNSPACED_OR_HANGUL
 from chatsphere.services.vector_store.stop_words import STOP_WORDS
 
 ANALYSIS_VERSION: Final = 1
@@ -35,11 +36,7 @@ _SNOWBALL: Final = {
     "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
 
-# Letters written without spaces between words: Thai, Lao, Burmese, Khmer, kana, CJK ideographs, Hangul.
-_UNSPACED: Final = (
-    "\u0e00-\u0e4e\u0e80-\u0ecf\u1000-\u109f\u1780-\u17d3\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-)
+_UNSPACED: Final = UNSPACED + HANGUL
 # Python's \w leaves out combining marks, without which Hindi, Arabic or Hebrew words fall apart. The Indic blocks are
 # taken whole but for the danda, their full stop.
 _MARKS: Final = (
@@ -49,7 +46,6 @@ _MARKS: Final = (
 )
 _ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
 _WORD: Final = re.compile(rf"[{_UNSPACED}]+|(?:(?![_{_UNSPACED}])[\w{_MARKS}])+")
-_IS_UNSPACED: Final = re.compile(f"[{_UNSPACED}]")
 _COMPOUND: Final = re.compile(r"(?<![^\W_])[^\W_]++(?:(?:::|[._@&-])[^\W_]++)+|\b[A-Za-z](?:\+\+|#)")
 _CAMEL: Final = re.compile(r"\b[A-Za-z]*[a-z][A-Z][A-Za-z0-9]*")
 _CAMEL_PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -194,7 +190,7 @@ def _plain(text: str) -> str:
 
 def _pairs(words: Iterable[str]) -> Iterator[str]:
     for word in words:
-        if len(word) > 2 and _IS_UNSPACED.match(word):
+        if len(word) > 2 and UNSPACED_OR_HANGUL.match(word):
             yield from map("".join, pairwise(word))
         else:
             yield word

@@ -37,6 +37,13 @@ LINKS: Final[Mapping[str, tuple[str, ...]]] = {
     "nb": ("", "s", "e"),
     "nn": ("", "s", "e"),
 }
+# A question parts a verb ("schicke … zurück") of which documents have the noun.
+_NOUNS_OF_PARTICLES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("de", "zurück"): (
+        *("rückgabe", "rücksendung", "rückversand", "rückerstattung", "rückzahlung", "retoure", "rücknahme"),
+        *("zurückgeben", "zurücksenden", "zurückschicken", "zurückzahlen", "zurückerstatten"),
+    )
+}
 _ALPHABETS: Final = ("abcdefghijklmnopqrstuvwxyz", "абвгдежзийклмнопрстуфхцчшщъыьэюяіїєґ", "αβγδεζηθικλμνξοπρστυφχψω")
 
 
@@ -110,14 +117,19 @@ def _near(
     frequencies = vocabulary.frequencies([number for _, number in words])
     unknown = [pair for pair, frequency in zip(words, frequencies, strict=True) if not frequency]
     for word, number in unknown[:MOST_UNKNOWN]:
-        if right := _spelt_right(word, language, vocabulary):
+        nouns = _NOUNS_OF_PARTICLES.get((language, word), ())
+        if nouns and (noun := vocabulary.most_common(number_words(nouns, language))):
+            yield number, [noun]
+        elif right := _spelt_right(word, language, vocabulary):
             yield number, [right]
         elif parts := _parts(word, language, vocabulary):
             yield number, parts[:2]
 
 
 def _spelt_right(word: str, language: str, vocabulary: Vocabulary) -> int:
-    """The number of the most common word one step away; 0 when there is none."""
+    """The number of the most common word one step away, of a short German verb that of its infinitive; 0 when there is none."""
+    if len(word) < SHORTEST_MISSPELT and language == "de" and word.endswith("e"):
+        return vocabulary.most_common(number_words([f"{word}n"], language))  # too short for the stemmer: "öle", "ölen"
     alphabet = next((letters for letters in _ALPHABETS if set(word) & set(letters)), "")
     if len(word) < SHORTEST_MISSPELT or not alphabet:
         return 0

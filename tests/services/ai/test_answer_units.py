@@ -38,6 +38,24 @@ def test_a_single_item_and_a_long_list_are_no_list(text: str, passage: Passage) 
     assert not any(unit.is_list for unit in units_of(passage(text)))
 
 
+def test_of_a_long_list_the_first_items_are_quoted_and_it_is_known_to_go_on(passage: Passage) -> None:
+    items = [f"- Item number {n} is {'very ' * 12}good." for n in range(12)]
+    hit = passage("We have:\n\n" + "\n".join(items) + "\n\nThat is all.")
+    [whole] = [unit for unit in units_of(hit) if unit.is_list]
+    quote = hit.text[whole.start : whole.end]
+    assert whole.is_cut
+    assert quote.startswith("We have:\n\n- Item number 0")
+    assert quote.endswith("good.")
+    assert LONGEST - 100 < len(quote) <= LONGEST
+    assert items[-1].removeprefix("- ") in quotes(hit), "an item behind the cut may answer alone"
+    assert not any(unit.is_cut for unit in units_of(passage(FORMATS)))
+
+
+def test_steps_behind_the_cut_say_nothing_alone(passage: Passage) -> None:
+    hit = passage("\n".join(f"{n}. Turn screw {n} {'a bit ' * 12}to the left." for n in range(1, 15)))
+    assert [unit.is_cut for unit in units_of(hit)] == [True]
+
+
 def test_an_answer_behind_its_question_is_one(passage: Passage) -> None:
     hit = passage("Q: Offline?\nA: Yes. For 14 days.\nQ: Linux?\nA: No.\n\nMore text.")
     assert quotes(hit) == ["Yes. For 14 days.", "No.", "More text."]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from chatsphere.services.ai.citations import scan_answer
 from chatsphere.services.ai.extractive import (
     ExtractiveChatModel,
     PickedSentence,
@@ -161,6 +162,30 @@ FORMATS = "## Supported formats\n\nYou can attach:\n\n- **Documents:** PDF and T
 async def test_a_question_for_all_items_gets_the_whole_list(passage: Passage) -> None:
     text, _ = await answer(None, "Which formats are supported?", [passage(FORMATS)])
     assert text == f"{FORMATS.partition(chr(10) * 2)[2]}\n\n[1]"
+
+
+async def test_a_list_that_goes_on_says_so_and_is_quoted_as_far_as_it_is_shown(passage: Passage) -> None:
+    items = [f"- Charger {name} has {'rather ' * 10}long cables." for name in "ABCDEFGHIJKLMN"]
+    hit = passage("We sell these chargers:\n\n" + "\n".join(items))
+    text, _ = await answer(None, "Which chargers do you sell?", [hit])
+    shown, _, mark = text.partition("\n…")
+    assert mark == "\n\n[1]"
+    assert hit.text.startswith(shown)
+    assert "Charger B" in shown
+    assert "Charger N" not in shown
+    _, report = scan_answer(text, [hit], language="en")
+    assert report.citations[0].quote == shown
+    assert report.grounded
+
+
+async def test_a_question_how_often_gets_what_says_it(passage: Passage) -> None:
+    hit = passage(
+        "## Oiling the machine\n\n1. Unplug the machine.\n2. Put one drop of oil in.\n\nDo it every three months."
+    )
+    text, _ = await answer(None, "How often must I oil the machine?", [hit])
+    assert text == "Do it every three months. [1]"
+    text, _ = await answer(None, "How do I oil the machine?", [hit])
+    assert text.startswith("1. Unplug")
 
 
 async def test_a_question_for_one_item_gets_that_item(passage: Passage) -> None:

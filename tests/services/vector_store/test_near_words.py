@@ -47,6 +47,15 @@ def test_the_neighbour_that_more_chunks_hold_is_taken() -> None:
     assert near("planed", "en", "He planned it", "She planned it", "A plant") == terms("planned", "en")
 
 
+def test_a_parted_german_verb_finds_its_noun_and_a_short_one_its_infinitive() -> None:
+    question = "Wie schicke ich ein Paket zurück?"
+    found = near_terms(question, ["de"], vocabulary("de", "Die Rücksendung ist kostenlos", "Das Paket kommt an"))
+    assert terms("Rücksendung", "de") <= found.added
+    assert found.replaced >= terms("zurück", "de")
+    assert not near(question, "de", "Sie gehen zurück", "Die Rücksendung ist kostenlos") & terms("Rücksendung", "de")
+    assert near("Wie öle ich sie?", "de", "Nähmaschine ölen") == terms("ölen", "de")
+
+
 def test_cyrillic_and_inflected_words_are_matched_by_their_stems() -> None:
     assert near("гаратния", "ru", "Срок гарантии два года") == terms("гарантия", "ru")
     assert near("policeis", "en", "One policy for all") == terms("policies", "en")
