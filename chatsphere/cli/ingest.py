@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,13 +33,15 @@ class Item:
 @click.option("--chatbot", required=True, help="Its id, slug or name.")
 @server_options
 def ingest(paths: Sequence[Path], chatbot: str, url: str, token: str) -> None:
-    """Train a chatbot on files and on everything in folders, hidden files left out. A file with the name of one that is there replaces it.
+    """Train a chatbot on files and on everything in folders, hidden files left out. A file with the name of one that is there replaces it;
+    where several have that name, nothing is replaced.
 
     Exit code 0: everything is ready; 1: something could not be read, and why.
     """
     items = list(find_files(paths))
     if not items:
         raise Failure("There is no file to read in these folders.")
+    _require_own_names(items)
     console = Console(highlight=False)
     with connect(url, token) as client:
         sources = train(console, client, client.find_chatbot(chatbot)["id"], items)
@@ -61,10 +64,34 @@ def find_files(paths: Iterable[Path]) -> Iterator[Item]:
             )
 
 
+def _require_own_names(items: Sequence[Item]) -> None:
+    """Two files of one name would replace each other the next time."""
+    paths: dict[str, set[Path]] = defaultdict(set)
+    for item in items:
+        paths[item.name].add(item.path.resolve())
+    for name, same in sorted(paths.items()):
+        if len(same) > 1:
+            first, second, *_ = sorted(same)
+            raise Failure(
+                f"{first} and {second} would both be called {name}. Name a folder that holds both, so that their names tell them apart."
+            )
+
+
+def _only_one(name: str, source_ids: Sequence[str]) -> str:
+    if len(source_ids) > 1:
+        raise Failure(
+            f"{len(source_ids)} sources of this chatbot are called {name}, so none was replaced. Delete or rename all but one "
+            f"(DELETE or PATCH /api/v1/sources/ID/): {', '.join(source_ids)}."
+        )
+    return source_ids[0]
+
+
 def train(console: Console, client: ApiClient, chatbot_id: str, items: Sequence[Item]) -> list[Mapping[str, Any]]:
     """Upload everything and wait until each source is ready, partial, failed or cancelled. Files that are there already, by name, are replaced."""
     there = client.pages(f"/api/v1/chatbots/{chatbot_id}/sources/?source_type=file")
-    known = {source["name"]: source["id"] for source in there}
+    known: dict[str, list[str]] = defaultdict(list)
+    for source in there:
+        known[source["name"]].append(source["id"])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress, ThreadPoolExecutor(UPLOADS_AT_ONCE) as threads:
         uploading = progress.add_task("Uploading", total=len(items))
@@ -73,7 +100,7 @@ def train(console: Console, client: ApiClient, chatbot_id: str, items: Sequence[
         def upload(item: Item) -> Mapping[str, Any]:
             try:
                 if item.name in known:
-                    return client.replace(known[item.name], item.path)
+                    return client.replace(_only_one(item.name, known[item.name]), item.path)
                 return client.upload(chatbot_id, item.path, item.name)
             except Failure as error:
                 return {"name": item.name, "status": "failed", "error": {"message": error.message}}

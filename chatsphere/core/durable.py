@@ -28,6 +28,7 @@ MAX_CRASHES = 10
 LEASE = timedelta(seconds=30)
 HEARTBEAT_SECONDS = 10.0
 OUTAGE_SECONDS = 10.0
+LONGEST_DELAY = 3600.0  # seconds until another try
 
 
 class LostLease(Exception):
@@ -180,17 +181,18 @@ def retry_later(row: DurableWork, *, error_type: str, message: str, after: float
         fail(row, error_type=error_type, message=message)
         return False
     delay = after if after is not None else 2.0 * 4 ** (errors - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+    due_at = timezone.now() + timedelta(seconds=min(delay, LONGEST_DELAY))
     changed = _ours(row).update(
         state=DurableState.QUEUED,
         errors=errors,
         error_type=error_type,
         error_message=message,
         lease_until=None,
-        available_at=timezone.now() + timedelta(seconds=min(delay, 3600)),
+        available_at=due_at,
     )
     if not changed:
         raise LostLease
-    row.errors = errors
+    row.errors, row.available_at = errors, due_at
     return True
 
 

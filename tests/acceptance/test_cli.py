@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.acceptance.conftest import CHATSPHERE, Account, clean_environment
@@ -52,6 +53,27 @@ def test_ingest_again_replaces_what_has_the_same_name(account: Account, folder: 
     assert "2 of 2 sources ready" in again.stdout
     answer = ask()
     assert ("seven euros" in answer, "four euros" in answer) == (True, False)
+
+
+def test_ingest_replaces_nothing_when_several_sources_have_the_name(account: Account, folder: Path) -> None:
+    assert run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account).returncode == 0
+    sources = f"{account.url}/api/v1/chatbots/{account.chatbot['id']}/sources/"
+    again = {"file": ("fees.txt", b"A lost library card costs five euros."), "name": (None, b"inner/fees.txt")}
+    headers = {"Authorization": f"Bearer {account.token}"}
+    assert httpx2.post(sources, files=again, headers=headers).status_code == 202
+    refused = run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account)
+    assert refused.returncode == 1
+    assert "2 sources of this chatbot are called inner/fees.txt, so none was replaced." in refused.stdout
+    assert refused.stderr.strip() == "Error: 1 of 2 sources could not be read."
+
+
+def test_ingest_refuses_two_files_that_would_have_one_name(account: Account, folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other" / "fees.txt").write_text("Other fees.")
+    paths = [str(folder / "inner"), str(folder / "other")]
+    refused = run("ingest", *paths, "--chatbot", account.chatbot["id"], account=account)
+    assert refused.returncode == 1
+    assert "would both be called fees.txt. Name a folder that holds both" in refused.stderr
 
 
 def test_ask_exits_with_three_when_the_sources_do_not_have_it(account: Account, folder: Path) -> None:

@@ -6,7 +6,8 @@ each part has the whole budget of a reading child.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,11 @@ from django.db import transaction
 
 from chatsphere.apps.training import knowledge
 from chatsphere.apps.training.archives import ARCHIVE, ArchiveTraining
+from chatsphere.apps.training.knowledge import EmbeddedChunk
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import Run, TrainingSource
+from chatsphere.apps.training.pipeline import Target
+from chatsphere.services.content.chunking import Headings, headings_at_end
 from chatsphere.services.content.extract import PDF, SAFE_IN_PROCESS
 from chatsphere.services.content.extract.text_parts import text_parts
 from chatsphere.services.errors import ContentError, EmptyDocument
@@ -38,7 +42,10 @@ def train(run: Run, lost: Event) -> None:
     (PdfTraining if run.source.media_type == PDF else TextTraining)(run, lost).work()
 
 
-_PLACE: Final = "_place"  # in the run's steps, not shown: what the file is, and where the next part begins
+_PLACE: Final = (
+    "_place"  # in the run's steps, not shown: what the file is, where the next part begins, and under which headings
+)
+_HEADINGS: Final = "headings_at_end"
 
 
 class LargeTraining(ArchiveTraining):
@@ -52,6 +59,22 @@ class LargeTraining(ArchiveTraining):
 
     def _place(self) -> dict[str, Any]:
         return self.steps.as_json().get(_PLACE, {})
+
+    # --- a part stands under the headings with which the one before it has ended ---
+
+    def recipe(self, material: Material) -> bytes:
+        self.above = _above(material, self._place())
+        recipe = super().recipe(material)
+        return hashlib.sha256(recipe + repr(self.above).encode()).digest() if self.above else recipe
+
+    def read(self, material: Material) -> tuple[ExtractedDocument, str]:
+        extracted, title = super().read(material)
+        headings = headings_at_end(extracted, above=self.above) if _is_part(material, extracted) else ()
+        return replace(extracted, report={**extracted.report, _HEADINGS: headings}) if headings else extracted, title
+
+    def _finish_member(self, target: Target, vectors: Sequence[EmbeddedChunk]) -> None:
+        self.steps.put(_PLACE, **{_HEADINGS: target.version.report.get(_HEADINGS, [])})
+        super()._finish_member(target, vectors)
 
 
 class PdfTraining(LargeTraining):
@@ -126,6 +149,15 @@ class TextTraining(LargeTraining):
             knowledge.hold(self.run, alone=False)
             self.count_done()
         return None
+
+
+def _above(material: Material, place: Mapping[str, Any]) -> Headings:
+    first, _ = material.span or material.pages or (0, 0)
+    return tuple((level, name) for level, name in place.get(_HEADINGS, ())) if first else ()
+
+
+def _is_part(material: Material, extracted: ExtractedDocument) -> bool:
+    return material.span is not None or extracted.report.get("pages_in_file", 0) > PAGES_A_PART
 
 
 def _page_range(material: Material, first: int) -> Material:

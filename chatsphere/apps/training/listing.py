@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import islice
+from threading import Event
 from typing import Final
 from urllib.parse import urlsplit
 
-from chatsphere.apps.training import pages, site
+from chatsphere.apps.training import pages, site, visits
 from chatsphere.apps.training.models import Run
 from chatsphere.apps.training.pages import Found
 from chatsphere.apps.training.pipeline import MakeRoom
@@ -38,6 +40,7 @@ class SitemapListing:
         cutting: Cutting,
         begin: Begin,
         held: Callable[[], AbstractContextManager[None]],
+        lost: Event,
     ) -> None:
         self._run = run
         self._steps = steps
@@ -45,6 +48,7 @@ class SitemapListing:
         self._cutting = cutting
         self._begin = begin
         self._held = held
+        self._lost = lost
         self._scope = site.scope_of(run.source)
         self._most = site.most_pages(run.source)
 
@@ -52,9 +56,7 @@ class SitemapListing:
         """List all, or raise MakeRoom when the slice ``is_over`` and when the next sitemap is to be waited for. Raises ContentError when
         the first sitemap cannot be had, FetchFailed when its server fails again and again."""
         state = self._run.steps.get("list", {}).get(_STATE)
-        walk = (
-            SitemapWalk.gone_on_with(state) if state else SitemapWalk(site.sitemaps_of(self._run.source, self._fetcher))
-        )
+        walk = SitemapWalk.gone_on_with(state) if state else SitemapWalk(self._beginnings())
         try:
             while (here := walk.next) is not None and not self._is_full:
                 self._read(walk, here)
@@ -68,6 +70,10 @@ class SitemapListing:
             with self._held():
                 pages.list_known(self._run)
 
+    def _beginnings(self) -> list[str]:
+        named = partial(site.sitemaps_of, self._run.source, self._fetcher)
+        return visits.answer_of(self._run, "sitemaps", named, lost=self._lost)
+
     @property
     def _is_full(self) -> bool:
         return (self._steps.figure("list", "left_out") or 0) > _BATCH
@@ -75,7 +81,8 @@ class SitemapListing:
     def _read(self, walk: SitemapWalk, here: Waiting) -> None:
         limits = site.limits_of_try(here.tries, site.SITEMAP_LIMITS)
         try:
-            data = site.read_sitemap(here.url, self._fetcher, limits=limits, begin=self._begin)
+            read = partial(site.read_sitemap, here.url, self._fetcher, limits=limits, begin=self._begin)
+            data = visits.answer_of(self._run, here.url, read, lost=self._lost)
             self._list(walk.read(data))
         except FetchFailed as error:
             self._failed(walk, here, error)

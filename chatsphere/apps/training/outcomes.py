@@ -13,15 +13,18 @@ from psycopg.types.json import Jsonb
 
 from chatsphere.apps.training import knowledge
 from chatsphere.apps.training.database import run as sql
+from chatsphere.apps.training.hints import INGEST, RUN_TRAINING
 from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
 from chatsphere.apps.training.prices import embedding_cost
 from chatsphere.apps.training.refresh import refresh_after
 from chatsphere.apps.users.ledger import Kind, Usage, record_usages
 from chatsphere.apps.webhooks.actions import announce, announce_many
 from chatsphere.core import durable
+from chatsphere.core.hints import hint_after_commit
 from chatsphere.services.vector_store.base import ChatbotRef
 
 Status = TrainingSource.Status
+LONGEST_HINT = 60.0  # seconds that a hint waits with a worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,18 @@ def retried(run: Run, *, error_type: str, message: str, after: float | None) -> 
     with transaction.atomic():
         if durable.retry_later(run, error_type=error_type, message=message, after=after):
             _tell_source(run, Status.QUEUED, error_type, message)
+            _wake_when_due(run)
         else:
             _book([run])
             _tell_source(run, Status.FAILED, error_type, message)
             _announce("source.failed", run, run.source, {"error": {"type": error_type, "message": message}})
+
+
+def _wake_when_due(run: Run) -> None:
+    """To the second; what waits longer is found by the sweep."""
+    seconds = (run.available_at - timezone.now()).total_seconds()
+    if seconds <= LONGEST_HINT:
+        hint_after_commit(RUN_TRAINING, str(run.pk), queue=INGEST, countdown=max(seconds, 0.0))
 
 
 def put_off(run: Run, *, error_type: str, message: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 
+from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Document, Page, Run, TrainingSource
 from chatsphere.apps.training.pipeline import RECIPE
 from chatsphere.apps.training.recipe import Cutting
@@ -57,25 +58,25 @@ def list_found(run: Run, found: Iterable[Found], *, most: int, cutting: Cutting)
     now, and unless the run is forced.
     """
     by_url = {each.url: each for each in found}
-    known = {page.url: page for page in of_source(run.source).filter(url__in=list(by_url))}
-    dated = [] if run.is_forced else [each.url for each in by_url.values() if each.modified and each.url in known]
-    current = _current(run.source, dated, cutting)
-    for url, page in known.items():
-        _list_again(run, page, by_url[url], is_current=url in current)
+    known = set(of_source(run.source).filter(url__in=list(by_url)).values_list("url", flat=True))
+    again = [each for url, each in by_url.items() if url in known]
+    dated = [] if run.is_forced else [each.url for each in again if each.modified]
+    _list_again(run, again, _current(run.source, dated, cutting))
     new = [each for url, each in by_url.items() if url not in known]
     room = max(most - of_source(run.source).filter(listed_by=run.pk).count(), 0) if new else 0
     Page.objects.bulk_create([_page(run, each) for each in new[:room]], ignore_conflicts=True)
     return len(new) - min(room, len(new))
 
 
-def _list_again(run: Run, page: Page, found: Found, *, is_current: bool) -> None:
-    if page.listed_by == run.pk:
-        return
-    is_same = is_current and found.modified == page.modified and page.outcome == Outcome.KEPT
-    visited_by = run.pk if is_same else page.visited_by
-    of_source(run.source).filter(pk=page.pk).update(
-        listed_by=run.pk, visited_by=visited_by, depth=found.depth, modified=found.modified
-    )
+def _list_again(run: Run, found: Sequence[Found], current: Collection[str]) -> None:
+    if found:
+        columns = {
+            "urls": [each.url for each in found],
+            "depths": [each.depth for each in found],
+            "dates": [each.modified for each in found],
+            "current": [each.url in current for each in found],
+        }
+        sql("list_again", {"source": run.source_id, "run": run.pk, "kept": Outcome.KEPT.value, **columns})
 
 
 def _current(source: TrainingSource, urls: Collection[str], cutting: Cutting) -> set[str]:

@@ -35,7 +35,7 @@ from chatsphere.apps.training.recipe import chunk_settings, cutting_of, wanted_e
 from chatsphere.apps.training.steps import Steps
 from chatsphere.core import durable, engines, stopping
 from chatsphere.services.ai.base import Embedder, read_passages
-from chatsphere.services.content.chunking import chunk_document
+from chatsphere.services.content.chunking import Headings, chunk_document
 from chatsphere.services.content.markup import search_text
 from chatsphere.services.errors import EmptyDocument
 from chatsphere.services.types import Chunk, ExtractedDocument
@@ -96,7 +96,12 @@ def texts_come_first(run: Run) -> bool:
 
 
 class Training:
-    """The run of a source of one document; ``web.WebTraining`` does its steps for each page."""
+    """The run of a source of one document; ``web.WebTraining`` does its steps for each page.
+
+    ``above``: headings under which the text in hand begins, where it is a part of a longer one.
+    """
+
+    above: Headings = ()
 
     def __init__(self, run: Run, lost: Event) -> None:
         self.run = run
@@ -199,7 +204,7 @@ class Training:
             chunks = question_chunks(extracted, title=title, count_tokens=count)
         else:
             settings = chunk_settings(self.cutting, self.embedder.model)
-            chunks = chunk_document(extracted, title=title, count_tokens=count, settings=settings)
+            chunks = chunk_document(extracted, title=title, count_tokens=count, settings=settings, above=self.above)
         while True:
             with self.steps.timed("chunk"):
                 chunk = next(chunks, None)

@@ -118,6 +118,24 @@ SELECT 1 AS one
  WHERE workspace_id = %(workspace)s AND state = 'queued' AND available_at <= now() AND priority < %(patience)s
  LIMIT 1;
 
+-- name: somebody_waits
+-- A row when a file, text or questions that somebody has just added have found no free worker.
+SELECT 1 AS one
+  FROM training_run
+ WHERE state = 'queued' AND available_at <= now() - make_interval(secs => %(seconds)s) AND priority <= %(priority)s
+   AND progress_unit <> 'pages'
+ LIMIT 1;
+
+-- name: list_again
+-- Known pages of a web source are listed by this run; one that is read as it would be now and has the date that it had counts as visited.
+UPDATE training_page AS page
+   SET listed_by = %(run)s, depth = listed.depth, modified = listed.modified,
+       visited_by = CASE WHEN listed.is_current AND page.modified = listed.modified AND page.outcome = %(kept)s
+                         THEN %(run)s ELSE page.visited_by END
+  FROM unnest(%(urls)s::text[], %(depths)s::int[], %(dates)s::text[], %(current)s::bool[])
+       AS listed (url, depth, modified, is_current)
+ WHERE page.source_id = %(source)s AND page.url = listed.url AND page.listed_by IS DISTINCT FROM %(run)s;
+
 -- name: just_begun
 -- Chatbots in whose training the first document came in less than a minute ago.
 SELECT chatbot_id

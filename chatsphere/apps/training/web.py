@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -19,7 +20,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import F
 
-from chatsphere.apps.training import knowledge, outcomes, pages, site
+from chatsphere.apps.training import knowledge, outcomes, pages, site, visits
 from chatsphere.apps.training.knowledge import EmbeddedChunk
 from chatsphere.apps.training.listing import SitemapListing
 from chatsphere.apps.training.material import Material
@@ -50,6 +51,7 @@ _IN_A_ROW: Final = "failed_in_a_row"
 _GONE = "This page is gone; it answers no more."
 _MISSING = "This page could not be found ({misses} of {most} times); it answers until then."
 _UNREADABLE = "What it said before answers until that was so {most} times (now {misses})."
+_ANSWERS_ON = "What it said before goes on answering."
 _ALL_GONE = "Nothing is left at this address, so this source answers nothing until a page is found here again."
 _OTHER_HOST = "{number} addresses of this sitemap lie on another host ({host}) and were left out. Add the sitemap of that host as a source of its own."
 _ELSEWHERE = "This address leads to {url}, which lies outside of the site. Add that address instead."
@@ -138,7 +140,13 @@ class WebTraining(Training):
 
     def _list_sitemap(self) -> None:
         listing = SitemapListing(
-            self.run, self.steps, fetcher=self.fetcher, cutting=self.cutting, begin=self._begin, held=self._held
+            self.run,
+            self.steps,
+            fetcher=self.fetcher,
+            cutting=self.cutting,
+            begin=self._begin,
+            held=self._held,
+            lost=self.lost,
         )
         listing.work(lambda: self.is_over)
 
@@ -165,12 +173,7 @@ class WebTraining(Training):
         document = self._document(page.url)
         try:
             with self.steps.timed("fetch"):
-                answer = self.fetcher.get(
-                    page.url,
-                    known=_state_of(document, self.cutting),
-                    limits=site.limits_of_try(page.errors),
-                    begin=self._begin,
-                )
+                answer = self._answer(page, document)
             self.steps.add("fetch", items=1, bytes=len(answer.body))
             self.steps.take("fetch", _IN_A_ROW)
             self._take(page, document, answer)
@@ -179,7 +182,12 @@ class WebTraining(Training):
         except ContentError as error:
             if self._is_vital(page):
                 raise
-            self._not_read(page, document, _outcome_of(error), error.message)
+            self._not_read(page, document, error)
+
+    def _answer(self, page: Page, document: Document | None) -> Fetched:
+        known, limits = _state_of(document, self.cutting), site.limits_of_try(page.errors)
+        get = partial(self.fetcher.get, page.url, known=known, limits=limits, begin=self._begin)
+        return visits.answer_of(self.run, page.url, get, lost=self.lost)
 
     def _take(self, page: Page, document: Document | None, answer: Fetched) -> None:
         if answer.status == 304 and document is not None:
@@ -193,13 +201,17 @@ class WebTraining(Training):
         else:
             self._read(page, answer)
 
-    def _not_read(self, page: Page, document: Document | None, outcome: str, message: str) -> None:
+    def _not_read(self, page: Page, document: Document | None, error: ContentError) -> None:
         """A page that says something else now, or nothing: what it said before is missed like a page that is not there."""
-        if document is None or outcome != Outcome.SKIPPED:
-            return self._note(page, outcome, message)
+        if document is None or isinstance(error, StorageFull):
+            return self._not_new(page, document, _outcome_of(error), error.message)
         with self._alone():
-            self._settle(page, outcome, f"{message} {self._miss(document, _UNREADABLE)}")
+            self._settle(page, _outcome_of(error), f"{error.message} {self._miss(document, _UNREADABLE)}")
         return None
+
+    def _not_new(self, page: Page, document: Document | None, outcome: str, message: str) -> None:
+        """Nobody knows what the page says now."""
+        self._note(page, outcome, f"{message} {_ANSWERS_ON}" if document is not None else message)
 
     def _document(self, key: str) -> Document | None:
         rows = Document.objects.filter(source_id=self.source.pk, key=key).select_related("current_version")
@@ -222,7 +234,7 @@ class WebTraining(Training):
             raise MakeRoom(seconds=wait or site.backoff(errors))
         if self._is_vital(page):
             raise error
-        self._note(page, Outcome.FAILED, error.message)
+        self._not_new(page, self._document(page.url), Outcome.FAILED, error.message)
 
     def _count_failure(self, page: Page) -> tuple[int, int]:
         """Failures of this page, and of all pages in a row since one came or the run was given back for them."""

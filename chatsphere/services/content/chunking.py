@@ -25,6 +25,7 @@ from chatsphere.services.scripts import HANGUL, UNSPACED, UNSPACED_OR_HANGUL
 from chatsphere.services.types import Block, BlockKind, Chunk, ExtractedDocument
 
 CountTokens = Callable[[str], int]
+Headings = Sequence[tuple[int, str]]  # levels and names, outermost first
 _Measured = tuple[int, int, tuple[float, int]]  # a span with its words and tokens
 
 _RESERVED_TOKENS = 3  # special tokens, and the separator of context and text
@@ -77,20 +78,42 @@ class _Section:
 
 
 def chunk_document(
-    document: ExtractedDocument, *, title: str, count_tokens: CountTokens, settings: ChunkSettings = ChunkSettings()
+    document: ExtractedDocument,
+    *,
+    title: str,
+    count_tokens: CountTokens,
+    settings: ChunkSettings = ChunkSettings(),
+    above: Headings = (),
 ) -> Iterator[Chunk]:
     """The document's chunks in order: exact, non-overlapping spans that cover every block's text.
 
     ``count_tokens`` is the embedder's own, special tokens included; it is asked about once a chunk and once a distinct word.
     No chunk is above ``settings.max_tokens``, counted on ``search_text(chunk.context, chunk.text)``. Time and memory are
-    linear in the text; a chunk that continues a table carries the names of the columns in its context.
+    linear in the text; a chunk that continues a table carries the names of the columns in its context. ``above``: the headings under
+    which the document begins, as it is a part of a longer one.
     """
-    return _Chunker(document, title, count_tokens, settings).chunks()
+    return _Chunker(document, title, count_tokens, settings, above).chunks()
+
+
+def headings_at_end(document: ExtractedDocument, *, above: Headings = ()) -> Headings:
+    """The headings that are open where the document ends: ``above`` of the part that follows it."""
+    opened = list(above)
+    for block in document.blocks:
+        if block.kind is BlockKind.HEADING:
+            while opened and opened[-1][0] >= block.level:
+                opened.pop()
+            opened.append((block.level, heading_text(document.text[block.char_start : block.char_end])))
+    return tuple(opened)
 
 
 class _Chunker:
     def __init__(
-        self, document: ExtractedDocument, title: str, count_tokens: CountTokens, settings: ChunkSettings
+        self,
+        document: ExtractedDocument,
+        title: str,
+        count_tokens: CountTokens,
+        settings: ChunkSettings,
+        above: Headings,
     ) -> None:
         self._document = document
         self._text = document.text
@@ -99,8 +122,8 @@ class _Chunker:
         self._count_tokens = count_tokens
         self._settings = settings
         self._text_tokens = settings.text_tokens
-        self._sections = [_Section((), 0)]
-        self._open: list[_Section] = []  # those that the reader is in, outermost first
+        self._open = _sections(above)  # those that the reader is in, outermost first
+        self._sections = [self._open[-1] if self._open else _Section((), 0)]
         self._rooms: dict[tuple[int, int], int] = {}
         self._contexts: dict[tuple[tuple[str, ...], int], str] = {}
 
@@ -359,6 +382,11 @@ _TOKEN = 1 << 40  # above any number of half words
 
 
 @lru_cache(maxsize=2)  # 8 MB each when they are full; two while a chatbot changes its model
+def _sections(above: Headings) -> list[_Section]:
+    names = [name for _, name in above]
+    return [_Section(tuple(names[: number + 1]), level) for number, (level, _) in enumerate(above)]
+
+
 def _measure_of(count_tokens: CountTokens) -> _Measure:
     """Kept between documents: an embedder's ``count_tokens`` lives as long as its process."""
     return _Measure(count_tokens)

@@ -129,6 +129,7 @@ class PoliteFetcher:
         while True:
             take = self._pace.follow if passed else begin or self._pace.wait
             answer = self._ask(url, {"Accept": ACCEPT, **known.headers(url)}, limits, take, is_hop=bool(passed))
+            limits = _what_is_left(limits, answer.seconds)
             following = _following(answer)
             if following is None or (answer.status == 200 and following in (url, *passed)):
                 return replace(answer, redirects=tuple(passed))
@@ -151,6 +152,11 @@ class PoliteFetcher:
         if answer.status in _TRY_AGAIN:
             raise FetchFailed(f"The server answered with the error {answer.status}.", retry_after=_retry_after(answer))
         return answer
+
+
+def _what_is_left(limits: FetchLimits, seconds: float) -> FetchLimits:
+    """A visit has one time limit, however many redirects belong to it."""
+    return replace(limits, total_seconds=max(limits.total_seconds - seconds, 0.0))
 
 
 def is_readable(status: int, headers: Mapping[str, str]) -> bool:

@@ -16,7 +16,7 @@ from django.core.files.base import ContentFile, File
 from django.db import connection
 
 from chatsphere.apps.training import actions, large, material
-from chatsphere.apps.training.models import Document, Placement, Run, TrainingSource
+from chatsphere.apps.training.models import Document, DocumentVersion, Placement, Run, TrainingSource
 from chatsphere.apps.training.reconcile import reconcile
 from chatsphere.services.content.extract.text_parts import Part, text_parts
 from chatsphere.services.errors import LimitExceeded
@@ -265,3 +265,35 @@ def test_memory_does_not_grow_with_a_pdf(chatbot: Any, tmp_path: Path) -> None:
     assert source.documents_count == 20
     assert grown < 250
     assert children < 500
+
+
+MANUAL = "# Manual\n\n## Pumps\n\n" + "\n\n".join(f"Step {n} of the pumps turns valve{n} a little." for n in range(120))
+
+
+def contexts(chatbot: Any) -> dict[str, list[str]]:
+    """Heading paths by the documents' keys; the first chunk of each."""
+    first = Placement.objects.filter(ordinal=0).select_related("document_version__document")
+    return {place.document_version.document.key: place.heading_path for place in first}
+
+
+def test_a_part_stands_under_the_headings_above_it(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large, "LARGE_TEXT", 1000)
+    monkeypatch.setattr(large, "text_parts", lambda path, start: text_parts(path, 2000, start))
+    monkeypatch.setattr("chatsphere.apps.training.pipeline.SLICE_SECONDS", -1.0)  # each part in a slice of its own
+    data = f"{MANUAL}\n\n## Fans\n\n" + "\n\n".join(f"Fan {n} has blade{n} and nothing else." for n in range(120))
+    source = trained_file(chatbot, "manual.md", "text/markdown", data.encode())
+    assert source.status == "ready", source.error_message
+    paths = list(dict(sorted(contexts(chatbot).items())).values())
+    assert len(paths) > 3
+    assert set(map(tuple, paths[1:])) == {("Manual", "Pumps"), ("Manual", "Fans")}
+    assert paths[-1] == ["Manual", "Fans"]
+
+    before = set(DocumentVersion.objects.values_list("pk", flat=True))
+    actions.sync_source(source=source, is_forced=False)
+    work()
+    assert set(DocumentVersion.objects.values_list("pk", flat=True)) == before, "the same parts are not read again"
+    source.file.save("manual.md", ContentFile(data.replace("## Pumps", "## Pipes").encode()))
+    actions.sync_source(source=source)
+    work()
+    assert list(dict(sorted(contexts(chatbot).items())).values())[1] == ["Manual", "Pipes"]
+    assert reconcile().is_clean

@@ -12,9 +12,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from chatsphere.apps.training import actions, site, slots, worker
+from chatsphere.apps.training import actions, site, slots, visits, worker
 from chatsphere.apps.training.models import Document, Run
-from chatsphere.core import presence
+from chatsphere.apps.training.pipeline import MakeRoom
+from chatsphere.core import durable, presence
 from chatsphere.core.presence import Living
 from tests.apps.training.world import make_chatbot, make_source, work
 from tests.stubs.website import Answer, Website, serving
@@ -140,3 +141,70 @@ def test_a_worker_gives_a_site_back_until_its_next_turn(
     work()
     source.refresh_from_db()
     assert (source.status, source.documents_count) == ("ready", 2)
+
+
+def test_a_single_worker_leaves_a_slow_page_to_somebody_who_waits_and_asks_its_server_once(
+    chatbot: Any, website: Website
+) -> None:
+    body = b"<p>A lost library card costs four euros and fifty cents.</p>"
+    website.pages["/slow"] = Answer(body, headers={"Content-Type": "text/html"}, seconds=6.0)
+    page = page_of(chatbot, f"{website.url}/slow")
+    enough = Event()
+    thread = Thread(target=_work_until, args=(enough,))
+    thread.start()
+    try:
+        while website.open == 0:
+            time.sleep(0.02)
+        for _ in range(2):
+            text = make_source(chatbot)
+            begun = time.monotonic()
+            while not _is_ready(text) and time.monotonic() - begun < 30:
+                time.sleep(0.05)
+            assert website.paths() == [], "the page is still on its way"
+        while not _is_ready(page) and time.monotonic() - begun < 60:
+            time.sleep(0.05)
+    finally:
+        enough.set()
+        thread.join()
+    assert _is_ready(page), page.error_message
+    assert website.paths() == ["/slow"]
+    assert Run.objects.get(source=page).errors == 0
+
+
+def test_a_slow_sitemap_is_left_to_somebody_who_waits(chatbot: Any, website: Website) -> None:
+    listed = f"<urlset><url><loc>{website.url}/fees</loc></url></urlset>".encode()
+    website.pages["/sitemap.xml"] = Answer(listed, headers={"Content-Type": "application/xml"}, seconds=5.0)
+    website.page("/fees", "<p>A lost library card costs four euros and fifty cents.</p>")
+    sitemap = make_source(chatbot, source_type="sitemap", name="Library", uri=f"{website.url}/sitemap.xml", options={})
+    run = worker._claim()
+    make_source(chatbot)
+    worker.do(run)
+    assert (website.paths(), Run.objects.get(pk=run.pk).state) == ([], "queued")
+    work()
+    assert _is_ready(sitemap), sitemap.error_message
+    assert website.paths() == ["/sitemap.xml", "/fees"]
+
+
+def test_a_visit_ends_when_its_source_is_deleted(chatbot: Any, website: Website) -> None:
+    website.pages["/slow"] = Answer(b"x", headers={"Content-Type": "text/html"}, seconds=20.0)
+    page = page_of(chatbot, f"{website.url}/slow")
+    run = worker._claim()
+    lost = Event()
+    lost.set()
+    begun = time.monotonic()
+    with pytest.raises(durable.LostLease):
+        visits.answer_of(run, page.uri, lambda: time.sleep(20), lost=lost)
+    assert time.monotonic() - begun < 10
+
+
+def test_answers_that_nobody_comes_back_for_are_forgotten(chatbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visits, "PATIENT_SECONDS", 0.0)
+    monkeypatch.setattr(visits, "_left", {})
+    page_of(chatbot, "https://shop.example/")
+    run = worker._claim()
+    make_source(chatbot)
+    Run.objects.filter(state="queued").update(available_at=timezone.now() - timedelta(seconds=5))
+    for number in range(visits.MOST_KEPT + 3):
+        with pytest.raises(MakeRoom):
+            visits.answer_of(run, str(number), lambda: time.sleep(0.5), lost=Event())
+    assert [what for _, what in visits._left] == ["3", "4", "5", "6"]

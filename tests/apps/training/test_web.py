@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chatsphere.apps.training import actions, pages, pipeline, site, sweep, web, worker
+from chatsphere.apps.training import actions, outcomes, pages, pipeline, site, sweep, web, worker
 from chatsphere.apps.training import dry_run as dry_run_module
 from chatsphere.apps.training.models import Document, DocumentVersion, Page, Run, TrainingSource
 from chatsphere.apps.training.reconcile import reconcile
@@ -18,6 +18,7 @@ from chatsphere.apps.users import flags
 from chatsphere.apps.users.models import Flag
 from chatsphere.apps.webhooks.models import Event
 from chatsphere.services.content.crawl import Scope
+from chatsphere.services.content.fetch import FetchLimits
 from tests.apps.training.world import NOTHING, found, make_source, says, stored, work
 from tests.stubs.website import Answer, Website, serving
 
@@ -378,6 +379,53 @@ def test_what_a_page_said_before_it_was_closed_is_gone_after_three_visits(
     assert reconcile().is_clean
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(b"%PDF-1.7 and then nothing", headers={"Content-Type": "application/pdf"}),
+        Answer(b"x" * 30_000, headers={"Content-Type": "text/plain"}),
+    ],
+    ids=["damaged", "too large"],
+)
+def test_what_a_page_said_before_it_became_unreadable_is_gone_after_three_visits(
+    chatbot: Any, library: Website, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site, "PAGE_LIMITS", FetchLimits(max_bytes=20_000))
+    source = ready(crawl(chatbot, library))
+    library.pages["/fees"] = answer
+    monkeypatch.setattr(site.limits_of_try, "__defaults__", (site.PAGE_LIMITS,))
+    for misses in (1, 2, 3):
+        sync(source)
+        assert source.status == "partial"
+        assert says(chatbot, "lost card", "four euros") is (misses < 3)
+        [warning] = source.warnings
+        assert (f"now {misses}" in warning) if misses < 3 else warning.endswith("answers no more.")
+    assert reconcile().is_clean
+
+
+def test_what_a_page_said_goes_on_answering_while_its_server_fails(chatbot: Any, library: Website) -> None:
+    source = ready(crawl(chatbot, library))
+    library.pages["/fees"] = Answer(status=500)
+    for _ in range(4):
+        actions.sync_source(source=source)
+        patiently(source)
+        assert source.status == "partial"
+        assert says(chatbot, "lost card", "four euros")
+    [warning] = source.warnings
+    assert warning.endswith("The server answered with the error 500. What it said before goes on answering.")
+
+
+def test_pages_that_are_known_are_listed_again_by_one_statement(
+    chatbot: Any, library: Website, django_assert_max_num_queries: Any
+) -> None:
+    source = ready(crawl(chatbot, library))
+    run = actions.sync_source(source=source)
+    found = [pages.Found(url, depth=4) for url in Page.objects.values_list("url", flat=True)]
+    with django_assert_max_num_queries(3):
+        assert pages.list_found(run, found, most=10, cutting={}) == 0
+    assert set(Page.objects.values_list("listed_by", "depth")) == {(run.pk, 4)}
+
+
 def test_when_the_last_page_is_gone_the_source_says_so_and_is_no_failure(chatbot: Any, library: Website) -> None:
     source = ready(single(chatbot, f"{library.url}/fees"))
     assert (source.documents_count, source.searchable) == (1, "full")
@@ -556,6 +604,20 @@ def test_a_page_that_comes_at_the_second_try_is_no_failure(chatbot: Any, library
     library.pages["/fees"] = good
     patiently(source)
     assert (source.status, source.documents_count) == ("ready", 4)
+
+
+def test_a_server_that_is_down_is_tried_again_to_the_second(
+    chatbot: Any, library: Website, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints: list[float] = []
+    monkeypatch.setattr(outcomes, "hint_after_commit", lambda *_, countdown, **__: hints.append(countdown))
+    library.pages["/robots.txt"] = Answer(status=503, headers={"Retry-After": "40"})
+    source = crawl(chatbot, library)
+    for _ in range(3):
+        done(source)
+        Run.objects.filter(state="queued").update(available_at=timezone.now())
+    assert hints
+    assert 30 < hints[0] <= 40
 
 
 def test_a_server_that_is_down_is_tried_again_later(chatbot: Any, library: Website) -> None:

@@ -225,3 +225,11 @@ def test_what_is_too_long_is_refused(site: Website, polite: PoliteFetcher) -> No
     site.pages["/long"] = Answer(b"x" * 100_001, headers={"Content-Type": "text/plain"})
     with pytest.raises(LimitExceeded):
         polite.get(f"{site.url}/long")
+
+
+def test_redirects_share_the_time_of_one_visit(site: Website, polite: PoliteFetcher) -> None:
+    for number in range(4):
+        site.pages[f"/{number}"] = Answer(status=302, headers={"Location": f"/{number + 1}"}, seconds=0.4)
+    site.page("/4", "<p>Hello</p>")
+    with pytest.raises(FetchFailed, match="in time"):
+        polite.get(f"{site.url}/0")
