@@ -71,8 +71,8 @@ def language_shown(text: str) -> str:
 
 
 def is_foreign(answer: str, passage: str) -> bool:
-    """Whether the two are surely in different languages."""
-    one, other = language_shown(answer), language_shown(passage)
+    """Whether the two are surely in different languages. An answer of few words may have no function word."""
+    one, other = language_shown(answer) or detect_language(answer), language_shown(passage)
     return bool(one) and bool(other) and one != other
 
 

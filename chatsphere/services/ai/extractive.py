@@ -24,6 +24,7 @@ from chatsphere.services.ai.question_kinds import asks_how_often, asks_how_to, a
 from chatsphere.services.ai.sentences import Kind, split_sentences
 from chatsphere.services.ai.table_answers import Rows, header_of, names_of, rows_asked_for
 from chatsphere.services.ai.tokens import estimate_tokens
+from chatsphere.services.content.table_columns import cells_of
 from chatsphere.services.errors import RetryableError
 from chatsphere.services.types import (
     ChatDone,
@@ -251,9 +252,14 @@ def _is_about(candidate: Candidate, best: Candidate) -> bool:
 
 
 def _is_other_row(candidate: Candidate, best: Candidate) -> bool:
-    """A row of the best row's table that holds fewer of the question's words is about something else, however alike it looks."""
-    same_table = bool(best.header) and (candidate.passage_index, candidate.header) == (best.passage_index, best.header)
+    """A row of the best row's table that holds fewer of the question's words is about something else, however alike it looks; also one in another
+    chunk of the table."""
+    same_table = bool(best.header) and _columns_of(candidate.header) == _columns_of(best.header)
     return same_table and candidate.coverage < best.coverage
+
+
+def _columns_of(header: str) -> list[str]:
+    return cells_of(header.partition("\n")[0])
 
 
 def _completed(picked: PickedSentence, reading: _Reading) -> PickedSentence:
@@ -362,8 +368,8 @@ class ExtractiveChatModel:
         question = prompt.about or prompt.question
         reading = _read(question, prompt.passages, prompt.language or FALLBACK_LANGUAGE)
         rows = rows_asked_for(question, reading.asked, reading.passages, reading.units, reading.language)
-        if rows is not None:
-            return _from_table(rows, reading.passages[rows.table.passage_index])
+        if rows:
+            return [each for part in rows for each in _from_table(part, reading.passages[part.table.passage_index])]
         candidates = _preselected(reading)
         return pick(reading, candidates, await self._similarity(question, candidates))
 

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 LONGEST_LINK = 2_000  # characters that are held back for
 
-_ADDRESS = r"(?:https?:)?//[^\s<>\"'`\])}|]+"
+_ADDRESS = r"(?:(?:https?:)?//|(?<![\w.@/-])www\.)[^\s<>\"'`\])}|]+"  # many readers make links of "www." as well
 _LINK = re.compile(
     rf"!?\[(?P<text>[^\[\]\n]*)\]\(\s*<?(?P<target>[^()\s<>]*(?:\([^()\s]*\)[^()\s<>]*)*)>?(?:\s+[^()\n]*)?\)|(?P<bare>{_ADDRESS})",
     re.IGNORECASE,
 )
 _OPEN = re.compile(
-    r"(?:!?\[(?!\s*\d[\d\s,;–-]*\]?$)[^\[\]\n]{0,300}(?:\](?:\((?:[^()\n]|\([^()\n]*\)?){0,2000})?)?|!|(?:\bh(?:t(?:t(?:p(?:s?(?::(?:/(?:/[^\s<>\"'`\])}|]*)?)?)?)?)?)?)?|//?[^\s<>\"'`\])}|]*))$",
+    r"(?:!?\[(?!\s*\d[\d\s,;–-]*\]?$)[^\[\]\n]{0,300}(?:\](?:\((?:[^()\n]|\([^()\n]*\)?){0,2000})?)?|!|(?:\bh(?:t(?:t(?:p(?:s?(?::(?:/(?:/[^\s<>\"'`\])}|]*)?)?)?)?)?)?)?|//?[^\s<>\"'`\])}|]*|(?<![\w.@/-])w(?:w(?:w(?:\.[^\s<>\"'`\])}|]*)?)?)?))$",
     re.IGNORECASE,
 )
 _FOUND = re.compile(_ADDRESS, re.IGNORECASE)
@@ -30,7 +30,8 @@ class LinkGuard:
     """Reads an answer piece by piece. ``hosts``: ``example.com`` or ``*.example.com``; empty: what stands in ``texts`` passes."""
 
     def __init__(self, texts: Iterable[str], *, hosts: Collection[str] = ()) -> None:
-        self._known = {address.rstrip(_STOPS) for text in texts for address in _FOUND.findall(text)}
+        found = {address.rstrip(_STOPS) for text in texts for address in _FOUND.findall(text)}
+        self._known = found | {address.partition("//")[2] for address in found if "//www." in address.lower()}
         self._hosts = tuple(host.lower() for host in hosts)
         self._held = ""
         self.removed: list[str] = []
@@ -63,7 +64,7 @@ class LinkGuard:
 
     def _passes(self, address: str) -> bool:
         try:
-            parts = urlsplit(address)
+            parts = urlsplit(f"//{address}" if address.lower().startswith("www.") else address)
             host = (parts.hostname or "").lower()
         except ValueError:
             return False

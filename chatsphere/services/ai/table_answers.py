@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from chatsphere.services.ai.answer_units import Unit
-from chatsphere.services.ai.question_kinds import asks_for_all, bound_in
+from chatsphere.services.ai.question_kinds import Bound, asks_for_all, bound_in
 from chatsphere.services.ai.sentences import Kind
 from chatsphere.services.content.table_columns import cells_of, is_above
 from chatsphere.services.types import SearchHit
 from chatsphere.services.vector_store.analysis import count_terms
 
-LOOKED_AT: Final = 4  # passages
+LOOKED_AT: Final = 4  # passages; of a table that a bound is set for, all
 MOST_ROWS: Final = 15  # of a whole table; then a row of dots says that more follow
 _LISTING: Final = (  # what a question for all of something says beside its name
     "list name show all every complete full sell offer have provide available exist liste alle zeige nenne bieten bietet verkaufen verkauft führen führt haben"
@@ -63,7 +63,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some rows of one table, in its order; ``is_cut`` when more of what was asked for follow."""
+    """Some rows of one passage's table, in its order; ``is_cut`` when more of what was asked for follow, or may."""
 
     table: Table
     rows: tuple[Row, ...]
@@ -72,20 +72,22 @@ class Rows:
 
 def rows_asked_for(
     question: str, terms: set[int], passages: Sequence[SearchHit], units: Sequence[tuple[int, Unit]], language: str
-) -> Rows | None:
-    """The rows that a question to a table means; None where it is no such question. ``terms`` are what it names."""
-    tables = list(_tables(passages, units, language))
+) -> list[Rows]:
+    """The rows that a question to a table means; none where it is no such question. ``terms`` are what it names. A bound gets those of every
+    passage over which the table goes, in its order."""
+    everywhere = list(_tables(passages, units, language))
+    tables = [table for table in everywhere if table.passage_index < LOOKED_AT]
     if not tables:
-        return None
+        return []
+    if within := _within_bound(question, tables, everywhere, passages, language):
+        return within
     meant = terms | _likenesses(question, language)
-    return (
-        _within_bound(question, tables, language) or _cells(tables, terms, meant, language)
-        or _whole(question, terms - _listing(language), tables)
-    )  # fmt: skip
+    found = _cells(tables, terms, meant, language) or _whole(question, terms - _listing(language), tables)
+    return [found] if found else []
 
 
 def _tables(passages: Sequence[SearchHit], units: Sequence[tuple[int, Unit]], language: str) -> Iterator[Table]:
-    for index, passage in enumerate(passages[:LOOKED_AT]):
+    for index, passage in enumerate(passages):
         groups: dict[tuple[tuple[str, ...], str], list[Row]] = {}
         for place, unit in units:
             if place == index and unit.kind is Kind.ROW:
@@ -131,11 +133,13 @@ def _is_named(cell: str, terms: set[int], language: str) -> bool:
     return bool(key) and key <= terms
 
 
-def _within_bound(question: str, tables: Iterable[Table], language: str) -> Rows | None:
+def _within_bound(
+    question: str, tables: Iterable[Table], everywhere: Sequence[Table], passages: Sequence[SearchHit], language: str
+) -> list[Rows]:
     """Those of the first table about it whose figures in the named column are within the bound."""
     found = bound_in(question)
     if found is None:
-        return None
+        return []
     bound, rest = found
     terms = set(count_terms(rest, language))
     meant = terms | _likenesses(rest, language)
@@ -143,9 +147,36 @@ def _within_bound(question: str, tables: Iterable[Table], language: str) -> Rows
         column = next((n for n, name in enumerate(table.names) if n and meant & set(count_terms(name, language))), 0)
         values = {row: _value(row.cells[column]) for row in table.rows}
         if column and terms & table.about and sum(value is not None for value in values.values()) > 1:
-            rows = [row for row, value in values.items() if value is not None and bound.admits(value)]
-            return Rows(table, tuple(rows[:MOST_ROWS]), is_cut=len(rows) > MOST_ROWS) if rows else None
-    return None
+            parts = sorted(_same_table(table, everywhere, passages), key=lambda part: _place(part, passages))
+            return _first_rows([(part, _admitted(part, column, bound)) for part in parts], goes_on=len(parts) > 1)
+    return []
+
+
+def _same_table(table: Table, everywhere: Sequence[Table], passages: Sequence[SearchHit]) -> list[Table]:
+    """It and its other parts, where it is so long that it lies in several chunks of its document."""
+    document = passages[table.passage_index].document_id
+    others = [each for each in everywhere if each.names == table.names and each.about == table.about]
+    return [each for each in others if passages[each.passage_index].document_id == document]
+
+
+def _place(table: Table, passages: Sequence[SearchHit]) -> int:
+    return passages[table.passage_index].char_start + table.rows[0].unit.start
+
+
+def _admitted(table: Table, column: int, bound: Bound) -> list[Row]:
+    values = [(row, _value(row.cells[column])) for row in table.rows]
+    return [row for row, value in values if value is not None and bound.admits(value)]
+
+
+def _first_rows(parts: Sequence[tuple[Table, Sequence[Row]]], *, goes_on: bool) -> list[Rows]:
+    """As many as may be shown. Of a table in several chunks nobody knows here whether all of them were found."""
+    found, left = list[Rows](), MOST_ROWS
+    for table, rows in parts:
+        if rows and left:
+            found.append(Rows(table, tuple(rows[:left])))
+        left = max(0, left - len(rows))
+    is_cut = goes_on or sum(len(rows) for _, rows in parts) > MOST_ROWS
+    return [*found[:-1], replace(found[-1], is_cut=is_cut)] if found else []
 
 
 def _value(cell: str) -> float | None:

@@ -122,4 +122,5 @@ def test_facts_are_compared_by_value() -> None:
 def test_another_language_is_seen_by_its_function_words_or_letters() -> None:
     assert is_foreign("Der Browser wird nicht unterstützt", "The browser is not supported by the app")
     assert is_foreign("不支持该浏览器", "The browser is not supported by the app")
+    assert is_foreign("Rückerstattungen dauern fünf bis sieben Werktage", "It takes five to seven working days")
     assert not is_foreign("Chrome 120", "The browser is not supported by the app")

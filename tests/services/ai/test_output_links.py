@@ -6,7 +6,7 @@ import pytest
 
 from chatsphere.services.ai.output_links import LinkGuard
 
-PASSAGE = "See https://docs.example.com/a?b=1 and [the form](https://forms.example.com/x)."
+PASSAGE = "See https://docs.example.com/a?b=1, https://www.example.com/c and [the form](https://forms.example.com/x)."
 
 
 def guarded(text: str, *, hosts: tuple[str, ...] = (), size: int = 1_000) -> str:
@@ -25,6 +25,10 @@ CASES = [
     ('<img src="https://evil.example/x">', '<img src="">'),
     ("[home](/start) and [up](#top)", "[home](/start) and [up](#top)"),
     ("https://docs.example.com/a?b=1&q=secret", ""),
+    ("Go to www.evil.example/?q=secret, or www.example.com/c.", "Go to , or www.example.com/c."),
+    ("Go to WWW.evil.example", "Go to "),
+    ("[here](www.evil.example)", "here"),
+    ("Awww. We know how the www works", "Awww. We know how the www works"),
     ("An array [a] [1], with oath! Path: http", "An array [a] [1], with oath! Path: http"),
 ]
 
@@ -38,6 +42,7 @@ def test_only_addresses_of_the_passages_pass_however_the_answer_is_cut(text: str
 def test_where_hosts_are_named_only_they_pass() -> None:
     text = "https://docs.example.com/a?b=1 https://www.mine.example/any?thing=1 https://mine.example/"
     assert guarded(text, hosts=("*.mine.example",)) == " https://www.mine.example/any?thing=1 "
+    assert guarded("www.mine.example/x www.example.com/c", hosts=("*.mine.example",)) == "www.mine.example/x "
 
 
 def test_what_is_no_link_is_not_held_back() -> None:

@@ -84,3 +84,44 @@ async def test_rows_whose_header_stands_in_another_chunk_are_read_and_shown_with
         "| Part | Description | Price | Delivery days |\n|---|---|---|---|\n| VX-1385 | Pump | 72.25 | 4 |"
     )
     assert "VX-1386" not in text
+
+
+PARTS = ("Part", "Description", "Price in EUR")
+
+
+def price_list(passage: Passage, first: int, last: int, *, number: int) -> SearchHit:
+    """A chunk of a price list that goes over several; only the first has the header."""
+    rows = "\n".join(f"| VX-{n} | Valve {n} | {n}.50 |" for n in range(first, last))
+    if first > 1:
+        return replace(passage(rows, number=number, title="Prices", char_start=1_000 * first), columns=PARTS)
+    return passage(f"| {' | '.join(PARTS)} |\n|---|---|---|\n{rows}", number=number, title="Prices")
+
+
+def one_document(*hits: SearchHit) -> list[SearchHit]:
+    return [replace(hit, document_id=hits[0].document_id) for hit in hits]
+
+
+async def test_a_bound_gets_the_rows_of_all_chunks_over_which_a_table_goes(passage: Passage) -> None:
+    chunks = [(20, 30), (1, 10), (40, 50), (50, 60), (60, 70), (30, 40), (10, 20)]
+    hits = one_document(*(price_list(passage, *each, number=n) for n, each in enumerate(chunks, start=1)))
+    text = await answer("Which parts cost less than 12 euros?", *hits)
+    parts = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| VX")]
+    assert parts == [f"VX-{n}" for n in range(1, 12)]
+    assert text.index("[2]") < text.index("[7]"), "each part with its own number, in the order of the table"
+    assert "| … |" in text, "further chunks may not have been found"
+    many = await answer("Which parts cost more than 5 euros?", *hits)
+    assert many.count("| VX-") == 15
+    assert "| … |" in many
+
+
+async def test_a_table_in_one_chunk_is_complete(passage: Passage) -> None:
+    text = await answer("Which parts cost less than 5 euros?", price_list(passage, 1, 10, number=1))
+    assert text.count("| VX-") == 4
+    assert "…" not in text
+
+
+async def test_a_like_row_in_another_chunk_of_the_table_is_about_something_else(passage: Passage) -> None:
+    hits = one_document(price_list(passage, 1, 15, number=1), price_list(passage, 115, 130, number=2))
+    text = await answer("valve 11 please", *hits)
+    assert "| VX-11 | Valve 11 |" in text
+    assert "VX-1" not in text.replace("VX-11 ", "")
