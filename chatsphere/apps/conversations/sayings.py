@@ -9,6 +9,7 @@ from django.utils import translation
 
 from chatsphere.apps.chatbots.configuration import Configuration
 from chatsphere.apps.conversations.sentences import SENTENCES, Sentences
+from chatsphere.services.ai.courtesies import courtesy_of
 from chatsphere.services.content.language import detect_language
 
 FALLBACK = "en"
@@ -34,6 +35,17 @@ def refusal(configuration: Configuration, question: str = "", *, missing: Sequen
         return configuration.refusal_message
     ours = sentences_for(configuration, question)
     return ours.missing.format(names=", ".join(missing)) if missing else ours.refusal
+
+
+def reply_to_courtesy(configuration: Configuration, text: str) -> str:
+    """What is said to a mere greeting, thank-you or goodbye; empty when a message is more than that. A chatbot without a language of its own
+    answers in the one it was spoken to."""
+    found = courtesy_of(text)
+    if found is None:
+        return ""
+    courtesy, language = found
+    reply: str = getattr(SENTENCES[language_of(configuration.language or language)], courtesy.value)
+    return reply
 
 
 def blocked_notice(configuration: Configuration, question: str = "") -> str:

@@ -21,6 +21,9 @@ class Sentences:
     passed_on: str  # the same, when a person has written already
     offer: str  # to hand over
     interrupted: str  # the answer broke off
+    greeting: str  # to a mere greeting (``services.ai.courtesies``)
+    thanks: str  # to a mere thank-you
+    farewell: str  # to a mere goodbye
 
 
 SENTENCES: Final[dict[str, Sentences]] = {
@@ -33,6 +36,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Your message has been passed on. A person will answer you here.",
         offer="I can pass this conversation on to a person from our team, who will answer you here. Shall I? Answer “yes”, or go on asking me.",
         interrupted="The answer was interrupted by a restart of the server. Please ask again.",
+        greeting="Hello! What would you like to know?",
+        thanks="You are welcome! Just ask if there is anything else.",
+        farewell="Goodbye! Come back whenever you have a question.",
     ),
     "de": Sentences(
         refusal="Dazu habe ich in den Dokumenten, die ich kenne, keine Antwort gefunden.",
@@ -43,6 +49,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Ihre Nachricht wurde weitergegeben. Ein Mensch wird Ihnen hier antworten.",
         offer="Ich kann dieses Gespräch an einen Menschen aus unserem Team weitergeben, der Ihnen hier antwortet. Soll ich? Antworten Sie „Ja“, oder fragen Sie mich weiter.",
         interrupted="Die Antwort wurde durch einen Neustart des Servers unterbrochen. Bitte fragen Sie noch einmal.",
+        greeting="Guten Tag! Was möchten Sie wissen?",
+        thanks="Gern geschehen! Fragen Sie einfach, wenn es noch etwas gibt.",
+        farewell="Auf Wiedersehen! Kommen Sie gern wieder, wenn Sie eine Frage haben.",
     ),
     "fr": Sentences(
         refusal="Je n’ai pas trouvé de réponse à cette question dans les documents que je connais.",
@@ -53,6 +62,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Votre message a été transmis. Une personne vous répondra ici.",
         offer="Je peux transmettre cette conversation à une personne de notre équipe, qui vous répondra ici. Voulez-vous ? Répondez « oui », ou continuez à me poser vos questions.",
         interrupted="La réponse a été interrompue par un redémarrage du serveur. Veuillez reposer votre question.",
+        greeting="Bonjour ! Que souhaitez-vous savoir ?",
+        thanks="Je vous en prie ! N’hésitez pas si vous avez d’autres questions.",
+        farewell="Au revoir ! Revenez quand vous aurez une question.",
     ),
     "es": Sentences(
         refusal="No he encontrado una respuesta a esto en los documentos que conozco.",
@@ -63,6 +75,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Su mensaje se ha transmitido. Una persona le responderá aquí.",
         offer="Puedo pasar esta conversación a una persona de nuestro equipo, que le responderá aquí. ¿Quiere que lo haga? Responda «sí» o siga preguntándome.",
         interrupted="La respuesta se interrumpió porque el servidor se reinició. Por favor, pregunte de nuevo.",
+        greeting="¡Hola! ¿Qué le gustaría saber?",
+        thanks="¡De nada! Pregunte si necesita algo más.",
+        farewell="¡Hasta luego! Vuelva cuando tenga una pregunta.",
     ),
     "it": Sentences(
         refusal="Non ho trovato una risposta a questa domanda nei documenti che conosco.",
@@ -73,6 +88,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Il Suo messaggio è stato inoltrato. Una persona Le risponderà qui.",
         offer="Posso passare questa conversazione a una persona del nostro team, che Le risponderà qui. Lo faccio? Risponda «sì» oppure continui a chiedere a me.",
         interrupted="La risposta è stata interrotta da un riavvio del server. La preghiamo di ripetere la domanda.",
+        greeting="Salve! Che cosa desidera sapere?",
+        thanks="Prego! Chieda pure se le serve altro.",
+        farewell="Arrivederci! Torni quando avrà una domanda.",
     ),
     "pt": Sentences(
         refusal="Não encontrei resposta para isto nos documentos que conheço.",
@@ -83,6 +101,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="A sua mensagem foi encaminhada. Uma pessoa responderá a você aqui.",
         offer="Posso encaminhar esta conversa para uma pessoa da nossa equipe, que responderá a você aqui. Quer que eu faça isso? Responda “sim” ou continue a perguntar.",
         interrupted="A resposta foi interrompida por uma reinicialização do servidor. Por favor, pergunte novamente.",
+        greeting="Olá! O que gostaria de saber?",
+        thanks="De nada! É só perguntar se precisar de mais alguma coisa.",
+        farewell="Até logo! Volte quando tiver uma pergunta.",
     ),
     "nl": Sentences(
         refusal="Hierop heb ik in de documenten die ik ken geen antwoord gevonden.",
@@ -93,6 +114,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Uw bericht is doorgegeven. Een medewerker zal u hier antwoorden.",
         offer="Ik kan dit gesprek doorgeven aan een medewerker van ons team, die u hier antwoordt. Zal ik dat doen? Antwoord “ja”, of stel mij een andere vraag.",
         interrupted="Het antwoord is onderbroken doordat de server opnieuw is gestart. Stel uw vraag alstublieft nog een keer.",
+        greeting="Hallo! Wat wilt u weten?",
+        thanks="Graag gedaan! Vraag gerust als er nog iets is.",
+        farewell="Tot ziens! Kom gerust terug als u een vraag hebt.",
     ),
     "pl": Sentences(
         refusal="Nie znalazłem odpowiedzi na to pytanie w znanych mi dokumentach.",
@@ -103,6 +127,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Wiadomość została przekazana. Odpowie tu człowiek.",
         offer="Mogę przekazać tę rozmowę osobie z naszego zespołu, która odpowie tutaj. Czy mam to zrobić? Proszę odpowiedzieć „tak” albo pytać mnie dalej.",
         interrupted="Odpowiedź została przerwana przez ponowne uruchomienie serwera. Proszę zapytać jeszcze raz.",
+        greeting="Dzień dobry! W czym mogę pomóc?",
+        thanks="Nie ma za co! Proszę pytać, jeśli będzie coś jeszcze.",
+        farewell="Do widzenia! Zapraszam ponownie w razie pytań.",
     ),
     "tr": Sentences(
         refusal="Bildiğim belgelerde bu soruya bir yanıt bulamadım.",
@@ -113,6 +140,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Mesajınız iletildi. Bir yetkili size buradan yanıt verecek.",
         offer="Bu görüşmeyi ekibimizden birine aktarabilirim; size buradan yanıt verir. Aktarayım mı? “Evet” yazın ya da bana sormaya devam edin.",
         interrupted="Yanıt, sunucunun yeniden başlatılması nedeniyle yarıda kaldı. Lütfen tekrar sorun.",
+        greeting="Merhaba! Ne öğrenmek istersiniz?",
+        thanks="Rica ederim! Başka bir sorunuz olursa yazmanız yeterli.",
+        farewell="Hoşça kalın! Bir sorunuz olduğunda yine beklerim.",
     ),
     "ru": Sentences(
         refusal="Я не нашёл ответа на этот вопрос в известных мне документах.",
@@ -123,6 +153,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Ваше сообщение передано. Вам здесь ответит человек.",
         offer="Я могу передать этот разговор сотруднику нашей команды, он ответит вам здесь. Передать? Ответьте «да» или продолжайте спрашивать меня.",
         interrupted="Ответ прервался из-за перезапуска сервера. Пожалуйста, спросите ещё раз.",
+        greeting="Здравствуйте! Что вы хотели бы узнать?",
+        thanks="Пожалуйста! Спрашивайте, если понадобится что-то ещё.",
+        farewell="До свидания! Возвращайтесь, если появится вопрос.",
     ),
     "uk": Sentences(
         refusal="Я не знайшов відповіді на це запитання у відомих мені документах.",
@@ -133,6 +166,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="Ваше повідомлення передано. Вам тут відповість людина.",
         offer="Я можу передати цю розмову працівникові нашої команди, який відповість вам тут. Передати? Напишіть «так» або запитуйте мене далі.",
         interrupted="Відповідь перервалася через перезапуск сервера. Будь ласка, запитайте ще раз.",
+        greeting="Вітаю! Що ви хотіли б дізнатися?",
+        thanks="Будь ласка! Запитуйте, якщо знадобиться ще щось.",
+        farewell="До побачення! Повертайтеся, якщо виникне запитання.",
     ),
     "ar": Sentences(
         refusal="لم أجد إجابة عن هذا السؤال في المستندات التي أعرفها.",
@@ -143,6 +179,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="تم إرسال رسالتك، وسيجيبك أحد الموظفين هنا.",
         offer="يمكنني تحويل هذه المحادثة إلى موظف من فريقنا ليجيبك هنا. هل أفعل ذلك؟ أجب بـ «نعم» أو تابع طرح أسئلتك عليّ.",
         interrupted="انقطعت الإجابة بسبب إعادة تشغيل الخادم. يرجى طرح السؤال مرة أخرى.",
+        greeting="مرحبًا! ماذا تود أن تعرف؟",
+        thanks="على الرحب والسعة! اسأل متى احتجت إلى شيء آخر.",
+        farewell="إلى اللقاء! عد متى كان لديك سؤال.",
     ),
     "hi": Sentences(
         refusal="जिन दस्तावेज़ों की मुझे जानकारी है, उनमें इस प्रश्न का उत्तर नहीं मिला।",
@@ -153,6 +192,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="आपका संदेश आगे भेज दिया गया है। टीम का कोई व्यक्ति आपको यहीं उत्तर देगा।",
         offer="यह बातचीत हमारी टीम के किसी व्यक्ति को सौंपी जा सकती है, जो आपको यहीं उत्तर देगा। क्या ऐसा किया जाए? “हाँ” लिखें, या मुझसे आगे पूछते रहें।",
         interrupted="सर्वर के पुनः आरंभ होने से उत्तर बीच में रुक गया। कृपया फिर से पूछें।",
+        greeting="नमस्ते! आप क्या जानना चाहेंगे?",
+        thanks="आपका स्वागत है! कुछ और जानना हो तो अवश्य पूछें।",
+        farewell="फिर मिलेंगे! कोई प्रश्न हो तो फिर आइए।",
     ),
     "zh": Sentences(
         refusal="在我所了解的文档中，没有找到这个问题的答案。",
@@ -163,6 +205,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="您的消息已转达，工作人员会在这里回复您。",
         offer="我可以把此对话转交给我们团队的工作人员，由其在这里回复您。需要转交吗？请回答“是”，或继续向我提问。",
         interrupted="由于服务器重启，回答中断了。请重新提问。",
+        greeting="您好！您想了解什么？",
+        thanks="不客气！如果还有其他问题，请随时提问。",
+        farewell="再见！有问题时欢迎再来。",
     ),
     "ja": Sentences(
         refusal="私の知っている文書の中に、ご質問への回答は見つかりませんでした。",
@@ -173,6 +218,9 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="メッセージを担当者に伝えました。担当者がこちらでお答えします。",
         offer="この会話を担当者に引き継ぎ、こちらでお答えすることができます。引き継ぎますか。「はい」とお答えになるか、このままご質問ください。",
         interrupted="サーバーの再起動により回答が中断されました。もう一度ご質問ください。",
+        greeting="こんにちは。どのようなことをお知りになりたいですか。",
+        thanks="どういたしまして。ほかにもございましたら、お尋ねください。",
+        farewell="さようなら。ご質問がありましたら、またお越しください。",
     ),
     "ko": Sentences(
         refusal="제가 알고 있는 문서에서 이 질문에 대한 답을 찾지 못했습니다.",
@@ -183,5 +231,8 @@ SENTENCES: Final[dict[str, Sentences]] = {
         passed_on="메시지를 전달했습니다. 담당자가 여기에서 답변해 드립니다.",
         offer="이 대화를 담당자에게 전달하여 여기에서 답변을 받으시도록 할 수 있습니다. 전달할까요? “네”라고 답하시거나 계속 질문해 주세요.",
         interrupted="서버가 다시 시작되어 답변이 중단되었습니다. 다시 질문해 주세요.",
+        greeting="안녕하세요! 무엇을 알고 싶으신가요?",
+        thanks="천만에요! 더 궁금한 점이 있으면 물어보세요.",
+        farewell="안녕히 가세요! 궁금한 점이 생기면 다시 찾아 주세요.",
     ),
 }

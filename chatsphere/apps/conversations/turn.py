@@ -43,7 +43,7 @@ from chatsphere.apps.conversations.question import (
     with_overrides,
 )
 from chatsphere.apps.conversations.retrieval import Lookup, find_passages
-from chatsphere.apps.conversations.sayings import blocked_notice, refusal, sentences_for
+from chatsphere.apps.conversations.sayings import blocked_notice, refusal, reply_to_courtesy, sentences_for
 from chatsphere.apps.conversations.selectors import PUBLIC_CHANNEL, is_in_reach
 from chatsphere.apps.conversations.speaking import Manner, Voice, speak
 from chatsphere.apps.conversations.traces import prompt_settings
@@ -213,7 +213,8 @@ async def _answer(turn: PreparedTurn, log: EventLog, voice: Voice) -> None:
     topic = await blocked_topic([said.question], configuration, turn.embedding_model)
     if topic is not None:
         return _block(turn, topic, voice)
-    searchable = await searchable_text(turn, said, draft)
+    reply = reply_to_courtesy(configuration, turn.question.text)
+    searchable = said.question if reply else await searchable_text(turn, said, draft)
     if searchable != said.question:  # a topic is not spoken of because it is asked for in two steps
         topic = await blocked_topic([searchable], configuration, turn.embedding_model)
     found = None if topic is not None else await find_passages(_lookup(turn, said.question, searchable))
@@ -227,6 +228,8 @@ async def _answer(turn: PreparedTurn, log: EventLog, voice: Voice) -> None:
     curated = find_curated(turn.question.text, found.passages, language=configuration.language)
     if curated is not None:
         return voice.read_out(curated)
+    if reply:
+        return voice.say(reply)
     if not found.is_answerable:
         draft.finish_reason = FinishReason.REFUSED_NO_CONTEXT
         return voice.say(refusal(configuration, turn.question.text, missing=found.missing))

@@ -334,8 +334,21 @@ def _by_table(picked: Sequence[PickedSentence]) -> list[list[PickedSentence]]:
     return [sorted(group, key=lambda each: each.start) for group in groups.values()]
 
 
+_NUMBER = re.compile(r"[ \t]?(\[|【)(\s*\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\s*)(?:\]|】)(\()?")
+
+
+def _without_numbers(text: str) -> str:
+    """A quote without the footnotes of its document ("[3]"), which would be read as the numbers of passages; a link of a mere number keeps it."""
+    return _NUMBER.sub(lambda match: f" [#{match[2].strip()}](" if match[3] else "", text)
+
+
 def _quote(group: Sequence[PickedSentence]) -> tuple[str, bool]:
     """What is shown, and whether it is a block by itself."""
+    text, is_block = _shown_quote(group)
+    return (text, is_block) if text.startswith(("```", "~~~")) else (_without_numbers(text), is_block)
+
+
+def _shown_quote(group: Sequence[PickedSentence]) -> tuple[str, bool]:
     first = group[0]
     if first.header:
         more = [f"|{' … |' * (first.header.partition(chr(10))[0].count('|') - 1)}"] if first.is_cut else []

@@ -7,8 +7,9 @@ and a question about persons ("does a person read my application?") is none of t
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
+
+from chatsphere.services.ai.plain_text import plain
 
 LONGEST: Final = 160  # characters; whoever writes more has a question of their own in it
 LONGEST_YES: Final = 40
@@ -155,17 +156,11 @@ _AGREEMENTS: Final = frozenset(word for words in _YES.values() for word in words
 
 def wish_language(text: str) -> str:
     """The language in which a text plainly wishes for a person; empty when it does not."""
-    plain = _plain(text) if len(text) <= LONGEST else ""
-    found = (language for language, patterns in _PATTERNS.items() if any(each.search(plain) for each in patterns))
-    return next(found, "") if plain else ""
+    words = plain(text) if len(text) <= LONGEST else ""
+    found = (language for language, patterns in _PATTERNS.items() if any(each.search(words) for each in patterns))
+    return next(found, "") if words else ""
 
 
 def agrees(text: str) -> bool:
     """Whether a text is a plain yes, in any of these languages."""
-    return len(text) <= LONGEST_YES and _plain(text) in _AGREEMENTS
-
-
-def _plain(text: str) -> str:
-    """In small letters, with a blank for every mark of punctuation; signs of vowels stay."""
-    kept = (each if unicodedata.category(each)[0] not in "PSZC" else " " for each in unicodedata.normalize("NFC", text))
-    return " ".join("".join(kept).casefold().split())
+    return len(text) <= LONGEST_YES and plain(text) in _AGREEMENTS

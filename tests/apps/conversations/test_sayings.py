@@ -92,6 +92,23 @@ async def test_a_blocked_topic_and_a_doubtful_statement_too(caller: Caller, chat
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("language", "text", "kind"),
+    [("", "Hello!", "greeting"), ("", "Vielen Dank!", "thanks"), ("ko", "bye", "farewell")],
+)
+async def test_who_is_merely_polite_is_answered_politely_and_no_model_is_asked(
+    caller: Caller, chatbot: Any, model: ScriptedModel, language: str, text: str, kind: str
+) -> None:
+    await change(chatbot, configuration={"language": language})
+    answer = (await caller.ask(chatbot, text)).json()["message"]
+    spoken = language or ("de" if "Dank" in text else "en")
+    assert (answer["content"], answer["finish_reason"]) == (getattr(SENTENCES[spoken], kind), "stop")
+    assert (answer["citations"], answer["grounded"], model.prompts) == ([], None, [])
+    asked = (await caller.ask(chatbot, f"{text} Where are the spare chargers?")).json()["message"]
+    assert asked["citations"], "who asks as well is answered"
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_a_browsers_language_counts_when_nothing_else_tells(
     caller: Caller, chatbot: Any, model: ScriptedModel
 ) -> None:

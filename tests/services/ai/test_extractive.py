@@ -164,6 +164,17 @@ async def test_a_question_for_all_items_gets_the_whole_list(passage: Passage) ->
     assert text == f"{FORMATS.partition(chr(10) * 2)[2]}\n\n[1]"
 
 
+async def test_footnotes_of_a_document_are_no_citations(passage: Passage) -> None:
+    tower = passage("The tower is 300 metres high.[2] See [2](https://x.example/2) about the height of the tower.")
+    text, _ = await answer(None, "How high is the tower?", [tower, passage(HOURS, number=2)])
+    assert text.startswith("The tower is 300 metres high.")
+    shown, report = scan_answer(text, [tower, passage(HOURS, number=2)], language="en")
+    assert [each.passage for each in report.citations] == [tower]
+    assert report.grounded
+    assert "[2]" not in shown
+    assert "[#2](https://x.example/2)" in shown
+
+
 async def test_a_list_that_goes_on_says_so_and_is_quoted_as_far_as_it_is_shown(passage: Passage) -> None:
     items = [f"- Charger {name} has {'rather ' * 10}long cables." for name in "ABCDEFGHIJKLMN"]
     hit = passage("We sell these chargers:\n\n" + "\n".join(items))
