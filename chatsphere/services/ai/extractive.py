@@ -22,7 +22,7 @@ from chatsphere.services.ai.leaning import names_figure, names_frequency, with_w
 from chatsphere.services.ai.lone_marks import without_lone_marks
 from chatsphere.services.ai.question_kinds import asks_how_often, asks_how_to, asks_measure, asks_what_happens
 from chatsphere.services.ai.sentences import Kind, split_sentences
-from chatsphere.services.ai.table_answers import Rows, header_of, names_of, rows_asked_for
+from chatsphere.services.ai.table_answers import Rows, header_of, named_by, names_of, rows_asked_for
 from chatsphere.services.ai.tokens import estimate_tokens
 from chatsphere.services.content.table_columns import cells_of
 from chatsphere.services.errors import RetryableError
@@ -382,6 +382,7 @@ class ExtractiveChatModel:
         reading = _read(question, prompt.passages, prompt.language or FALLBACK_LANGUAGE)
         rows = rows_asked_for(question, reading.asked, reading.passages, reading.units, reading.language)
         if rows:
+            rows = named_by(prompt.question, rows, reading.language)
             return [each for part in rows for each in _from_table(part, reading.passages[part.table.passage_index])]
         candidates = _preselected(reading)
         return pick(reading, candidates, await self._similarity(question, candidates))

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from chatsphere.services.ai.redaction import redact
 from chatsphere.services.types import SearchHit
 
 LEAST_FIGURES: Final = 2  # "A4", "S3" and "MP3" are words that a question may use beside the documents'
@@ -20,6 +21,19 @@ LEAST_FIGURES: Final = 2  # "A4", "S3" and "MP3" are words that a question may u
 _IDENTIFIER: Final = re.compile(
     r"(?<![^\W_])(?<![@/.-])[A-Za-z]{1,6}[-_/.:]?\d+(?:[-_/.:]?[A-Za-z]{0,4}\d+)*(?:[-_/.:]?[A-Za-z]{1,3})?(?![^\W_]|@)"
     r"|(?<![^\W_])(?<![@/.-])[A-Za-z]{1,6}(?:[-_][A-Za-z]{1,4})?[-_/.:]?\d+(?![^\W_]|@)"
+)
+# "My order AB-1234", "Bestellnummer: AB-1234", not "Can I order AB-1234?"
+_THINGS: Final = (
+    r"(?:orders?|invoices?|customer|ticket|tracking|account|reference|booking|case|bestell(?:ung|-?nummer|-?nr)|auftrag\w*|rechnung\w*|kunden\w*|sendung\w*|buchung\w*|vorgang\w*"
+    r"|commande|facture|client|réservation|pedido|factura|cliente|reserva|ordine|fattura|prenotazione|encomenda|fatura|bestelling|factuur|klantnummer|zamówieni\w*|faktur\w*)"
+)
+_NUMBER: Final = r"(?:number|no|nr|nummer|num|id|numéro|n°|nº|número|numero|numer|#|:)"
+_MINE: Final = (
+    r"(?:my|our|mein\w*|unser\w*|ma|mon|notre|mi|nuestr\w+|mio|mia|nostr\w+|meu|minha|mijn|ons|onze|moj\w+|mój)"
+)
+_OWN: Final = re.compile(
+    rf"\b(?:{_MINE}\s+{_THINGS}[\s:#.-]*(?:{_NUMBER}[\s:#.-]*)?|{_THINGS}\s*{_NUMBER}[\s:#.-]*|(?:bestell|rechnungs|kunden|auftrags|sendungs|vorgangs|buchungs|ticket)-?(?:nummer|nr)[\s:#.-]+)[A-Za-z]{{1,6}}[-_/.:]?\d[\w/-]*",
+    re.IGNORECASE,
 )
 _RUN: Final = re.compile(r"[A-Za-z]+|\d+")
 
@@ -35,12 +49,17 @@ def holds(text: str, identifier: str) -> bool:
 
 
 def missing_identifiers(question: str, hits: Iterable[SearchHit]) -> tuple[str, ...]:
-    """Those of a question that no hit names in its text, its title or its headings. Short ones are never missing."""
-    asked = [each for each in identifiers_in(question) if sum(map(str.isdigit, each)) >= LEAST_FIGURES]
+    """Those of a question that no hit names in its text, its title or its headings. Short ones are never missing, nor is what no document can hold:
+    the visitor's own IBAN, key or number of an order."""
+    asked = [each for each in identifiers_in(_without_own(question)) if sum(map(str.isdigit, each)) >= LEAST_FIGURES]
     if not asked:
         return ()
     texts = ["\n".join((hit.title, *hit.heading_path, hit.text)) for hit in hits]
     return tuple(each for each in asked if not any(holds(text, each) for text in texts))
+
+
+def _without_own(question: str) -> str:
+    return _OWN.sub(" ", redact(question)[0])
 
 
 @lru_cache(maxsize=1_000)

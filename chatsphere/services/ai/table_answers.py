@@ -86,6 +86,16 @@ def rows_asked_for(
     return [found] if found else []
 
 
+def named_by(question: str, found: Sequence[Rows], language: str) -> Sequence[Rows]:
+    """Those that a follow-up names itself ("And Business?"), not only with what was asked before; all where it names none."""
+    terms = set(count_terms(question, language))
+    own = [
+        replace(part, rows=tuple(row for row in part.rows if _is_named(row.cells[0], terms, language)))
+        for part in found
+    ]
+    return [part for part in own if part.rows] or found
+
+
 def _tables(passages: Sequence[SearchHit], units: Sequence[tuple[int, Unit]], language: str) -> Iterator[Table]:
     for index, passage in enumerate(passages):
         groups: dict[tuple[tuple[str, ...], str], list[Row]] = {}

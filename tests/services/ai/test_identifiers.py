@@ -51,3 +51,25 @@ def test_what_no_hit_names_is_missing(passage: Passage) -> None:
     hits = [passage("| VX-1380 | Pump |"), passage("Restart.", title="Error E31")]
     assert missing_identifiers("Price of VX-1380, VX-9999 and E31?", hits) == ("VX-9999",)
     assert missing_identifiers("Is it an A4 page?", hits) == ()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How long do refunds take? My IBAN is DE89370400440532013000.",
+        "My key sk-abcdefghijklmnopqrstuvwx123456 does not work",
+        "I am waiting for my order AB-12345, how long does delivery take?",
+        "Where is order no. ORD99321?",
+        "Wie lange dauert es? Bestellnummer: AB12345",
+        "Meine Rechnung RE-2026-0815 stimmt nicht",
+    ],
+)
+def test_what_is_the_visitors_own_no_document_has_to_name(question: str, passage: Passage) -> None:
+    assert missing_identifiers(question, [passage("Refunds take five days.")]) == ()
+
+
+def test_what_stands_beside_it_has_to_be_named(passage: Passage) -> None:
+    hits = [passage("Refunds take five days.")]
+    assert missing_identifiers("In my order AB-12345 the part VX-9999 is missing", hits) == ("VX-9999",)
+    for question in ("Can I order VX-9999?", "Was kostet Artikelnummer VX-9999?", "Ich möchte VX-9999 bestellen"):
+        assert missing_identifiers(question, hits) == ("VX-9999",)

@@ -125,3 +125,10 @@ async def test_a_like_row_in_another_chunk_of_the_table_is_about_something_else(
     text = await answer("valve 11 please", *hits)
     assert "| VX-11 | Valve 11 |" in text
     assert "VX-1" not in text.replace("VX-11 ", "")
+
+
+async def test_a_follow_up_gets_the_row_that_it_names_itself(passage: Passage) -> None:
+    prompt = ChatPrompt("And Business?", [passage(PLANS)], language="en", about="And Business? Team plan cost")
+    events = [event async for event in ExtractiveChatModel(None).stream(prompt)]
+    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    assert keys(text) == ["Business"]
