@@ -132,6 +132,8 @@ def report(console: Console, sources: Sequence[Mapping[str, Any]]) -> int:
     for source in sources:
         if source.get("error"):
             console.print(f"  {source['name']}: {source['error']['message']}", markup=False)
-        elif source["status"] in ("cancelled",):
+        elif source["status"] == "cancelled":
             console.print(f"  {source['name']}: cancelled", markup=False)
+        elif source["status"] == "partial":
+            console.print(f"  {source['name']}, in part: {' '.join(source['warnings'])}", markup=False)
     return len(sources) - len(good)

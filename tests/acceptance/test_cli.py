@@ -55,6 +55,13 @@ def test_ingest_again_replaces_what_has_the_same_name(account: Account, folder: 
     assert ("seven euros" in answer, "four euros" in answer) == (True, False)
 
 
+def test_ingest_tells_what_was_left_out(account: Account, folder: Path) -> None:
+    (folder / "cards.jsonl").write_text('{"card": "lost", "euros": 4}\n{"card": "new", "euros": 2}\n{"card":\n')
+    ingested = run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account)
+    assert ingested.returncode == 0, ingested.stderr
+    assert "cards.jsonl, in part: Line 3 is no JSON and left out." in ingested.stdout
+
+
 def test_ingest_replaces_nothing_when_several_sources_have_the_name(account: Account, folder: Path) -> None:
     assert run("ingest", str(folder), "--chatbot", account.chatbot["id"], account=account).returncode == 0
     sources = f"{account.url}/api/v1/chatbots/{account.chatbot['id']}/sources/"

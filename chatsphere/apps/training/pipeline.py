@@ -44,7 +44,7 @@ from chatsphere.services.vector_store.base import ChatbotRef
 logger = logging.getLogger("chatsphere.training")
 
 # Raise it when reading or chunking gives other results for the same bytes: the next run of a source then makes a new version.
-RECIPE: Final = 4
+RECIPE: Final = 5
 CHUNKS_A_TRANSACTION: Final = 256
 TEXTS_A_CALL: Final = 128  # at first; then 32 to 512, by how fast the embedder is
 PATIENCE: Final = 10  # added to the priority of a run whose texts are found and whose vectors can wait

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Document
+from chatsphere.services.content.extract import PDF
 from chatsphere.services.content.sketch import NEARLY_THE_SAME, band_keys, likeness, sketch
 
 FEW_CHARACTERS_A_PAGE: Final = 200
@@ -66,7 +67,9 @@ def _unreadable(report: Mapping[str, Any]) -> str:
 
 def _thin(report: Mapping[str, Any]) -> str:
     a_page = report.get("characters_per_page")
-    if a_page is None or a_page >= FEW_CHARACTERS_A_PAGE or report.get("unreadable_pages"):
+    if report.get("media_type") != PDF or report.get("unreadable_pages"):
+        return ""  # slides and sheets may be short
+    if a_page is None or a_page >= FEW_CHARACTERS_A_PAGE:
         return ""
     return _("There are only %(count)s characters a page. Check whether the text is complete.") % {"count": a_page}
 
@@ -99,7 +102,7 @@ def _hidden(report: Mapping[str, Any]) -> str:
 
 def _encoding(report: Mapping[str, Any]) -> str:
     encoding = str(report.get("encoding", "")) or "utf-8"
-    if encoding.lower().replace("_", "-") in _SURE:
+    if report.get("encoding_declared") or encoding.lower().replace("_", "-") in _SURE:
         return ""
     return _("The encoding was not declared and was read as %(encoding)s. Check accents and special characters.") % {
         "encoding": encoding

@@ -17,6 +17,7 @@ from chatsphere.services.content.links import PageLinks, read_links
 from chatsphere.services.errors import FetchRefused
 
 _TRACKING = re.compile(r"\A(?:utm_\w+|gclid|fbclid|msclkid|mc_[ce]id)\Z", re.IGNORECASE)
+_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
 # Not worth a request: by their names, no reader knows them.
 _OTHER_FILES: Final = re.compile(
     r"\.(?:jpe?g|png|gif|webp|avif|svg|ico|bmp|tiff?|css|js|mjs|map|woff2?|ttf|otf|eot|mp[34]|m4[av]|webm|og[gv]|wav|avi|mov|"
@@ -36,7 +37,14 @@ def tidy(url: str) -> str:
         pairs = parse_qsl(query, keep_blank_values=True)
         if any(_TRACKING.match(name) for name, _ in pairs):
             query = urlencode([pair for pair in pairs if not _TRACKING.match(pair[0])])
-    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, ""))
+    path = _ESCAPED.sub(_plain, parts.path) or "/"
+    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+
+
+def _plain(escaped: re.Match[str]) -> str:
+    """``~`` for ``%7e``: what needs no escape has none (RFC 3986, 6.2.2); other escapes are in capitals."""
+    character = chr(int(escaped[1], 16))
+    return character if character.isascii() and (character.isalnum() or character in "-._~") else escaped[0].upper()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def test_nearly_the_same_documents_of_a_chatbot_are_named(
     ("report", "words"),
     [
         ({"unreadable_pages": [2, 3], "pages": 9}, "2 of 9 pages are pictures"),
-        ({"characters_per_page": 40, "pages": 9}, "only 40 characters a page"),
+        ({"characters_per_page": 40, "pages": 9, "media_type": "application/pdf"}, "only 40 characters a page"),
         ({"empty_tables": 3}, "3 tables are empty"),
         ({"boilerplate_share": 0.93}, "93 % of the page"),
         ({"undecodable_characters": 5}, "5 characters could not be decoded"),
@@ -70,6 +70,17 @@ def test_each_suspicious_figure_has_its_sentence(report: dict[str, Any], words: 
 def test_the_same_text_is_called_the_same() -> None:
     same = Duplicate(unknown_id(), unknown_id(), "Terms", 1.0)
     assert remarks({}, [same]) == ["It says the same as the document “Terms”."]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"characters_per_page": 40, "pages": 9, "media_type": "application/vnd.ms-excel"},
+        {"encoding": "iso-8859-1", "encoding_declared": True},
+    ],
+)
+def test_short_sheets_and_declared_encodings_are_in_order(report: dict[str, Any]) -> None:
+    assert remarks(report, []) == []
 
 
 def test_figures_that_are_in_order_say_nothing() -> None:

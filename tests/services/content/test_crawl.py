@@ -102,3 +102,7 @@ def test_links_are_read_in_the_pages_own_encoding() -> None:
 def test_only_web_pages_have_links() -> None:
     answer = Fetched(HERE, 200, {"content-type": "text/plain"}, b'<a href="b">', 0.0)
     assert page_links(answer).links == ()
+
+
+def test_escapes_that_are_not_needed_make_no_other_page() -> None:
+    assert tidy("https://shop.example/%7Eann/a%2fb%C3%BC%41") == "https://shop.example/~ann/a%2Fb%C3%BCA"

@@ -490,3 +490,60 @@ def test_tables_of_outlines_know_their_header(name: str, table: str, header: str
     [block] = [block for block in document.blocks if block.kind.value == "table"]
     assert (document.text[block.char_start : block.header_end] if block.header_end else None) == header
     assert [link.url for link in document.links] == ["https://example.com/pears"]
+
+
+def test_a_workbook_shows_numbers_as_its_reader_sees_them() -> None:
+    codes = {
+        164: '#,##0.00\\ "€";[Red]\\-#,##0.00\\ "€"',
+        165: "[$£-809]#,##0.00",
+        166: "0.0%",
+        167: "[h]:mm",
+        168: '0" kg"',
+        169: "#,##0,",
+        170: "000-0000",
+        171: "_-* #,##0.00_-;\\-* #,##0.00_-",
+        172: '"Q"0',
+    }
+    numbers = [0, 9, *codes]
+    styles = "".join(f'<xf numFmtId="{number}"/>' for number in numbers)
+    formats = "".join(
+        f'<numFmt numFmtId="{number}" formatCode="{code.replace(chr(34), "&quot;")}"/>'
+        for number, code in codes.items()
+    )
+    values = [0.5, 0.25, -1234.5, 7, 0.1234, 1.5, 12, 1234567, 5551234, 9.99, 3]
+    row = "".join(f'<c r="{chr(65 + n)}1" s="{n}"><v>{value}</v></c>' for n, value in enumerate(values))
+    sheet = f'<sheetData><row r="1">{row}</row><row r="2"><c r="A2"><v>1</v></c></row></sheetData>'
+    data = workbook(
+        sheet,
+        xl__styles_DOT_xml=f"<styleSheet><numFmts>{formats}</numFmts><cellXfs>{styles}</cellXfs></styleSheet>",
+    )
+    shown = ["0.5", "25%", "-1234.50 €", "£7.00", "12.3%", "36:00", "12 kg", "1234567", "5551234", "9.99", "Q3"]
+    assert parts(data, "a.xlsx")[1].split("\n")[0] == f"| {' | '.join(shown)} |"
+
+
+def test_formulas_without_results_are_told() -> None:
+    sheet = (
+        '<sheetData><row r="1"><c r="A1"><v>2</v></c><c r="B1"><f>A1*2</f></c><c r="C1"><f>A1*3</f><v></v></c>'
+        '<c r="D1" t="str"><f>T("")</f><v></v></c></row></sheetData>'
+    )
+    document = extract(workbook(sheet), name="a.xlsx")
+    [warning] = document.warnings
+    assert warning.startswith("2 cells hold formulas whose results are not in the file")
+    assert document.is_partial
+
+
+def test_json_lines_that_are_none_are_left_out_and_named() -> None:
+    document = extract(b'{"a": 1, "b": 2}\n\n{"a": 3,\n{"a": 3, "b": 4}\n', name="a.jsonl")
+    assert document.text == "| a | b |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |"
+    assert document.warnings == ("Line 3 is no JSON and left out. Correct that and upload the file again.",)
+    assert document.is_partial
+
+
+def test_a_broken_json_tells_where() -> None:
+    with pytest.raises(BrokenDocument, match=r"line 3 column \d+ .*Correct that and upload it again\."):
+        extract(b'{\n  "a": 1,\n  "b": ]\n}\n', name="a.json")
+
+
+def test_litter_of_windows_in_an_archive_is_left_out() -> None:
+    data = packed(a_DOT_txt="Words.", Thumbs_DOT_db="x", folder__desktop_DOT_ini="[x]")
+    assert members(data, name="a.zip") == ("a.txt",)

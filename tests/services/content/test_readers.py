@@ -375,6 +375,52 @@ def test_pdf_running_lines_are_removed() -> None:
     assert text.count("Content of the page") == 5
 
 
+def test_pdf_lines_at_the_edge_that_say_something_else_on_each_page_are_kept() -> None:
+    prices = [49, 129, 15, 310, 49]
+    pages = [
+        [
+            (72.0, 40.0, 9.0, "Lamps of the year 2026"),
+            (72.0, 60.0, 9.0, f"Article no. {44100 + price * 7}"),
+            (72.0, 74.0, 9.0, f"Price: {price} EUR"),
+            *lines([f"The lamp of this page has the number {n} of its kind."]),
+            (72.0, 740.0, 9.0, f"Stock: {price % 13} pieces"),
+            (300.0, 770.0, 9.0, f"Catalogue 2026, sheet {n + 10} of 15"),
+        ]
+        for n, price in enumerate(prices)
+    ]
+    text = extract(pdf(pages), name="a.pdf").text
+    assert all(f"Price: {price} EUR" in text for price in prices)
+    assert text.count("Article no.") == text.count("Stock:") == 5
+    assert "Lamps of the year" not in text
+    assert "sheet" not in text
+
+
+@pytest.mark.parametrize(("matrix", "x", "y"), [("0 1 -1 0", 14, 0), ("0 -1 1 0", -14, 0)], ids=["up", "down"])
+def test_pdf_text_that_is_turned_is_read_as_it_runs(matrix: str, x: int, y: int) -> None:
+    turned = "".join(
+        f"BT /F1 11 Tf {matrix} {300 + x * n} {400 + y * n} Tm (Line {n} speaks of eels.) Tj ET\n" for n in range(3)
+    )
+    page = pdf([[(72, 72, 12, "placeholder")]])
+    old = page[page.index(b"BT /F1") : page.index(b"endstream")]
+    length = f"<< /Length {len(old)} >>".encode()
+    data = page.replace(length, f"<< /Length {len(turned)} >>".encode()).replace(old, turned.encode())
+    assert extract(data, name="a.pdf").text == "Line 0 speaks of eels. Line 1 speaks of eels. Line 2 speaks of eels."
+
+
+def test_pdf_forms_are_read_with_what_was_filled_in() -> None:
+    stream = "BT /F1 12 Tf 2 4 Td (Anna Berg) Tj ET"
+    look = f"<< /Type /XObject /Subtype /Form /BBox [0 0 200 20] /Resources << /Font << /F1 3 0 R >> >> /Length {len(stream)} >>"
+    field = "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Anna Berg) /F 4 /Rect [120 708 320 728] /AP << /N 7 0 R >> >>"
+    data = pdf([[(72, 80, 12, "Name:"), (72, 120, 12, "Town:")]])
+    data = data.replace(b"/Type /Catalog", b"/Type /Catalog /AcroForm << /Fields [6 0 R] >>")
+    data = data.replace(b"/MediaBox", b"/Annots [6 0 R] /MediaBox")
+    more = f"6 0 obj\n{field}\nendobj\n7 0 obj\n{look}\nstream\n{stream}\nendstream\nendobj\n".encode()
+    data = data[: data.index(b"xref")] + more + b"trailer << /Size 8 /Root 1 0 R >>\n%%EOF"
+    text = extract(data, name="a.pdf").text
+    assert "Name: Anna Berg" in text
+    assert "Town:" in text
+
+
 def test_scanned_pages_are_named() -> None:
     folder = shared("formats_a")
     with pytest.raises(EmptyDocument, match="Pages 1–3 are pictures without text"):

@@ -122,7 +122,9 @@ def list_members(data: bytes, limits: Limits) -> Listing:
 
 def _is_visible(info: zipfile.ZipInfo) -> bool:
     parts = info.filename.replace("\\", "/").split("/")
-    return not info.is_dir() and not any(part.startswith((".", "__MACOSX")) for part in parts)
+    is_litter = parts[-1].lower() in _LITTER
+    return not info.is_dir() and not is_litter and not any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
+_LITTER = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
 _ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".jar")

@@ -7,7 +7,7 @@ import io
 from collections import Counter
 
 from chatsphere.services.content.extract.builder import DocumentBuilder
-from chatsphere.services.content.extract.encoding import decode
+from chatsphere.services.content.extract.encoding import decode, noted
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.errors import BrokenDocument, LimitExceeded
 from chatsphere.services.types import ExtractedDocument
@@ -23,7 +23,7 @@ def read(source: Source) -> ExtractedDocument:
     text = text.replace("\x00", "")
     csv.field_size_limit(min(source.limits.max_chars, 10_000_000))
     builder = DocumentBuilder(source.limits)
-    builder.note({"encoding": encoding})
+    builder.note(noted(encoding, source.charset))
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=find_delimiter(text, source.media_type)))
     except csv.Error as error:

@@ -41,6 +41,18 @@ def decode(data: bytes, *, declared: str = "") -> tuple[str, str]:
     return _decode_legacy(data, declared)
 
 
+def noted(encoding: str, declared: str) -> dict[str, str | bool]:
+    """For the report of a document: how it was read, and whether it said so itself."""
+    return {"encoding": encoding, **({"encoding_declared": True} if _is_same(encoding, declared) else {})}
+
+
+def _is_same(encoding: str, declared: str) -> bool:
+    try:
+        return bool(declared) and codecs.lookup(encoding).name == codecs.lookup(declared).name
+    except LookupError:
+        return False
+
+
 def _utf16_by_zeros(data: bytes) -> str:
     """Latin text in UTF-16 has a zero in every other byte; text in other encodings has none."""
     sample = data[:2048]

@@ -17,7 +17,7 @@ from lxml import html as lxml_html
 
 from chatsphere.services.content.extract.accordions import open_accordions
 from chatsphere.services.content.extract.builder import DocumentBuilder
-from chatsphere.services.content.extract.encoding import decode
+from chatsphere.services.content.extract.encoding import decode, noted
 from chatsphere.services.content.extract.page_signs import (
     BY_SCRIPT,
     LITTLE,
@@ -126,7 +126,7 @@ def read(source: Source) -> ExtractedDocument:
     charset = source.charset or (declared[1].decode("ascii") if declared else "")
     text, encoding = decode(source.data, declared=charset)
     builder = DocumentBuilder(source.limits)
-    builder.note({"encoding": encoding})
+    builder.note(noted(encoding, charset))
     tree = parse_html(text)
     builder.title = _title(tree)
     builder.language = _language(tree)
@@ -136,6 +136,7 @@ def read(source: Source) -> ExtractedDocument:
     open_accordions(tree)
     _drop_page_footers(tree)
     if source.main_text_only:
+        _drop_hidden(tree)
         visible = _visible_characters(tree)
         _add_main_text(tree, builder)
         builder.note({"boilerplate_share": round(max(1 - builder.length / visible, 0.0), 3) if visible else 0.0})
@@ -146,6 +147,15 @@ def read(source: Source) -> ExtractedDocument:
     if is_lost and builder.length < SHORT:
         builder.warn(NOT_FOUND)
     return builder.build(media_type=source.media_type)
+
+
+def _drop_hidden(tree: Element) -> None:
+    """What no reader of the page sees; the choice of the main text would not know."""
+    for each in list(tree.iter()):
+        if isinstance(each.tag, str) and each.tag not in ("html", "body") and _is_hidden(each):
+            parent = each.getparent()
+            if parent is not None:
+                each.drop_tree()
 
 
 def _visible_characters(tree: Element) -> int:
@@ -386,6 +396,10 @@ def _is_skipped(element: Element) -> bool:
     tag = element.tag
     if not isinstance(tag, str) or tag in _SKIPPED:
         return True
+    return _is_hidden(element)
+
+
+def _is_hidden(element: Element) -> bool:
     if not element.attrib:
         return False
     if "hidden" in element.attrib or element.get("aria-hidden") == "true":

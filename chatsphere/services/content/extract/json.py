@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 
 from chatsphere.services.content.extract.builder import DocumentBuilder
-from chatsphere.services.content.extract.encoding import decode
+from chatsphere.services.content.extract.encoding import decode, noted
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.errors import BrokenDocument, LimitExceeded
 from chatsphere.services.types import ExtractedDocument
 
 _MAX_TABLE_COLUMNS = 12
+_MOST_NAMED = 10  # wrong lines
 _LONG_VALUE = 200  # characters: longer ones read badly in a table
 
 
@@ -21,8 +22,8 @@ def read(source: Source) -> ExtractedDocument:
     """Cost: some 5 MB a second. Nesting beyond ``limits.max_nesting`` raises LimitExceeded."""
     text, encoding = decode(source.data, declared=source.charset)
     builder = DocumentBuilder(source.limits)
-    builder.note({"encoding": encoding})
-    value = _parsed(text)
+    builder.note(noted(encoding, source.charset))
+    value = _parsed(text, builder)
     records = value if isinstance(value, list) else [value]
     if len(records) > 1 and _is_table(records):
         names = list(dict.fromkeys(name for record in records for name in record))
@@ -33,17 +34,30 @@ def read(source: Source) -> ExtractedDocument:
     return builder.build(media_type=source.media_type)
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str, builder: DocumentBuilder) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2:
-            raise BrokenDocument(f"This JSON cannot be read: {error}.") from error
-    try:
-        return [orjson.loads(line) for line in lines]
-    except orjson.JSONDecodeError as error:
-        raise BrokenDocument(f"This JSON cannot be read: {error}.") from error
+        values, wrong = _lines(text)
+        if len(values) + len(wrong) < 2 or len(wrong) > len(values):
+            raise BrokenDocument(f"This JSON cannot be read: {error}. Correct that and upload it again.") from error
+    if wrong:
+        named = ", ".join(map(str, wrong[:_MOST_NAMED])) + (" and more" if len(wrong) > _MOST_NAMED else "")
+        what = f"Line {named} is" if len(wrong) == 1 else f"{len(wrong)} lines ({named}) are"
+        builder.warn(f"{what} no JSON and left out. Correct that and upload the file again.", is_partial=True)
+    return values
+
+
+def _lines(text: str) -> tuple[list[Any], list[int]]:
+    """What stands on each line that is JSON, and the numbers of those that are not."""
+    values, wrong = [], []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                values.append(orjson.loads(line))
+            except orjson.JSONDecodeError:
+                wrong.append(number)
+    return values, wrong
 
 
 def _is_table(records: Sequence[Any]) -> bool:

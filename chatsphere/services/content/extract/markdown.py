@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from chatsphere.services.content.clean import clean_verbatim
 from chatsphere.services.content.extract.builder import DocumentBuilder
-from chatsphere.services.content.extract.encoding import decode
+from chatsphere.services.content.extract.encoding import decode, noted
 from chatsphere.services.content.extract.html import add_html, parse_html
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.types import Block, BlockKind, ExtractedDocument, Link
@@ -65,7 +65,7 @@ def read(source: Source) -> ExtractedDocument:
         title=(_front_title(front[2] or "") if front else "") or heading_title(text, blocks),
         media_type=source.media_type,
         links=tuple(find_links(text)),
-        report={"encoding": encoding, "hidden_characters_removed": clean.hidden_removed},
+        report={**noted(encoding, source.charset), "hidden_characters_removed": clean.hidden_removed},
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from chatsphere.services.content.clean import clean_verbatim
-from chatsphere.services.content.extract.encoding import decode
+from chatsphere.services.content.extract.encoding import decode, noted
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.types import Block, BlockKind, ExtractedDocument, Link
 
@@ -54,7 +54,7 @@ def read(source: Source) -> ExtractedDocument:
         title=_heading_words(clean.text[first.char_start : first.char_end]) if first else "",
         media_type=source.media_type,
         links=tuple(Link(url, url) for url in dict.fromkeys(_URL.findall(clean.text[:1_000_000])))[:_MAX_LINKS],
-        report={"encoding": encoding, "hidden_characters_removed": clean.hidden_removed},
+        report={**noted(encoding, source.charset), "hidden_characters_removed": clean.hidden_removed},
     )
 
 

@@ -37,12 +37,18 @@ _NUMBERED = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]\s+(?=\S)")
 _PAGE_NUMBER = re.compile(
     r"(?:page|seite|página|p\.)?\s*[-–|]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*[-–|]?(?:\s*(?:of|/|von|de)\s*\d{1,4})?\Z", re.I
 )
+_NUMBER = re.compile(r"\d{1,15}")
 _LEADERS = re.compile(r"[._·…]{5,}")  # dots that lead to a page number, lines to write on
 _BOLD = re.compile(rb"bold|black|heavy|demi", re.IGNORECASE)
 _NO_HEADING = re.compile(r"[☐☒☑□■✓]|\A\(.*\)\Z|\A\W*\Z")
 _MIN_HEIGHT = 1.5  # points: smaller text cannot be read
 _OCR_SCALE = 300 / 72
 _OCR_PIXELS = 12_000_000
+_LITTLE = 1_500  # characters of a form that only says that it cannot be shown
+_XFA = (
+    "This PDF is a form that only Adobe's programs can show (XFA), so little or nothing of it was read. "
+    "Open it there, print it to a new PDF and upload that."
+)
 _EDGE_ROWS = 3  # rows at the top and bottom of a page that may be running headers or footers
 
 
@@ -75,10 +81,12 @@ def read(source: Source) -> ExtractedDocument:
         builder.title = _title(pdf)
         pictures = PictureReader(source.limits)
         first, last = source.pages or (0, len(pdf))
-        pages = [_read_page(pdf, index, pictures) for index in range(first, min(last, len(pdf)))]
+        form_type = pdf.get_formtype()
+        has_form = form_type != pdfium_c.FORMTYPE_NONE
+        pages = [_read_page(pdf, index, pictures, has_form=has_form) for index in range(first, min(last, len(pdf)))]
         builder.note({"boilerplate_share": _remove_running_lines(pages)})
         _Composer(builder, _styles(pages), _outline(pdf), _vocabulary(pages)).compose(pages)
-        _report(builder, pages)
+        _report(builder, pages, form_type)
         document = builder.build(media_type=source.media_type)
         return document if source.pages is None else _numbered(document, first, len(pdf))
     finally:
@@ -129,10 +137,12 @@ def _key(text: str) -> str:
 # --- a page's words ---
 
 
-def _read_page(pdf: pdfium.PdfDocument, index: int, pictures: PictureReader) -> _Page:
+def _read_page(pdf: pdfium.PdfDocument, index: int, pictures: PictureReader, *, has_form: bool) -> _Page:
     """A page that PDFium cannot load is empty, like a scan without text."""
     try:
         page = pdf[index]
+        links = page_links(pdf, page)
+        page = _filled_in(pdf, page, index) if has_form else page
     except pdfium.PdfiumError:
         return _Page([], 0.0, is_scan=True)
     try:
@@ -140,9 +150,17 @@ def _read_page(pdf: pdfium.PdfDocument, index: int, pictures: PictureReader) -> 
         rows = [list(zone.rows) for words in groups for zone in zones(words)]
         is_scan = sum(len(word.text) for words in groups for word in words) < 20 and _has_picture(page)
         text = pictures.paragraphs(_picture(page)) if is_scan and pictures.can_read else []
-        return _Page(rows, page.get_height(), is_scan and not text, text, page_links(pdf, page))
+        return _Page(rows, page.get_height(), is_scan and not text, text, links)
     finally:
         page.close()
+
+
+def _filled_in(pdf: pdfium.PdfDocument, page: pdfium.PdfPage, index: int) -> pdfium.PdfPage:
+    """The page with what was written into the fields of its form, but without its links."""
+    if pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY) != pdfium_c.FLATTEN_SUCCESS:
+        return page
+    page.close()
+    return pdf[index]
 
 
 def _picture(page: pdfium.PdfPage) -> bytes:
@@ -249,12 +267,12 @@ def _turned(
 ) -> tuple[float, float, float, float]:
     """Left, top, right, bottom with y downwards, as seen when the text stands upright."""
     page_left, page_bottom, page_right, page_top = box
-    if turn == 1:
-        return bottom - page_bottom, left - page_left, top - page_bottom, right - page_left
+    if turn == 1:  # clockwise, as PDFium counts: read from top to bottom
+        return page_top - top, page_right - right, page_top - bottom, page_right - left
     if turn == 2:
         return page_right - right, bottom - page_bottom, page_right - left, top - page_bottom
     if turn == 3:
-        return page_top - top, page_right - right, page_top - bottom, page_right - left
+        return bottom - page_bottom, left - page_left, top - page_bottom, right - page_left
     return left - page_left, page_top - top, right - page_left, page_top - bottom
 
 
@@ -262,16 +280,16 @@ def _turned(
 
 
 def _remove_running_lines(pages: Sequence[_Page]) -> float:
-    """Lines at a page's edge that come back, digits aside, on at least three pages and a fifth of them; and page numbers.
+    """Lines at a page's edge that come back on at least three pages and a fifth of them, and page numbers.
 
-    A page on which nothing else would be left keeps its lines: there they are the content. Returns their share of the text.
+    Numbers in them may count the pages; where they say something else on each page (a price, an invoice number) the line is content. A page
+    on which nothing else would be left keeps its lines: there they are the content, too. Returns their share of the text.
     """
     before = _characters(pages)
     edges = [_edge_rows(page) for page in pages]
-    counts = Counter(key for rows in edges for key in {_running_key(row) for row in rows})
-    needed = max(3, len(pages) // 5)
+    running = _running_lines(edges, needed=max(3, len(pages) // 5))
     for page, rows in zip(pages, edges, strict=True):
-        doomed = {id(row) for row in rows if counts[_running_key(row)] >= needed or _PAGE_NUMBER.match(row.text)}
+        doomed = {id(row) for row in rows if id(row) in running or _PAGE_NUMBER.match(row.text)}
         kept = [[row for row in zone if id(row) not in doomed] for zone in page.rows_by_zone]
         if any(kept):
             page.rows_by_zone = [zone for zone in kept if zone]
@@ -300,8 +318,31 @@ def _apart(rows: Sequence[Row]) -> int:
     return 0
 
 
-def _running_key(row: Row) -> str:
-    return re.sub(r"\d+", "#", row.text.lower())
+def _running_lines(edges: Sequence[Sequence[Row]], *, needed: int) -> set[int]:
+    """The ids of rows that come back on ``needed`` pages, word for word or with numbers that count pages or mostly stay."""
+    alike: dict[str, list[tuple[int, Row]]] = {}
+    for page, rows in enumerate(edges):
+        for row in rows:
+            alike.setdefault(_NUMBER.sub("#", row.text.lower()), []).append((page, row))
+    found: set[int] = set()
+    for group in alike.values():
+        if len({page for page, _ in group}) >= needed:
+            found |= {id(row) for row in _without_content(group, needed)}
+    return found
+
+
+def _without_content(group: Sequence[tuple[int, Row]], needed: int) -> list[Row]:
+    texts = Counter(row.text for _, row in group)
+    numbers = [[(int(number), page) for number in _NUMBER.findall(row.text)] for page, row in group]
+    if all(_counts_pages(column) for column in zip(*numbers, strict=True)):
+        return [row for _, row in group]
+    return [row for _, row in group if texts[row.text] >= needed]
+
+
+def _counts_pages(column: Sequence[tuple[int, int]]) -> bool:
+    """Whether these numbers, each with its page, mostly are the same or rise with the pages."""
+    values, steps = Counter(value for value, _ in column), Counter(value - page for value, page in column)
+    return max(values.most_common(1)[0][1], steps.most_common(1)[0][1]) * 2 > len(column)
 
 
 # --- sizes ---
@@ -480,7 +521,9 @@ def _hyphen_between(before: str, after: str, vocabulary: frozenset[str]) -> str:
     return "-" if f"{left}-{right}" in vocabulary or both_words or not left else ""
 
 
-def _report(builder: DocumentBuilder, pages: Sequence[_Page]) -> None:
+def _report(builder: DocumentBuilder, pages: Sequence[_Page], form_type: int) -> None:
+    if form_type == pdfium_c.FORMTYPE_XFA_FULL and _characters(pages) < _LITTLE:
+        builder.warn(_XFA, is_partial=True)
     scans = [number for number, page in enumerate(pages, 1) if page.is_scan]
     builder.note({"unreadable_pages": scans[:1000], "unreadable_page_share": round(len(scans) / max(len(pages), 1), 3)})
     read = [number for number, page in enumerate(pages, 1) if page.read_by_ocr]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from chatsphere.services.content.clean import clean_verbatim
-from chatsphere.services.content.extract.encoding import decode
+from chatsphere.services.content.extract.encoding import decode, noted
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.types import Block, BlockKind, ExtractedDocument, Link
 
@@ -25,7 +25,7 @@ def read(source: Source) -> ExtractedDocument:
         media_type=source.media_type,
         page_starts=page_starts,
         links=tuple(Link(url, url) for url in dict.fromkeys(_URL.findall(clean.text[:1_000_000])))[:_MAX_LINKS],
-        report={"encoding": encoding, "hidden_characters_removed": clean.hidden_removed},
+        report={**noted(encoding, source.charset), "hidden_characters_removed": clean.hidden_removed},
     )
 
 

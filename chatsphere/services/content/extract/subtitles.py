@@ -6,7 +6,7 @@ import html
 import re
 
 from chatsphere.services.content.extract.builder import DocumentBuilder
-from chatsphere.services.content.extract.encoding import decode
+from chatsphere.services.content.extract.encoding import decode, noted
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.types import ExtractedDocument
 
@@ -22,7 +22,7 @@ def read(source: Source) -> ExtractedDocument:
     """A new paragraph begins after a minute, when a sentence has ended. Cost: some 20 MB a second."""
     text, encoding = decode(source.data, declared=source.charset)
     builder = DocumentBuilder(source.limits)
-    builder.note({"encoding": encoding})
+    builder.note(noted(encoding, source.charset))
     begin, spoken, last = 0, list[str](), ""
     for match in _CUE.finditer(text.replace("\r\n", "\n").replace("\r", "\n")):
         moment = int(match[1] or 0) * 3600 + int(match[2]) * 60 + int(match[3])

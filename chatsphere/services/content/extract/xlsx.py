@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
 from chatsphere.services.content.extract.archive import Archive
 from chatsphere.services.content.extract.builder import DocumentBuilder
+from chatsphere.services.content.extract.number_formats import NumberFormat, number_format
 from chatsphere.services.content.extract.ooxml import relations
 from chatsphere.services.content.extract.source import Source
 from chatsphere.services.content.extract.xml import Element, attribute, local_name, parse_xml
@@ -22,8 +24,10 @@ _LONGEST_MERGE = 1_000  # rows
 _MOST_MERGED = 200_000  # places
 _MAX_COLUMNS = 500  # those beyond are cut off, with a warning
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})\Z")
-_DATE_FORMAT = re.compile(r"(?:yy|dd|d\W|\Wd\b|mmm|hh|h:|:ss|m/)", re.IGNORECASE)
-_BUILT_IN_DATES = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
+_NO_RESULTS = (
+    "{count} cells hold formulas whose results are not in the file, so they are empty here. "
+    "Open it in Excel or LibreOffice, save it and upload that copy."
+)
 _EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001  cells have no time zone
 
 
@@ -39,7 +43,8 @@ class _Workbook:
         self._builder = DocumentBuilder(source.limits)
         self._cells = 0
         self._strings = _shared_strings(archive)
-        self._date_styles = _date_styles(archive)
+        self._formats = _formats(archive)
+        self._uncounted = 0  # cells whose formula has no result in the file
         self._epoch = _EPOCH
 
     def read(self) -> ExtractedDocument:
@@ -59,6 +64,8 @@ class _Workbook:
                 continue
             self._builder.page()
             self._sheet(attribute(sheet, "name"), relation.target)
+        if self._uncounted:
+            self._builder.warn(_NO_RESULTS.format(count=self._uncounted), is_partial=True)
         return self._builder.build(media_type=self._source.media_type)
 
     def _sheet(self, name: str, part: str) -> None:
@@ -108,6 +115,9 @@ class _Workbook:
         if kind == "inlineStr":
             return _text(cell)
         value = next(((node.text or "") for node in cell if local_name(node) == "v"), "")
+        if not value:
+            self._uncounted += kind != "str" and any(local_name(node) == "f" for node in cell)
+            return ""
         if kind == "s":
             return self._strings[int(value)] if value.isdigit() and int(value) < len(self._strings) else ""
         if kind == "b":
@@ -121,8 +131,10 @@ class _Workbook:
             number = float(value)
         except ValueError:
             return value
-        if style.isdigit() and int(style) in self._date_styles and 0 <= number < 2_958_466:
-            return _date(number, self._epoch)
+        shown_as = self._formats.get(int(style)) if style.isdigit() else None
+        shown = shown_as.shown(number, self._epoch) if shown_as and math.isfinite(number) else None
+        if shown is not None:
+            return shown
         return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(round(number, 10))
 
 
@@ -231,28 +243,13 @@ def _is_phonetic(node: Element) -> bool:
     return any(local_name(above) == "rPh" for above in node.iterancestors())
 
 
-def _date_styles(archive: Archive) -> set[int]:
-    """Indexes of the cell styles that show dates or times."""
+def _formats(archive: Archive) -> dict[int, NumberFormat]:
+    """What cells of a style show for a number, where that is not the number."""
     data = archive.read_or_none("xl/styles.xml")
     if not data:
-        return set()
+        return {}
     root = parse_xml(data)
-    custom = {
-        attribute(node, "numFmtId"): bool(
-            _DATE_FORMAT.search(re.sub(r"\"[^\"]*\"|\[[^\]]*\]", "", attribute(node, "formatCode")))
-        )
-        for node in root.iter()
-        if local_name(node) == "numFmt"
-    }
-    formats = [attribute(node, "numFmtId") for part in root if local_name(part) == "cellXfs" for node in part]
-    return {
-        index for index, name in enumerate(formats) if custom.get(name, name.isdigit() and int(name) in _BUILT_IN_DATES)
-    }
-
-
-def _date(number: float, epoch: datetime) -> str:
-    moment = epoch + timedelta(days=number)
-    moment = (moment + timedelta(milliseconds=500)).replace(microsecond=0)
-    if number < 1:
-        return moment.strftime("%H:%M:%S")
-    return moment.strftime("%Y-%m-%d") if number.is_integer() else moment.strftime("%Y-%m-%d %H:%M")
+    codes = {attribute(n, "numFmtId"): attribute(n, "formatCode") for n in root.iter() if local_name(n) == "numFmt"}
+    numbers = [attribute(node, "numFmtId") for part in root if local_name(part) == "cellXfs" for node in part]
+    known = {each: number_format(int(each), codes.get(each)) for each in set(numbers) if each.isdigit()}
+    return {index: found for index, each in enumerate(numbers) if (found := known.get(each)) is not None}
