@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from chatsphere.services.content.sign_words import SignWords
+
 EXCERPT: Final = 80  # characters on either side
 
 _INVISIBLE: Final = re.compile(
@@ -41,8 +43,7 @@ _PATTERNS: Final = {
     "exfiltrates": r"!\[[^\]\n]{0,80}\]\(\s*https?://[^)\s]{0,400}[?&/=](?:\{|<|\$|%7b|\[)[^)\n]{0,200}\)",
 }  # fmt: skip
 _COMPILED: Final = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in _PATTERNS.items()}
-# What a text must hold for a pattern to be worth trying: one word of each group, in small letters. Looking for plain words costs a
-# hundredth of what the patterns cost, and few texts pass.
+# What a text must hold for a pattern to be worth trying: one sign of each group, in small letters. Few texts hold one of a first group.
 _OBJECTS: Final = (
     *(
         "instruc",
@@ -104,21 +105,6 @@ _NEEDED: Final[Mapping[str, Sequence[Sequence[str]]]] = {
     ),
     "exfiltrates": (("![",), ("http://", "https://")),
 }  # fmt: skip
-# What the words of a first group have in common is looked for before them; of ASCII without what it cannot hold.
-_COMMON: Final = {
-    **dict.fromkeys(("not follow", "n't follow"), "t follow"),
-    **dict.fromkeys(("not obey", "n't obey"), "t obey"),
-    **dict.fromkeys(("you are now", "from now on", "starting now"), " now"),
-    **{f"{who}{colon}": "" for who in _SPEAKERS for colon in (":", " :")},  # by _SPEAKS
-    "[inst]": "inst]",
-    "[/inst]": "inst]",
-}
-_SPEAKS: Final = re.compile(":(?:" + "|".join(f"(?<={who}{colon})" for who in _SPEAKERS for colon in (":", " :")) + ")")
-_FIRST_SIGNS: Final = {
-    name: tuple(filter(None, dict.fromkeys(_COMMON.get(word, word) for word in groups[0])))
-    for name, groups in _NEEDED.items()
-}
-_FIRST_SIGNS_IN_ASCII: Final = {name: tuple(filter(str.isascii, signs)) for name, signs in _FIRST_SIGNS.items()}
 
 
 # More of the same names, in the word order and the words of other languages. Each beside the words that a text must hold, one of each group.
@@ -196,8 +182,8 @@ _MORE: Final[tuple[tuple[str, tuple[tuple[str, ...], ...], re.Pattern[str]], ...
         ),
     )
 )  # fmt: skip
-_MORE_SIGNS: Final = tuple(groups[0] for _, groups, _ in _MORE)
-_MORE_SIGNS_IN_ASCII: Final = tuple(tuple(filter(str.isascii, signs)) for signs in _MORE_SIGNS)
+_TRIED: Final = (*((name, _NEEDED[name], pattern) for name, pattern in _COMPILED.items()), *_MORE)
+_FIRST_SIGNS: Final = SignWords([groups[0] for _, groups, _ in _TRIED])
 _MENTIONED: Final = re.compile(
     r"prompt[- ]injection|jailbreak|attack|angriff|angreif|injection|for example|e\.g\.|such as|zum beispiel|z\. ?b\.|like",
     re.IGNORECASE,
@@ -223,33 +209,28 @@ def find_injection(text: str) -> Suspicion | None:
             return Suspicion("hidden_characters", _INVISIBLE.sub("", text)[: 2 * EXCERPT])
         text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     small = text.lower() if text.isascii() else text.lower().replace("ı", "i").replace("i\u0307", "i")
-    words = f" {' '.join(small.split())} "
-    for name, pattern in _worth_trying(words):
+    for name, pattern in _worth_trying(small.split()):
         for match in pattern.finditer(text):
             if not _is_mentioned(text, match.start(), match.end()):
                 return Suspicion(name, text[max(0, match.start() - EXCERPT) : match.end() + EXCERPT].strip())
     return None
 
 
-def _worth_trying(words: str) -> Iterator[tuple[str, re.Pattern[str]]]:
-    is_ascii = words.isascii()
-    for name, signs in (_FIRST_SIGNS_IN_ASCII if is_ascii else _FIRST_SIGNS).items():
-        for sign in signs:  # of nearly all texts all that is done: a generator a group would cost as much as the search
-            if sign in words:
-                break
-        else:
-            if name != "chat_markup" or _SPEAKS.search(words) is None:
-                continue
-        if all(any(word in words for word in group) for group in _NEEDED[name]):
-            yield name, _COMPILED[name]
-    for (name, groups, pattern), signs in zip(_MORE, _MORE_SIGNS_IN_ASCII if is_ascii else _MORE_SIGNS, strict=True):
-        for sign in signs:
-            if sign in words:
-                break
-        else:
-            continue
-        if all(any(word in words for word in group) for group in groups):
+def _worth_trying(words: Sequence[str]) -> Iterator[tuple[str, re.Pattern[str]]]:
+    possible = _FIRST_SIGNS.groups_in(words)
+    if not possible:  # of nearly all texts all that is done
+        return
+    text = f" {' '.join(words)} "
+    for number, (name, groups, pattern) in enumerate(_TRIED):
+        if possible >> number & 1 and all(_holds_one(text, group) for group in groups):
             yield name, pattern
+
+
+def _holds_one(text: str, signs: Sequence[str]) -> bool:
+    for sign in signs:  # half of what ``any`` over a generator costs
+        if sign in text:
+            return True
+    return False
 
 
 def _is_mentioned(text: str, start: int, end: int) -> bool:
