@@ -59,12 +59,17 @@ _LONGEST_REMEMBERED: Final = 40  # longer ones do not come again
 
 
 def count_terms(text: str, language: str) -> Counter[int]:
-    """How often each numbered term occurs. ``language`` is BCP 47; without a known one words are taken as they stand.
+    """How often each numbered term occurs. ``language`` is BCP 47; without a known one words are taken as they stand."""
+    return Counter(term_numbers(text, language))
+
+
+def term_numbers(text: str, language: str) -> Iterator[int]:
+    """The numbers of all terms, as often as they occur.
 
     No term reaches across white space, so what stands between two spaces is analysed once and remembered.
     """
     tokens = _tokens(_primary(language))
-    return Counter(chain.from_iterable(map(tokens.__getitem__, _plain(text).split())))
+    return chain.from_iterable(map(tokens.__getitem__, _plain(text).split()))
 
 
 def analyze(text: str, language: str) -> list[str]:

@@ -143,8 +143,7 @@ class MemoryVectorStore:
     def add_texts(self, connection: Any, *, chatbot: ChatbotRef, records: Iterable[ChunkRecord], is_live: bool) -> None:
         chunks = self._changing(chatbot).chunks
         for record in records:
-            counts = bm25.chunk_counts(record.context, record.text, record.language)
-            terms, weights, length = bm25.stored_weights(counts)
+            [(terms, weights, length)] = bm25.weigh([(record.context, record.text, record.language)])
             chunks.setdefault(
                 record.chunk_id, _Chunk(record.context, record.text, record.language, terms, weights, length, is_live)
             )  # fmt: skip

@@ -94,14 +94,14 @@ class PgVectorStore:
     ) -> None:
         cursor = wire.binary_cursor(connection)
         for batch in _batches(records):
-            batch.sort(key=lambda record: record.chunk_id)  # one order for all writers: they wait, they do not deadlock
+            batch.sort(key=lambda record: record.chunk_id.int)  # one order for all writers: they wait, they do not deadlock
             self._add_text_batch(cursor, chatbot, batch, is_live=is_live)
 
     def _add_text_batch(
         self, cursor: psycopg.Cursor[Any], chatbot: ChatbotRef, batch: Sequence[ChunkRecord], *, is_live: bool
     ) -> None:
-        rows = [bm25.stored_weights(bm25.chunk_counts(r.context, r.text, r.language)) for r in batch]
-        weights = (wire.sparse_vector(terms, values) for terms, values, _ in rows)
+        rows = bm25.weigh([(record.context, record.text, record.language) for record in batch])
+        weights = wire.sparse_vectors([row[:2] for row in rows])
         parameters = {
             "chunk_ids": wire.uuid_array([record.chunk_id for record in batch]),
             "languages": wire.text_array([record.language for record in batch]),
@@ -110,10 +110,13 @@ class PgVectorStore:
             "analysis": ANALYSIS_VERSION,
             "is_live": is_live,
         }
-        new = {chunk_id for (chunk_id,) in cursor.execute(query("add_texts"), chatbot_parameters(chatbot) | parameters)}
+        cursor.execute(query("add_texts"), chatbot_parameters(chatbot) | parameters)
         if is_live:
-            added = [(r.language, row[2], row[0]) for r, row in zip(batch, rows, strict=True) if r.chunk_id in new]
-            _note_change(cursor, chatbot, ChunkTotals.of(added))
+            pairs = list(zip(batch, rows, strict=True))
+            if cursor.rowcount < len(batch):
+                new = {chunk_id for (chunk_id,) in cursor}
+                pairs = [(record, row) for record, row in pairs if record.chunk_id in new]
+            _note_change(cursor, chatbot, ChunkTotals.of([(r.language, row.length, row.terms) for r, row in pairs]))
 
     def add_vectors(
         self,
@@ -128,7 +131,7 @@ class PgVectorStore:
         cursor = wire.binary_cursor(connection)
         oid = self._oid(connection, "halfvec")
         for batch in _batches(vectors):
-            batch.sort(key=lambda pair: pair[0])
+            batch.sort(key=lambda pair: pair[0].int)
             rows = checked_rows([vector for _, vector in batch], model)
             parameters = {
                 "chunk_ids": wire.uuid_array([chunk_id for chunk_id, _ in batch]),

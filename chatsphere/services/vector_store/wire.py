@@ -6,7 +6,7 @@ Sent as one parameter a column, ten thousand rows take one statement, without te
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -82,6 +82,17 @@ def sparse_vector(terms: npt.NDArray[np.int32], weights: npt.NDArray[np.float32]
     """``terms`` ascend and count from 1."""
     header = _SPARSE_HEADER.pack(TERM_SPACE, len(terms), 0)
     return header + (terms - 1).astype(">i4").tobytes() + weights.astype(">f4").tobytes()
+
+
+def sparse_vectors(rows: Sequence[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]) -> Iterator[bytes]:
+    """``sparse_vector`` of each row of terms and weights, with one conversion for all of them."""
+    terms = (np.concatenate([terms for terms, _ in rows]) - 1).astype(">i4").tobytes()
+    weights = np.concatenate([weights for _, weights in rows]).astype(">f4").tobytes()
+    start = 0
+    for count in (len(terms) for terms, _ in rows):
+        end = start + 4 * count
+        yield _SPARSE_HEADER.pack(TERM_SPACE, count, 0) + terms[start:end] + weights[start:end]
+        start = end
 
 
 def read_sparse_vector(data: bytes) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:

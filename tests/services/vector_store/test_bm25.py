@@ -53,6 +53,22 @@ def test_only_the_most_frequent_terms_of_a_giant_are_kept() -> None:
     assert 7 in terms
 
 
+def test_many_chunks_are_weighed_as_each_would_be_alone() -> None:
+    giant = " ".join(f"word{number}" for number in range(bm25.MAX_TERMS + 50))
+    chunks = [
+        ("Leave", "leave days, 1,000 days and maxTokens", "en"), ("", "", "en"), ("Urlaub › Tage", "Die Häuser der Tage", "de"),
+        ("", "leave", ""), ("", giant, "en"), ("Only", "the", "en"), ("日本", "東京の天気", "ja"),
+    ]  # fmt: skip
+    for chunk, (terms, weights, length) in zip(chunks, bm25.weigh(chunks), strict=True):
+        alone = bm25.stored_weights(bm25.chunk_counts(*chunk))
+        assert len(terms) == len(alone.terms)
+        if len(terms) < bm25.MAX_TERMS:  # which of equally frequent ones a giant keeps is left open
+            assert terms.tolist() == alone.terms.tolist()
+            assert weights.tolist() == alone.weights.tolist()
+            assert length == alone.length
+    assert bm25.weigh([]) == []
+
+
 def test_idf_is_never_negative() -> None:
     values = bm25.inverse_document_frequency(np.array([0.0, 5.0, 10.0, 20.0]), 10)
     assert values[0] == pytest.approx(math.log(1 + 10.5 / 0.5))
