@@ -11,19 +11,17 @@ found therefore stays until the adder has committed its place. Every function he
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.utils import timezone
-from psycopg import Cursor
+from django.db import transaction
 
-from chatsphere.apps.training.database import engine_connection
+from chatsphere.apps.training.database import change, engine_connection
 from chatsphere.apps.training.database import run as sql
 from chatsphere.apps.training.models import Run
+from chatsphere.apps.training.placements import copy_placements
 from chatsphere.apps.training.quarantine import note_suspicious
 from chatsphere.core import engines
 from chatsphere.core.durable import LostLease
@@ -32,17 +30,11 @@ from chatsphere.services.types import Chunk, EmbeddingModel, Vector
 from chatsphere.services.vector_store import wire
 from chatsphere.services.vector_store.base import ChatbotRef, ChunkRecord
 
-_COPY: Final = (
-    "COPY training_placement (id, workspace_id, chatbot_id, document_version_id, chunk_id, ordinal, char_start, char_end, page,"
-    " heading_path, created_at) FROM STDIN (FORMAT BINARY)"
-)
-_BYTEA_OID: Final = 17
 FORGOTTEN_AT_ONCE: Final = 500  # chunk texts that a deletion forgets itself: some 50 ms
 FORGOTTEN_A_TIME: Final = 200  # of those that it leaves to a worker: other writers wait for as long
 LEFTOVERS_A_LOOK: Final = 4_000
 MANY_PLACES: Final = 20_000  # of more than these only the database holds a list
 MANY_PLACES_MS: Final = 600_000  # that a statement over them may take
-_COPY_TYPES: Final = ("uuid",) * 5 + ("int4",) * 4 + ("text[]", "timestamptz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +111,17 @@ def add_all_chunks(*, chatbot: ChatbotRef, versions: Sequence[NewChunks], is_liv
     for each, keys in zip(versions, hashes, strict=True):
         for key, chunk in zip(keys, each.chunks, strict=True):
             by_hash.setdefault(key, _Text(chunk, each.language))
-    new = _write_texts(chatbot, by_hash, is_live=is_live)
-    ids, hidden = dict(new), []
-    old_hashes = [key for key in by_hash if key not in new]
-    if old_hashes:
-        known = sql("find_chunk_texts", _of(chatbot) | {"hashes": wire.array(old_hashes, _BYTEA_OID)})
-        ids |= {bytes(row["content_hash"]): row["id"] for row in known}
-        hidden = [row["id"] for row in known if not row["is_live"]]
-    _copy_placements(chatbot, versions, [[ids[key] for key in keys] for keys in hashes])
+    new, known = _write_texts(chatbot, by_hash, is_live=is_live)
+    ids = new | {key: row["id"] for key, row in known.items()}
+    placed = [
+        (each.version_id, each.chunks, [ids[key] for key in keys]) for each, keys in zip(versions, hashes, strict=True)
+    ]
+    copy_placements(chatbot, placed)
     records = [ChunkRecord(new[key], *by_hash[key].indexed) for key in new]
     engines.vector_store().add_texts(engine_connection(), chatbot=chatbot, records=records, is_live=is_live)
     note_suspicious(chatbot=chatbot, chunks=[(new[key], by_hash[key].chunk.text) for key in new])
     if is_live:
-        show(chatbot, hidden)
+        show(chatbot, [row["id"] for row in known.values() if not row["is_live"]])
     return _counted(hashes, set(new))
 
 
@@ -148,15 +138,31 @@ def add_vectors(*, chatbot: ChatbotRef, model: EmbeddingModel, vectors: Sequence
     """Store vectors of chunk texts, shown where their text is shown, and what their words mean. Needs the lock."""
     if not vectors:
         return
-    rows = sql("lock_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array([each.chunk_id for each in vectors])})
-    live = {row["id"]: row["is_live"] for row in rows}
+    vectors = sorted(vectors, key=_by_id)
     words = {each.chunk_id: each.words for each in vectors if each.words}
+    for is_live, part in _by_liveness(chatbot, vectors):
+        engines.vector_store().add_vectors(
+            engine_connection(), chatbot=chatbot, model=model, vectors=part, is_live=is_live, words=words
+        )
+
+
+def _by_liveness(
+    chatbot: ChatbotRef, vectors: Sequence[EmbeddedChunk]
+) -> Iterator[tuple[bool, list[tuple[UUID, Vector]]]]:
+    """Those of chunks that are shown, and those of hidden ones, which stay hidden until the transaction ends; without those that are gone."""
+    of = _of(chatbot) | {"ids": wire.uuid_array([each.chunk_id for each in vectors])}
+    [state] = sql("lock_hidden_texts", of)
+    if state["texts"] == len(vectors) and not state["hidden"]:
+        yield True, [each[:2] for each in vectors]
+        return
+    live = {row["id"]: row["is_live"] for row in sql("texts_shown", of)}
     for is_live in (True, False):
-        part = sorted((each[:2] for each in vectors if live.get(each.chunk_id) is is_live), key=itemgetter(0))
-        if part:
-            engines.vector_store().add_vectors(
-                engine_connection(), chatbot=chatbot, model=model, vectors=part, is_live=is_live, words=words
-            )
+        if part := [each[:2] for each in vectors if live.get(each.chunk_id) is is_live]:
+            yield is_live, part
+
+
+def _by_id(embedded: EmbeddedChunk) -> int:
+    return embedded.chunk_id.int  # UUIDs themselves are compared in Python
 
 
 def add_words(*, chatbot: ChatbotRef, words: Mapping[UUID, bytes]) -> None:
@@ -287,46 +293,29 @@ def changed(chatbot: ChatbotRef) -> None:
     sql("raise_knowledge_version", _of(chatbot))
 
 
-def _write_texts(chatbot: ChatbotRef, by_hash: dict[bytes, _Text], *, is_live: bool) -> dict[bytes, UUID]:
+_Known = dict[bytes, dict[str, Any]]
+
+
+def _write_texts(
+    chatbot: ChatbotRef, by_hash: Mapping[bytes, _Text], *, is_live: bool
+) -> tuple[dict[bytes, UUID], _Known]:
+    """By hash: the ids of texts that are written now, and the rows of those that the chatbot had already."""
+    ids = {key: new_id() for key in by_hash}
     chunks = [each.chunk for each in by_hash.values()]
+    hashes = {"hashes": wire.array(by_hash, wire.BYTEA_OID)}
     columns = {
-        "ids": wire.uuid_array([new_id() for _ in chunks]),
-        "hashes": wire.array(by_hash, _BYTEA_OID),
+        "ids": wire.uuid_array(list(ids.values())),
         "contexts": wire.text_array([chunk.context for chunk in chunks]),
         "texts": wire.text_array([chunk.text for chunk in chunks]),
-        "token_counts": [chunk.token_count for chunk in chunks],
+        "token_counts": wire.int_array([chunk.token_count for chunk in chunks]),
         "languages": wire.text_array([each.language for each in by_hash.values()]),
         "kinds": wire.text_array([str(chunk.kind) for chunk in chunks]),
     }
-    rows = sql("add_chunk_texts", _of(chatbot) | columns | {"is_live": is_live})
-    return {bytes(row["content_hash"]): row["id"] for row in rows}
-
-
-def _copy_placements(chatbot: ChatbotRef, versions: Sequence[NewChunks], ids: Sequence[Sequence[UUID]]) -> None:
-    now = timezone.now()
-    rows = (
-        (each.version_id, chunk_id, chunk)
-        for each, its_ids in zip(versions, ids, strict=True)
-        for chunk_id, chunk in zip(its_ids, each.chunks, strict=True)
-    )
-    with connection.wrap_database_errors, Cursor(engine_connection()) as cursor, cursor.copy(_COPY) as copy:
-        copy.set_types(_COPY_TYPES)
-        for version_id, chunk_id, chunk in rows:
-            copy.write_row(
-                (
-                    new_id(),
-                    chatbot.workspace_id,
-                    chatbot.chatbot_id,
-                    version_id,
-                    chunk_id,
-                    chunk.ordinal,
-                    chunk.char_start,
-                    chunk.char_end,
-                    chunk.page,
-                    list(chunk.heading_path),
-                    now,
-                )
-            )
+    if change("add_chunk_texts", _of(chatbot) | hashes | columns | {"is_live": is_live}) == len(ids):
+        return ids, {}
+    found = {bytes(row["content_hash"]): row for row in sql("find_chunk_texts", _of(chatbot) | hashes)}
+    known = {key: row for key, row in found.items() if row["id"] != ids[key]}
+    return {key: its_id for key, its_id in ids.items() if key not in known}, known
 
 
 def _hash(chunk: Chunk) -> bytes:

@@ -278,8 +278,7 @@ SELECT id, %(workspace)s::uuid, now(), %(chatbot)s::uuid, content_hash, context,
   FROM unnest(%(ids)s::uuid[], %(hashes)s::bytea[], %(contexts)s::text[], %(texts)s::text[], %(token_counts)s::int4[],
               %(languages)s::text[], %(kinds)s::text[]) AS new(id, content_hash, context, text, token_count, language, kind)
  ORDER BY content_hash
-    ON CONFLICT (chatbot_id, content_hash) DO NOTHING
-RETURNING id, content_hash;
+    ON CONFLICT (chatbot_id, content_hash) DO NOTHING;
 
 -- name: find_chunk_texts
 -- Chunk texts that a chatbot has already.
@@ -307,13 +306,22 @@ UPDATE training_chunktext SET is_live = false WHERE id = ANY (%(ids)s::uuid[]) A
 -- Forget chunk texts; their words and vectors are gone already.
 DELETE FROM training_chunktext WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s::uuid;
 
--- name: lock_chunk_texts
--- Which chunk texts are live; nobody changes that until the transaction ends.
-SELECT id, is_live
-  FROM training_chunktext
- WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s::uuid
- ORDER BY id
-   FOR SHARE;
+-- name: lock_hidden_texts
+-- How many of some chunk texts are there, and which of them are hidden. These stay so until the transaction ends. Shown ones are not locked:
+-- who hides or deletes needs the knowledge lock alone.
+WITH hidden AS MATERIALIZED (
+    SELECT id
+      FROM training_chunktext
+     WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s::uuid AND NOT is_live
+     ORDER BY id
+       FOR SHARE
+)
+SELECT (SELECT array_agg(id) FROM hidden) AS hidden,
+       (SELECT count(*) FROM training_chunktext WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s::uuid) AS texts;
+
+-- name: texts_shown
+-- Of chunk texts those that are there, and whether searches find them.
+SELECT id, is_live FROM training_chunktext WHERE id = ANY (%(ids)s::uuid[]) AND chatbot_id = %(chatbot)s::uuid;
 
 -- name: missing_vectors
 -- The next chunks of a version that have no vector of a model yet, in the order of the text.
@@ -328,10 +336,11 @@ SELECT placement.ordinal, chunk.id, chunk.context, chunk.text, chunk.token_count
 
 -- name: missing_vectors_of_all
 -- Chunks of versions that have no vector of a model yet, each once, the shortest first: batches of like length are embedded fastest.
-SELECT version_id, chunk.id, chunk.context, chunk.text, chunk.token_count
-  FROM (SELECT placement.chunk_id, min(placement.document_version_id::text)::uuid AS version_id
-          FROM training_placement AS placement
-         WHERE placement.document_version_id = ANY (%(versions)s::uuid[])
+-- `place` says in which of the versions it stands first, counted from 1.
+SELECT placed.place, chunk.id, chunk.context, chunk.text, chunk.token_count
+  FROM (SELECT placement.chunk_id, min(version.place) AS place
+          FROM unnest(%(versions)s::uuid[]) WITH ORDINALITY AS version(id, place)
+          JOIN training_placement AS placement ON placement.document_version_id = version.id
          GROUP BY placement.chunk_id) AS placed
   JOIN training_chunktext AS chunk ON chunk.id = placed.chunk_id
  WHERE NOT EXISTS (SELECT 1 FROM training_embedding AS embedding

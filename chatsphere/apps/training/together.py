@@ -182,15 +182,15 @@ class _Together:
 
     def _embed(self) -> None:
         model = self._stored[0].training.embedder.model
-        versions = {each.target.version.pk: each for each in self._stored}
-        rows = sql("missing_vectors_of_all", {"versions": list(versions), "model": model.id})
+        versions = [each.target.version.pk for each in self._stored]
+        rows = sql("missing_vectors_of_all", {"versions": versions, "model": model.id})
         parts = [rows[start : start + TEXTS_A_CALL] for start in range(0, len(rows), TEXTS_A_CALL)]
         vectors: list[EmbeddedChunk] = []
         try:
             for part in parts:
                 if vectors:
                     self._store_vectors(vectors)
-                vectors = self._vectors_of(part, versions)
+                vectors = self._vectors_of(part)
         except RetryableError as error:
             for each in self._stored:
                 self._retry(each.training.run, error)
@@ -201,20 +201,20 @@ class _Together:
         else:
             self._finish(vectors)
 
-    def _vectors_of(self, rows: Rows, versions: Mapping[UUID, _Stored]) -> list[EmbeddedChunk]:
+    def _vectors_of(self, rows: Rows) -> list[EmbeddedChunk]:
         begun = time.perf_counter()
         embedder = self._stored[0].training.embedder
         readings = read_passages(embedder, [search_text(row["context"], row["text"]) for row in rows])
         _share(begun, "embed", [each.training for each in self._stored])
-        texts, tokens = Counter[UUID](), Counter[UUID]()
+        texts, tokens = Counter[int](), Counter[int]()
         for row in rows:
-            texts[row["version_id"]] += 1
-            tokens[row["version_id"]] += row["token_count"]
-        for version, count in texts.items():
-            training = versions[version].training
-            training.steps.add("embed", items=count, tokens=tokens[version])
+            texts[row["place"]] += 1
+            tokens[row["place"]] += row["token_count"]
+        for place, count in texts.items():
+            training = self._stored[place - 1].training
+            training.steps.add("embed", items=count, tokens=tokens[place])
             training.run.chunks_embedded += count
-            training.run.tokens += tokens[version]
+            training.run.tokens += tokens[place]
         return [EmbeddedChunk(row["id"], *reading) for row, reading in zip(rows, readings, strict=True)]
 
     def _store_vectors(self, vectors: Sequence[EmbeddedChunk]) -> None:

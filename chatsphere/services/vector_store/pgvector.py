@@ -94,7 +94,9 @@ class PgVectorStore:
     ) -> None:
         cursor = wire.binary_cursor(connection)
         for batch in _batches(records):
-            batch.sort(key=lambda record: record.chunk_id.int)  # one order for all writers: they wait, they do not deadlock
+            batch.sort(
+                key=lambda record: record.chunk_id.int
+            )  # one order for all writers: they wait, they do not deadlock
             self._add_text_batch(cursor, chatbot, batch, is_live=is_live)
 
     def _add_text_batch(

@@ -25,9 +25,14 @@ UUID_OID: Final = 2950
 BYTEA_OID: Final = 17
 FLOAT8_OID: Final = 701
 TEXT_OID: Final = 25
+INT4_OID: Final = 23
+COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(
+    8
+)  # what stands before the rows of a COPY in binary, and behind them
+COPY_ENDS: Final = b"\xff\xff"
 
 _ARRAY_HEADER: Final = struct.Struct("!iiIii")  # dimensions, has nulls, element type, length, lower bound
-_LENGTH: Final = struct.Struct("!i")
+_LENGTH = _INTEGER = struct.Struct("!i")
 _SPARSE_HEADER: Final = struct.Struct("!iii")  # dimensions, non-zeros, unused
 _HALF_HEADER: Final = struct.Struct("!hh")  # dimensions, unused
 
@@ -72,6 +77,11 @@ def uuid_array(ids: Sequence[UUID]) -> Encoded:
 
 def float_array(values: Sequence[float]) -> Encoded:
     return array((struct.pack("!d", value) for value in values), FLOAT8_OID)
+
+
+def int_array(values: Sequence[int]) -> Encoded:
+    """Of integers of four bytes."""
+    return array(map(_INTEGER.pack, values), INT4_OID)
 
 
 def text_array(values: Sequence[str]) -> Encoded:

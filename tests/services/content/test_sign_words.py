@@ -20,7 +20,7 @@ def _stand_in(words: list[str]) -> int:
 
 def test_no_sign_is_missed_and_plain_words_say_that_there_is_none() -> None:
     signs = SignWords(GROUPS)
-    chooser = random.Random(3)  # noqa: S311
+    chooser = random.Random(3)
     for _ in range(3_000):
         words = chooser.choices(PARTS, k=chooser.randint(0, 6))
         there = _stand_in(words)
@@ -33,7 +33,9 @@ def test_a_group_is_named_for_the_rarest_word_of_its_sign() -> None:
     signs = SignWords(GROUPS)
     assert signs.groups_in(["the"]) == 0, "of “the ai” it is “ai” that is rare"
     assert signs.groups_in(["the", "ai"]) == 0b1000
-    assert signs.groups_in(["y" * 60 + "ignored"]) == 0b0001, "words too long to be remembered are looked through as well"
+    assert signs.groups_in(["y" * 60 + "ignored"]) == 0b0001, (
+        "words too long to be remembered are looked through as well"
+    )
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
