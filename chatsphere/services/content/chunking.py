@@ -422,12 +422,15 @@ def _best_starts(
     run: Sequence[_Atom], rooms: Sequence[int], settings: ChunkSettings, cuts: list[float], joins: list[float]
 ) -> list[int]:
     """For each end, where the last chunk before it begins when the run up to there is cut best."""
-    max_tokens, max_words, target = settings.max_tokens, settings.max_words, settings.target_words
+    max_words, target = settings.max_words, settings.target_words
+    max_tokens = min(settings.max_tokens, max(rooms))
     words_of, tokens_of = [atom.words for atom in run], [atom.tokens for atom in run]
     costs, starts = [0.0], [0]
+    before: list[float] = []  # what it costs to have a cut before each atom
     for last, (words, tokens) in enumerate(zip(words_of, tokens_of, strict=True)):
         distance = (words - target) / target
-        best, choice, joined = costs[last] + cuts[last] + distance * distance, last, 0.0
+        before.append(costs[last] + cuts[last])
+        best, choice, joined = before[last] + distance * distance, last, 0.0
         for first in range(last - 1, max(last - _WINDOW, -1), -1):
             words += words_of[first]
             tokens += tokens_of[first]
@@ -437,7 +440,7 @@ def _best_starts(
             if tokens > rooms[first]:
                 continue
             distance = (words - target) / target
-            cost = costs[first] + cuts[first] + joined + distance * distance
+            cost = before[first] + joined + distance * distance
             if cost < best:
                 best, choice = cost, first
         costs.append(best + _EACH_CHUNK)

@@ -222,15 +222,8 @@ def _worth_trying(words: Sequence[str]) -> Iterator[tuple[str, re.Pattern[str]]]
         return
     text = f" {' '.join(words)} "
     for number, (name, groups, pattern) in enumerate(_TRIED):
-        if possible >> number & 1 and all(_holds_one(text, group) for group in groups):
+        if possible >> number & 1 and all(any(map(text.__contains__, group)) for group in groups):
             yield name, pattern
-
-
-def _holds_one(text: str, signs: Sequence[str]) -> bool:
-    for sign in signs:  # half of what ``any`` over a generator costs
-        if sign in text:
-            return True
-    return False
 
 
 def _is_mentioned(text: str, start: int, end: int) -> bool:
