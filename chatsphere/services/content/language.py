@@ -96,6 +96,16 @@ _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ka", re.compile("[\u10a0-\u10ff]")),
     ("zh", re.compile("[\u4e00-\u9fff]")),
 )
+# Of English text 25 to 40 % of the words, of text in the other languages next to none.
+_ENGLISH = frozenset(
+    """
+    the and of to is that with this you your which when from it be by can has have are not or for their they these those there must each
+    into other an as if was were more on
+    """.split()
+)
+_SURELY_ENGLISH = 0.18
+_WORDS_NEEDED = 40
+_NEARLY_ASCII = 1.03  # bytes a character: quotation marks and dashes, a foreign name
 _WORD = re.compile(r"[^\W\d_]+")
 _MARKUP = re.compile(r"```.*?```|`[^`]*`|https?://\S+|<[^>]*>|\]\([^)]*\)", re.DOTALL)
 
@@ -104,9 +114,11 @@ def detect_language(text: str) -> str:
     """BCP 47 code of the main language, ``""`` when the text is too short or too mixed to say.
 
     Looks at up to 900 characters from the beginning, the middle and the end. The first call in a process loads a model
-    of some 10 MB; scripts used by one language alone are decided without it.
+    of some 10 MB; scripts used by one language alone are decided without it, and so is what is surely English, in a tenth of the time.
     """
     sample = _MARKUP.sub(" ", _sample(text))
+    if _is_surely_english(sample):
+        return "en"
     letters = "".join(_WORD.findall(sample))
     if not letters:
         return ""
@@ -125,6 +137,16 @@ def _sample(text: str) -> str:
     part = _SAMPLE // 3
     middle = len(text) // 2
     return f"{text[:part]} {text[middle : middle + part]} {text[-part:]}"
+
+
+def _is_surely_english(sample: str) -> bool:
+    if len(sample.encode("utf-8", "replace")) > _NEARLY_ASCII * len(
+        sample
+    ):  # something else may be in it, in words or without spaces
+        return False
+    words = sample.lower().split()
+    known = sum(map(_ENGLISH.__contains__, words))
+    return len(words) >= _WORDS_NEEDED and known >= _SURELY_ENGLISH * len(words) and "the" in words
 
 
 def _language_of_script(letters: str) -> str:

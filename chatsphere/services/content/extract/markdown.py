@@ -32,7 +32,7 @@ _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?\n)?\1[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _LINK = re.compile(
-    r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\([ \t]*<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)>?[^()\n]*\)"
+    r"(?<!!)\[((?:[^\[\]]++|\[[^\[\]]*+\])*+)\]\([ \t]*<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)>?[^()\n]*\)"
 )
 _ANCHOR = re.compile(r"<a\s[^>]*>|</a>", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(\*\*|__|`)(.+?)\1")
@@ -42,14 +42,11 @@ _MAX_LINKS = 5_000
 class _Line(NamedTuple):  # there are as many as lines: made five times as fast as a frozen dataclass
     start: int
     text: str  # without its newline
+    first: str  # its first character that is no white space: tells most kinds of blocks apart; none of a blank line
 
     @property
     def end(self) -> int:
         return self.start + len(self.text)
-
-    @property
-    def is_blank(self) -> bool:
-        return not self.text or self.text.isspace()
 
 
 def read(source: Source) -> ExtractedDocument:
@@ -134,7 +131,7 @@ def _front_title(front: str) -> str:
 def _split_lines(text: str, start: int) -> list[_Line]:
     lines = []
     for line in text[start:].split("\n"):
-        lines.append(_Line(start, line))
+        lines.append(_Line(start, line, line.lstrip()[:1]))
         start += len(line) + 1
     return lines
 
@@ -149,21 +146,21 @@ class _Parser:
     def blocks(self) -> Iterator[Block]:
         while self._at < len(self._lines):
             line = self._lines[self._at]
-            if line.is_blank or _RULE.match(line.text) or _DEFINITION.match(line.text):
+            if not line.first or _is_rule(line) or (line.first == "[" and _DEFINITION.match(line.text)):
                 self._at += 1
             else:
                 yield self._take_block(line)
 
     def _take_block(self, line: _Line) -> Block:
-        if match := _ATX.match(line.text):
+        if line.first == "#" and (match := _ATX.match(line.text)):
             return self._block(BlockKind.HEADING, 1, level=len(match[1]))
-        if match := _FENCE.match(line.text):
+        if line.first in "`~" and (match := _FENCE.match(line.text)):
             return self._take_fence(match[1])
         if line.text.startswith(("    ", "\t")):
             return self._take_indented()
-        if _ITEM.match(line.text):
+        if (line.first in "-*+" or line.first.isdecimal()) and _ITEM.match(line.text):
             return self._take_list()
-        if line.text.lstrip().startswith(">"):
+        if line.first == ">":
             return self._take_quote()
         if self._is_table_at(self._at):
             return self._take_table()
@@ -173,7 +170,7 @@ class _Parser:
         """The block of the next ``count`` lines, blank ones at its end left out; ``header`` of them are a table's header."""
         taken = self._lines[self._at : self._at + count]
         self._at += count
-        while taken[-1].is_blank:
+        while not taken[-1].first:
             taken.pop()
         end = taken[-1].start + len(taken[-1].text.rstrip())
         first = taken[0]
@@ -193,7 +190,7 @@ class _Parser:
     def _take_indented(self) -> Block:
         count = 0
         for line in self._rest():
-            if not (line.is_blank or line.text.startswith(("    ", "\t"))):
+            if line.first and not line.text.startswith(("    ", "\t")):
                 break
             count += 1
         return self._block(BlockKind.CODE, count)
@@ -209,8 +206,8 @@ class _Parser:
                 after_blank = True
             elif (
                 (after_blank and not (line.text.startswith(("  ", "\t")) or _ITEM.match(line.text)))
-                or _ATX.match(line.text)
-                or (_RULE.match(line.text) and count)
+                or (line.first == "#" and _ATX.match(line.text))
+                or (count and _is_rule(line))
             ):
                 break
             else:
@@ -225,7 +222,7 @@ class _Parser:
     def _take_quote(self) -> Block:
         count = 0
         for line in self._rest():
-            if line.is_blank or (not line.text.lstrip().startswith(">") and self._interrupts(line)):
+            if not line.first or (line.first != ">" and self._interrupts(line)):
                 break
             count += 1
         return self._block(BlockKind.QUOTE, count)
@@ -239,7 +236,7 @@ class _Parser:
     def _take_table(self) -> Block:
         count = 0
         for line in self._rest():
-            if line.is_blank or (count > 1 and "|" not in line.text and self._interrupts(line)):
+            if not line.first or (count > 1 and "|" not in line.text and self._interrupts(line)):
                 break
             count += 1
         return self._block(BlockKind.TABLE, count, header=2)
@@ -247,9 +244,11 @@ class _Parser:
     def _take_paragraph(self) -> Block:
         count = 0
         for index, line in enumerate(self._rest(), self._at):
-            if count and (match := _SETEXT.match(line.text)):
-                return self._block(BlockKind.HEADING, count + 1, level=1 if match[1][0] == "=" else 2)
-            if line.is_blank or (count and (self._interrupts(line) or self._is_table_at(index))):
+            if not line.first:
+                break
+            if count and line.first in "=-" and _SETEXT.match(line.text):
+                return self._block(BlockKind.HEADING, count + 1, level=1 if line.first == "=" else 2)
+            if count and (self._interrupts(line) or self._is_table_at(index)):
                 break
             count += 1
         return self._block(BlockKind.PARAGRAPH, count)
@@ -262,14 +261,14 @@ class _Parser:
     def _interrupts(line: _Line) -> bool:
         """Whether a paragraph ends before this line without a blank one."""
         text = line.text
-        if text.lstrip()[:1] not in "#`~>*-+_1":
+        if line.first not in "#`~>*-+_1":
             return False
         item = _ITEM.match(text)
         starts_list = (
             bool(item) and text.strip() not in "-*+" and (item[2] in "-*+" or item[2][:-1] == "1") if item else False
         )
-        return (
-            bool(_ATX.match(text) or _FENCE.match(text) or _RULE.match(text))
-            or text.lstrip().startswith(">")
-            or starts_list
-        )
+        return bool(_ATX.match(text) or _FENCE.match(text)) or _is_rule(line) or line.first == ">" or starts_list
+
+
+def _is_rule(line: _Line) -> bool:
+    return line.first in "*-_" and _RULE.match(line.text) is not None
