@@ -98,10 +98,47 @@ _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 # Of English text 25 to 40 % of the words, of text in the other languages next to none.
 _ENGLISH = frozenset(
-    """
-    the and of to is that with this you your which when from it be by can has have are not or for their they these those there must each
-    into other an as if was were more on
-    """.split()
+    [
+        "the",
+        "and",
+        "of",
+        "to",
+        "is",
+        "that",
+        "with",
+        "this",
+        "you",
+        "your",
+        "which",
+        "when",
+        "from",
+        "it",
+        "be",
+        "by",
+        "can",
+        "has",
+        "have",
+        "are",
+        "not",
+        "or",
+        "for",
+        "their",
+        "they",
+        "these",
+        "those",
+        "there",
+        "must",
+        "each",
+        "into",
+        "other",
+        "an",
+        "as",
+        "if",
+        "was",
+        "were",
+        "more",
+        "on",
+    ]
 )
 _SURELY_ENGLISH = 0.18
 _WORDS_NEEDED = 40
