@@ -71,11 +71,24 @@ def _of_sitemap(source: TrainingSource, known: Mapping[str, Document], ends_at: 
     new = [url for url in listed if url not in stored and allows(url)]
     doubtful = [known[url] for url in listed if url in known and not (listed[url] and stored.get(url) == listed[url])]
     counts = _look(doubtful, ends_at)
-    counts["added"] += len(new[: max(site.most_pages(source) - len(stored.keys() & listed.keys()), 0)])
+    room = max(site.most_pages(source) - len(stored.keys() & listed.keys()), 0)
+    counts["added"] += sum(_may_be_there(url, ends_at) for url in new[:room])
     counts["unchanged"] += len(known.keys() & listed.keys()) - len(doubtful)
     for url in known.keys() - listed.keys():
         counts[_lost(known[url]) if is_whole else "unchecked"] += 1
     return counts
+
+
+def _may_be_there(url: str, ends_at: float) -> bool:
+    """Whether a page is at the address, as far as can be told in time: sitemaps go on naming pages that are gone."""
+    if time.monotonic() > ends_at:
+        return True
+    try:
+        return site.polite_fetcher().get(url, limits=_PATIENCE).status == 200
+    except ContentError:
+        return False
+    except FetchFailed:
+        return True
 
 
 def _listed(source: TrainingSource, ends_at: float) -> tuple[dict[str, str], bool]:
@@ -184,6 +197,8 @@ def _compared(document: Document, answer: Fetched) -> str:
         return "removed" if answer.status == 410 else _lost(document)
     if answer.status == 304:
         return "unchanged"
+    if answer.status != 200:
+        return _lost(document)
     version = document.current_version
     digest = hashlib.sha256(answer.body).hexdigest()
     return "unchanged" if version is not None and version.report.get("digest") == digest else "changed"

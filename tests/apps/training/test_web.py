@@ -809,6 +809,19 @@ def test_a_dry_run_of_a_sitemap_obeys_its_limit_and_robots_txt(client: Any, chat
     assert (told["would_change"], told["added"], told["unchanged"]) == (False, 0, 5)
 
 
+def test_a_dry_run_of_a_sitemap_adds_no_pages_that_are_gone_and_misses_closed_ones(
+    client: Any, chatbot: Any, library: Website
+) -> None:
+    write_sitemap(library, hours="1", fees="1", gone="1")
+    source = ready(sitemap(chatbot, library))
+    told = dry_run(client, source)
+    assert (told["would_change"], told["added"], told["unchanged"]) == (False, 0, 2)
+    write_sitemap(library, hours="1", fees="2", gone="1")
+    library.pages["/fees"] = Answer(b"closed", 403)
+    told = dry_run(client, source)
+    assert (told["would_change"], told["added"], told["changed"], told["unchanged"]) == (False, 0, 0, 2)
+
+
 def test_a_dry_run_of_a_page_that_is_not_there_adds_nothing(client: Any, chatbot: Any, library: Website) -> None:
     assert dry_run(client, single(chatbot, f"{library.url}/fees"))["added"] == 1
     assert not dry_run(client, single(chatbot, f"{library.url}/none"))["would_change"]
