@@ -417,6 +417,6 @@ class TraceSerializer(serializers.Serializer[Any]):
     decision = serializers.JSONField(help_text=_("Whether the question could be answered, and why."))
     prompt = serializers.JSONField(help_text=_("What the model was given."))
     guardrails = serializers.JSONField(
-        help_text=_("What was blocked, redacted, withheld or removed from the answer; empty: nothing.")
+        help_text=_("What was blocked, redacted, withheld, doubted or removed from the answer; empty: nothing.")
     )
     timings = serializers.JSONField(help_text=_("Milliseconds."))

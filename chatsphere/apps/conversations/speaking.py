@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chatsphere.apps.conversations.answer import Draft
 from chatsphere.core.sse import EventLog
-from chatsphere.services.ai.base import ChatModel
+from chatsphere.services.ai.base import ChatModel, WordReader
 from chatsphere.services.ai.citations import Citation, CitationReport, CitationScanner, scan_answer
 from chatsphere.services.ai.curated import CuratedAnswer
 from chatsphere.services.ai.grounding import mark_statements, without_statements
 from chatsphere.services.ai.output_links import LinkGuard
 from chatsphere.services.ai.prompts import build_messages, new_nonce
 from chatsphere.services.ai.statements import is_admission
+from chatsphere.services.ai.strange_words import doubted
 from chatsphere.services.ai.tokens import estimate_message_tokens, estimate_tokens
 from chatsphere.services.errors import UpstreamInvalid
 from chatsphere.services.types import ChatDone, ChatPrompt, FinishReason, SearchHit, TokenUsage
@@ -64,6 +65,7 @@ class Manner:
     passages: Sequence[SearchHit]
     ungrounded: str = "shown"
     note: str = ""
+    reader: WordReader | None = None  # tells what words mean, where the chatbot's embedder does
     link_hosts: tuple[str, ...] = ()
 
 
@@ -77,6 +79,8 @@ async def speak(model: ChatModel, prompt: ChatPrompt, voice: Voice, manner: Mann
     ending: ChatDone | None = None
     try:
         ending = await _listen(model, prompt, ear)
+        ear.hear_out()
+        ear.doubted = await doubted(ear.report().doubtful, manner.reader)
     finally:
         ear.finish()
         _close(draft, ending)
@@ -93,21 +97,39 @@ class _Ear:
         self._guard = LinkGuard(texts, hosts=manner.link_hosts)
         self._scanner = CitationScanner(manner.passages, language=prompt.language)
         self._held: list[str] | None = None if manner.ungrounded == "shown" else []
+        self.doubted: frozenset[str] = frozenset()  # statements
+        self._has_ended = False
 
     def hear(self, text: str) -> None:
         """A piece of the model's answer."""
         self._take(self._guard.feed(text))
 
-    def finish(self) -> None:
-        """The end, or where it broke off."""
+    def hear_out(self) -> None:
+        """What was held back; after it nothing comes."""
+        if self._has_ended:
+            return
+        self._has_ended = True
         self._take(self._guard.finish())
-        if self._guard.removed:
-            self.voice.draft.trace["links_removed"] = self._guard.removed
         if self._held is None:
             _hear(self.voice, self._scanner.finish())
-            _check(self.voice.draft, self._scanner)
+
+    def report(self) -> CitationReport:
+        """What the words alone say of each statement."""
+        if self._held is None:
+            return self._scanner.report()
+        return scan_answer("".join(self._held), self.manner.passages, language=self.language)[1]
+
+    def finish(self) -> None:
+        """The end, or where it broke off."""
+        self.hear_out()
+        if self._guard.removed:
+            self.voice.draft.trace["links_removed"] = self._guard.removed
+        if self.doubted:
+            self.voice.draft.trace["doubted"] = sorted(self.doubted)
+        if self._held is None:
+            _check(self.voice.draft, self._scanner, self.doubted)
         else:
-            _say_by_policy("".join(self._held), self.voice, self.manner, self.language)
+            _say_by_policy("".join(self._held), self.voice, self.manner, self.language, self.doubted)
 
     def _take(self, text: str) -> None:
         if self._held is None:
@@ -116,9 +138,9 @@ class _Ear:
             self._held.append(text)
 
 
-def _say_by_policy(heard: str, voice: Voice, manner: Manner, language: str) -> None:
+def _say_by_policy(heard: str, voice: Voice, manner: Manner, language: str, doubted: Collection[str]) -> None:
     """Say a whole answer: statements that are not borne out are marked or left out, and what is left is numbered anew."""
-    text, report = scan_answer(heard, manner.passages, language=language)
+    text, report = scan_answer(heard, manner.passages, language=language, doubted=doubted)
     bad = list(report.ungrounded)
     if manner.ungrounded == "marked":
         text = mark_statements(text, bad, note=manner.note)
@@ -163,9 +185,9 @@ def _hear(voice: Voice, heard: tuple[str, list[Citation]]) -> None:
     voice.cite(citations)
 
 
-def _check(draft: Draft, scanner: CitationScanner) -> None:
+def _check(draft: Draft, scanner: CitationScanner, doubted: Collection[str] = ()) -> None:
     if draft.parts:
-        report = scanner.report()
+        report = scanner.report(doubted=doubted)
         draft.grounded = None if report.states_nothing else report.grounded
         draft.unsupported, draft.ungrounded = list(report.unsupported), list(report.ungrounded)
         draft.statements = len(report.cited)

@@ -16,7 +16,7 @@ from chatsphere.services.content.table_columns import columns_of
 from chatsphere.services.types import ChatPrompt, SearchHit, Turn
 
 GONE = "(this passage was deleted)"
-GUARDRAILS = ("blocked_topic", "redacted", "withheld", "links_removed")
+GUARDRAILS = ("blocked_topic", "redacted", "withheld", "doubted", "links_removed")
 NONCE = "…"  # the word around the sources was random and is not kept
 
 

@@ -55,6 +55,7 @@ from chatsphere.core.exceptions import Conflict, NotFound
 from chatsphere.core.identifiers import new_id
 from chatsphere.core.sse import EventLog
 from chatsphere.core.together import Part, execute_together
+from chatsphere.services.ai.base import word_reader
 from chatsphere.services.ai.curated import find_curated
 from chatsphere.services.ai.prompts import shown_turns
 from chatsphere.services.sql import statements
@@ -264,6 +265,7 @@ async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], sea
         passages=passages,
         ungrounded=configuration.ungrounded,
         note=sentences_for(configuration, turn.question.text).unconfirmed,
+        reader=word_reader(engines.embedder(turn.embedding_model)) if turn.embedding_model else None,
         link_hosts=configuration.link_hosts,
     )
     await speak(engines.chat_model(configuration.model), prompt, voice, manner)

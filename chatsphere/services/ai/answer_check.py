@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from chatsphere.services.ai.statements import Role, Statement, statements_of
+from chatsphere.services.ai.strange_words import strange_words
 from chatsphere.services.ai.support import Evidence, is_borne_out, is_copied_code, is_not_contradicted
 from chatsphere.services.content.language import detect_language
 from chatsphere.services.types import SearchHit
@@ -30,11 +31,13 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``numbers`` are those of the passages that vouch for it; without any nobody does."""
+    """``numbers`` are those of the passages that vouch for it; without any nobody does. ``strange`` are words of a statement that is borne out
+    which none of these passages has."""
 
     statement: Statement
     numbers: tuple[int, ...]
     is_borne_out: bool
+    strange: tuple[str, ...] = ()
 
 
 def check_answer(
@@ -52,11 +55,23 @@ def check_answer(
     evidence = {number: Evidence(passage, primary) for number, passage in library.items()}
     foreign = {number for number, passage in library.items() if is_foreign(answer, passage.text)}
     verdicts = [
-        Verdict(each, numbers, _is_borne_out(each, numbers, evidence, foreign, primary))
+        _judged(each, numbers, evidence, foreign, primary)
         for each, numbers in zip(statements, vouching, strict=True)
         if each.role is not Role.NOTHING and (numbers or each.role is not Role.LEAD_IN)
     ]
     return _with_polar(answer, verdicts)
+
+
+def _judged(
+    statement: Statement, numbers: tuple[int, ...], evidence: Mapping[int, Evidence], foreign: set[int], language: str
+) -> Verdict:
+    is_good = _is_borne_out(statement, numbers, evidence, foreign, language)
+    is_comparable = is_good and statement.role is Role.STATEMENT and not statement.is_code
+    given = [evidence[number] for number in numbers]
+    strange = (
+        () if foreign.intersection(numbers) or not is_comparable else strange_words(statement.text, given, language)
+    )
+    return Verdict(statement, numbers, is_good, strange)
 
 
 def language_shown(text: str) -> str:

@@ -45,7 +45,12 @@ class WordReader(Protocol):
 
 def tells_words(embedder: Embedder) -> bool:
     """Whether readings of this embedder come with what each word means."""
-    return isinstance(embedder, WordReader) and embedder.tells_words
+    return word_reader(embedder) is not None
+
+
+def word_reader(embedder: Embedder) -> WordReader | None:
+    """The embedder, where its readings come with what each word means."""
+    return embedder if isinstance(embedder, WordReader) and embedder.tells_words else None
 
 
 def read_passages(embedder: Embedder, texts: Sequence[str]) -> list[Reading]:

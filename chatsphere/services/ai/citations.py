@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chatsphere.services.ai.answer_check import FALLBACK_LANGUAGE, check_answer
+from chatsphere.services.ai.answer_check import FALLBACK_LANGUAGE, Verdict, check_answer
 from chatsphere.services.ai.sentences import split_sentences
+from chatsphere.services.ai.strange_words import Doubtful
 from chatsphere.services.types import SearchHit
 from chatsphere.services.vector_store.analysis import count_terms
 
@@ -41,13 +42,15 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class CitationReport:
-    """``citations``: one a number, in order of appearance. ``unsupported``: statements that the passages which vouch for them do not bear
+    """``doubtful``: statements that are borne out by most of their words, while others stand in no passage (``strange_words.doubted`` judges them).
+    ``citations``: one a number, in order of appearance. ``unsupported``: statements that the passages which vouch for them do not bear
     out. ``uncited``: those that no marker vouches for. ``cited``: all that one does, each once."""
 
     citations: tuple[Citation, ...]
     unsupported: tuple[str, ...]
     uncited: tuple[str, ...]
     cited: tuple[str, ...] = ()
+    doubtful: tuple[Doubtful, ...] = ()
 
     @property
     def grounded(self) -> bool:
@@ -94,16 +97,28 @@ class CitationScanner:
         pending, self._held = self._held, ""
         return self._let_through(pending)
 
-    def report(self) -> CitationReport:
-        """All citations of the text so far, and what became of each statement."""
+    def report(self, *, doubted: Collection[str] = ()) -> CitationReport:
+        """All citations of the text so far, and what became of each statement. ``doubted`` ones count as not borne out."""
         verdicts = check_answer(self._plain, self._marks, self._passages, language=self._language)
-        texts = {each: self._plain[each.statement.start : each.statement.end] for each in verdicts}
+        verdicts = [
+            replace(each, is_borne_out=False) if each.strange and self._text_of(each) in doubted else each
+            for each in verdicts
+        ]
+        texts = {each: self._text_of(each) for each in verdicts}
         return CitationReport(
             self._with_all_quotes([self._quote_at(place, number) for place, number in self._marks]),
             tuple(dict.fromkeys(texts[each] for each in verdicts if each.numbers and not each.is_borne_out)),
             tuple(dict.fromkeys(texts[each] for each in verdicts if not each.numbers and not each.is_borne_out)),
             tuple(dict.fromkeys(texts[each] for each in verdicts if each.numbers)),
+            tuple(self._doubtful(each) for each in verdicts if each.is_borne_out and each.strange),
         )
+
+    def _text_of(self, verdict: Verdict) -> str:
+        return self._plain[verdict.statement.start : verdict.statement.end]
+
+    def _doubtful(self, verdict: Verdict) -> Doubtful:
+        passages = tuple(self._passages[number - 1] for number in verdict.numbers)
+        return Doubtful(self._text_of(verdict), verdict.strange, passages)
 
     def _with_all_quotes(self, quotes: Sequence[Citation]) -> tuple[Citation, ...]:
         """The citations with the other places of their passages that later statements rest on."""
@@ -166,12 +181,14 @@ class CitationScanner:
         return self._plain[paragraph + sentences[-1].start : paragraph + sentences[-1].end] if sentences else ""
 
 
-def scan_answer(text: str, passages: Sequence[SearchHit], *, language: str = "") -> tuple[str, CitationReport]:
+def scan_answer(
+    text: str, passages: Sequence[SearchHit], *, language: str = "", doubted: Collection[str] = ()
+) -> tuple[str, CitationReport]:
     """A whole answer at once: the text that may be shown and its report."""
     scanner = CitationScanner(passages, language=language)
     scanner.feed(text)
     scanner.finish()
-    return scanner.text, scanner.report()
+    return scanner.text, scanner.report(doubted=doubted)
 
 
 def find_quote(statement: str, number: int, passage: SearchHit, language: str = FALLBACK_LANGUAGE) -> Citation:

@@ -380,7 +380,9 @@ class ExtractiveChatModel:
     async def _picked(self, prompt: ChatPrompt) -> list[PickedSentence]:
         question = prompt.about or prompt.question
         reading = _read(question, prompt.passages, prompt.language or FALLBACK_LANGUAGE)
-        rows = rows_asked_for(question, reading.asked, reading.passages, reading.units, reading.language)
+        rows: Sequence[Rows] = rows_asked_for(
+            question, reading.asked, reading.passages, reading.units, reading.language
+        )
         if rows:
             rows = named_by(prompt.question, rows, reading.language)
             return [each for part in rows for each in _from_table(part, reading.passages[part.table.passage_index])]

@@ -21,7 +21,7 @@ _COURTESIES: Final = """
     hello hi hey dear welcome thanks thank thankful please sure certainly absolutely course gladly happy glad great good question questions here there
     is are let me know need needs more further help helps helping helped assist assistance anything else ask contact reach out support team us our hope
     this that you your yours i we can could would will like want if in short summary summarise summarize answer follows following steps step details information info additional
-    sorry unfortunately apologies apologise apologize have any other so and or to the a of for about with what it based on sources according see below above do
+    sorry unfortunately apologies apologise apologize confusion inconvenience misunderstanding have any other so and or to the a of for about with what it based on sources according see below above do
     how found find pleasure welcome hopefully regards best wishes as be may be i'm i'd you'd you're here's that's it's what's also overview quick brief
     hallo guten tag morgen abend gern gerne natürlich selbstverständlich klar bitte danke vielen dank willkommen frage fragen ihre ihrer ihnen sie dir du ich wir uns kann können
     weiterhelfen helfen hilfe gibt noch weitere weiteren haben falls wenn sonst etwas melden wenden melde wende sich einfach jederzeit schritte folgt so geht's hoffe hoffentlich das hilft
@@ -54,7 +54,7 @@ _ADMISSIONS: Final = re.compile(
             rf"\b(?:not|nothing|no (?:information|mention|answer|details?|statement))\b(?: (?:\w+ ){{0,6}})?(?:(?:is|are|was|were) )?(?:mentioned|stated|specified|covered|found|given|described|said|included|available|provided|answered)? ?(?:in|by|from) {_SOURCE}",
             r"\b(?:there is|there's|i have|i found|i find|we have) no (?:\w+ ){0,2}(?:information|mention|details?|answer)\b",
             rf"\b(?:can(?:not|['’]t)|could(?: not|n['’]t)|unable to|was not able to) (?:find|answer|tell|say)\b(?:[^.!?]*\b{_SOURCE}\b|(?: \w+){{0,8}}$|[^.!?]{{0,80}}$)",
-            r"\bi (?:do not|don['’]t) (?:know|have (?:any |enough )?information)\b",
+            r"\b(?:i|we) (?:do not|don['’]t) (?:know|have (?:any |enough |the |specific |further |more )*(?:information|details?|numbers?|figures?|data))\b",
             r"\b(?:quellen?|dokumenten?|unterlagen|texten?)\b[^.!?]{0,40}\b(?:nichts?|keine?\w{0,2}) ?[^.!?]{0,60}(?:steh\w*|sag\w*|erwähn\w*|nenn\w*|enthalt\w*|angaben?|information\w*|beantwort\w*|hervor|über|zu)",
             r"\b(?:steht|findet sich|finden sich|finde ich|gibt es|geht)\b[^.!?]{0,40}\b(?:nichts|keine?|nicht)\b[^.!?]{0,80}",
             r"\b(?:keine|nicht)\b[^.!?]{0,30}\b(?:informationen|angaben)\b|\bdas weiß ich (?:leider )?nicht\b|\b(?:die|den) quellen\b[^.!?]{0,30}\b(?:sagen|nennen|erwähnen|enthalten|geben)\b[^.!?]{0,60}\b(?:nichts?|keine?\w{0,2})\b",

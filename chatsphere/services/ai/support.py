@@ -214,13 +214,13 @@ class _Matched:
         places = [(each, place) for each in evidence for place in range(len(each.units))]
         chosen, left = list[tuple[Evidence, int]](), set(wanted)
         while places and left and len(chosen) < MOST_SENTENCES:
-            best = max(places, key=lambda place: len(_shared(left, place[0].units[place[1]].terms)))
-            gain = _shared(left, best[0].units[best[1]].terms)
+            best = max(places, key=lambda place: len(shared_words(left, place[0].units[place[1]].terms)))
+            gain = shared_words(left, best[0].units[best[1]].terms)
             if not gain:
                 break
             chosen.append(best)
             left -= gain
-        left -= _shared(left, context)
+        left -= shared_words(left, context)
         units = tuple(each.units[place] for each, place in chosen)
         beside = tuple(unit for each, place in chosen for unit in _beside(each.units, place))
         covered = bool(wanted) and bool(units) and len(wanted - left) >= LEAST_COVERED * len(wanted)
@@ -241,7 +241,7 @@ def _has_strange_part(text: str, left: set[str], wanted: set[str], language: str
     return any(len(part) >= 2 and part <= left for part in parts)
 
 
-def _shared(wanted: set[str], known: set[str]) -> set[str]:
+def shared_words(wanted: set[str], known: set[str]) -> set[str]:
     """The words of ``wanted`` that are known, or begin as a known one does."""
     exact = wanted & known
     rest = wanted - exact
@@ -267,7 +267,7 @@ def _clause_is_opposed(clause: Clause, known: Sequence[tuple[Clause, set[str]]],
     same, other = set[str](), set[str]()
     opponent: Clause | None = None
     for source, terms in known:
-        shared = _shared(wanted, terms)
+        shared = shared_words(wanted, terms)
         if _is_negative_of(source, shared, language) == _is_negative_of(clause, shared, language):
             same = max(same, shared, key=len)
         elif len(shared) > len(other):
@@ -280,7 +280,7 @@ def _clause_is_opposed(clause: Clause, known: Sequence[tuple[Clause, set[str]]],
 
 def _is_negative_of(clause: Clause, shared: set[str], language: str) -> bool:
     """ "Without a reason" negates the reason alone."""
-    without = _shared(shared, terms_of(clause.without, language)) if clause.without else set()
+    without = shared_words(shared, terms_of(clause.without, language)) if clause.without else set()
     return clause.is_negative != (bool(without) and 2 * len(without) >= len(shared))
 
 
@@ -323,7 +323,7 @@ def _belongs_to_another(text: str, evidence: Sequence[Evidence], language: str) 
 def _part_belongs_to_another(part: str, evidence: Sequence[Evidence], language: str) -> bool:
     asked = identifiers_of(part)
     wanted = terms_of(without_identifiers(part), language)
-    scored = [(len(_shared(wanted, terms)), owners) for each in evidence for terms, owners in each.owned]
+    scored = [(len(shared_words(wanted, terms)), owners) for each in evidence for terms, owners in each.owned]
     best = max((score for score, _ in scored), default=0)
     if not wanted or best < LEAST_OWNED * len(wanted):
         return False
@@ -358,7 +358,7 @@ def _has_changed_places(
 ) -> bool:
     beside = part.facts["figure"] if kind == "name" else frozenset[str]()
     context = (set(part.words) - _group_of(value, kind, text, language)) | beside
-    shares = [(_shared(context, {*each.words, *(beside & each.facts["figure"])}), each) for each in known]
+    shares = [(shared_words(context, {*each.words, *(beside & each.facts["figure"])}), each) for each in known]
     most = max((_weight(shared, part) for shared, _ in shares), default=0)
     best = [(shared, each) for shared, each in shares if _weight(shared, part) == most]
     if 2 * most <= _weight(context, part) or any(value in each.facts.get(kind, ()) for _, each in best):

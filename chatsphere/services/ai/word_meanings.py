@@ -9,6 +9,7 @@ the figures; ``benchmarks/word_projection.py`` made the matrix.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,7 @@ _SQUARES: Final = (_LEVELS**2).sum(axis=1)
 _FILE: Final = Path(__file__).with_name("minilm_words.npy")
 _EMPTY: Final = STOP_WORDS["en"]
 NO_WORD: Final = -1
+_RUN: Final = re.compile(r"[^\W_]+")
 
 
 def words_of(text: str, offsets: Offsets) -> list[int]:
@@ -54,6 +56,12 @@ def words_of(text: str, offsets: Offsets) -> list[int]:
         for place in tokens:
             of_token[place] = numbers[word]
     return of_token
+
+
+def names_of_words(text: str) -> list[str]:
+    """The words whose meanings a reading of a text holds, in its order, in small letters; as far as that can be told without the model's tokens."""
+    runs = (match.group().casefold() for match in _RUN.finditer(text))
+    return list(dict.fromkeys(run for run in runs if run not in _EMPTY))
 
 
 def meanings(states: npt.NDArray[Any], words: Sequence[int]) -> Rows:

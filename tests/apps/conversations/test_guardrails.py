@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chatsphere.apps.conversations import speaking
 from tests.apps.conversations.world import change, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,6 +72,32 @@ async def test_what_was_invented_is_withheld_wherever_it_stands(
         assert (withheld["finish_reason"], withheld["citations"]) == ("refused_no_context", [])
     else:
         assert (withheld["content"], withheld["grounded"], withheld["ungrounded"]) == (left, True, [])
+
+
+async def test_a_word_that_is_near_to_nothing_is_treated_as_the_policy_says(
+    caller: Any, chatbot: Any, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def doubted(statements: Any, _reader: Any) -> frozenset[str]:
+        return frozenset(each.text for each in statements if "balloon" in each.words)
+
+    monkeypatch.setattr(speaking, "doubted", doubted)
+    good, bad = "Spare chargers are kept in locker B-17", "Spare chargers are kept in the balloon beside the kitchen"
+    model.pieces = (f"{good} [1]. ", f"{bad} [1].")
+
+    shown = await answer(caller, chatbot)
+    trace = (await caller.get(f"/api/v1/messages/{shown['id']}/trace/")).json()
+    await change(chatbot, configuration={"ungrounded": "marked"})
+    marked = await answer(caller, chatbot)
+    await change(chatbot, configuration={"ungrounded": "withheld"})
+    withheld = await answer(caller, chatbot)
+
+    assert (shown["content"], shown["grounded"], shown["ungrounded"]) == (f"{good} [1]. {bad} [1].", False, [f"{bad}."])
+    assert trace["guardrails"]["doubted"] == [f"{bad}."]
+    assert (marked["content"], marked["ungrounded"]) == (
+        f"{good} [1]. {bad} [1]. (not confirmed by the sources)",
+        [f"{bad}."],
+    )
+    assert (withheld["content"], withheld["grounded"]) == (f"{good} [1].", True)
 
 
 async def test_a_question_back_has_nothing_to_check(caller: Any, chatbot: Any, model: Any) -> None:
