@@ -167,8 +167,8 @@ def _by_id(embedded: EmbeddedChunk) -> int:
 
 def add_words(*, chatbot: ChatbotRef, words: Mapping[UUID, bytes]) -> None:
     """Store what the words of chunks mean that have vectors. A chunk that is gone meanwhile is passed over. Needs the lock."""
-    there = sql("lock_chunk_texts", _of(chatbot) | {"ids": wire.uuid_array(sorted(words))})
-    known = {row["id"]: words[row["id"]] for row in there}
+    there = {row["id"] for row in sql("texts_shown", _of(chatbot) | {"ids": wire.uuid_array(list(words))})}
+    known = {chunk_id: words[chunk_id] for chunk_id in sorted(words) if chunk_id in there}
     if known:
         engines.vector_store().add_words(engine_connection(), chatbot=chatbot, words=known)
 

@@ -25,7 +25,7 @@ from chatsphere.services.types import SearchHit
 logger = logging.getLogger("chatsphere.grounding")
 
 READ: Final = "en"  # the language whose words the model knows
-LEAST_NEAR: Final = 0.36  # cosine to the nearest word of the passages
+LEAST_NEAR: Final = 0.3  # cosine to the nearest word of the passages
 MOST_LOOKED_AT: Final = 8  # statements of an answer
 PATIENCE: Final = 1.0  # seconds, for all of them
 
