@@ -384,8 +384,8 @@ class ExtractiveChatModel:
             question, reading.asked, reading.passages, reading.units, reading.language
         )
         if rows:
-            rows = named_by(prompt.question, rows, reading.language)
-            return [each for part in rows for each in _from_table(part, reading.passages[part.table.passage_index])]
+            named = named_by(prompt.question, rows, reading.language)
+            return [each for part in named for each in _from_table(part, reading.passages[part.table.passage_index])]
         candidates = _preselected(reading)
         return pick(reading, candidates, await self._similarity(question, candidates))
 

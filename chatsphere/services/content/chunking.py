@@ -381,12 +381,12 @@ class _Remembered(dict[str, int]):
 _TOKEN = 1 << 40  # above any number of half words
 
 
-@lru_cache(maxsize=2)  # 8 MB each when they are full; two while a chatbot changes its model
 def _sections(above: Headings) -> list[_Section]:
     names = [name for _, name in above]
     return [_Section(tuple(names[: number + 1]), level) for number, (level, _) in enumerate(above)]
 
 
+@lru_cache(maxsize=2)  # 8 MB each when they are full; two while a chatbot changes its model
 def _measure_of(count_tokens: CountTokens) -> _Measure:
     """Kept between documents: an embedder's ``count_tokens`` lives as long as its process."""
     return _Measure(count_tokens)

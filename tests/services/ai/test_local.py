@@ -38,7 +38,7 @@ async def test_readings_are_vectors_with_words(embedder_socket: Path) -> None:
     readings = embedder.read_passages(texts)
     np.testing.assert_allclose([each.vector for each in readings], embedder.embed_passages(texts), atol=0.02)
     assert len(readings[-1].words) == 1 + 4 * 24
-    assert readings[-2].words == b""
+    assert len(readings[-2].words) == 1  # told, and there are none
     question = await embedder.read_question("How long do refunds take?")
     np.testing.assert_allclose(question.vector, await embedder.embed_query("How long do refunds take?"), atol=1e-5)
     cosines = nearest(question.words, [readings[-1].words])

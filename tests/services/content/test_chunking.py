@@ -172,3 +172,23 @@ def test_time_is_linear() -> None:
 def test_settings_that_cannot_work_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         ChunkSettings(**values)  # type: ignore[arg-type]
+
+
+def test_headings_of_a_document_say_nothing_about_the_next_one() -> None:
+    first = markdown(f"# Rules\n\n{SENTENCE * 20}\n\n## Returns\n\n{SENTENCE * 20}")
+    assert chunks_of(first)[-1].heading_path == ("Rules", "Returns")
+    assert [chunk.heading_path for chunk in chunks_of(markdown(SENTENCE * 9))] == [()]
+
+
+def test_what_pieces_measure_is_remembered_between_documents() -> None:
+    asked = []
+
+    def count(text: str) -> int:
+        asked.append(text)
+        return count_words(text)
+
+    document = markdown(SENTENCE * 9)
+    first = list(chunk_document(document, title="", count_tokens=count))
+    once = len(asked)
+    assert list(chunk_document(document, title="", count_tokens=count)) == first
+    assert len(asked) - once < once / 2
