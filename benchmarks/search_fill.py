@@ -31,6 +31,7 @@ _COLUMNS: Final = {
     "training_chunktext": "id, workspace_id, chatbot_id, text",
     "training_chunkterms": "chunk_id, workspace_id, chatbot_id, language, length, weights, analysis, is_live",
     "training_embedding": "chunk_id, model, workspace_id, chatbot_id, vector, is_live",
+    "training_wordmeanings": "chunk_id, workspace_id, chatbot_id, words",
     "training_placement": (
         "workspace_id, chatbot_id, document_version_id, chunk_id, ordinal, char_start, char_end, heading_path"
     ),
@@ -85,6 +86,7 @@ def _write_chunks(
             struct.pack("!h", ANALYSIS_VERSION), live,
         ),
         "training_embedding": lambda i, c: (c.chunk_id.bytes, model.encode(), *of, vectors[i], live),
+        "training_wordmeanings": lambda _, c: (c.chunk_id.bytes, *of, c.words),
         "training_placement": lambda i, c: (
             *of, _document(chatbot, (first + i) // CHUNKS_A_DOCUMENT).bytes, c.chunk_id.bytes,
             _LENGTH.pack((first + i) % CHUNKS_A_DOCUMENT), _LENGTH.pack(0), _LENGTH.pack(len(c.text)),

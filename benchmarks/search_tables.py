@@ -25,10 +25,15 @@ def create_database(server_url: str, name: str) -> str:
     with psycopg.connect(server_url, autocommit=True) as connection:
         database.drop(connection, name)
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    url = url_of(server_url, name)
     with psycopg.connect(url) as connection:
         connection.execute(_SCHEMA.read_bytes())
     return url
+
+
+def url_of(server_url: str, name: str) -> str:
+    """Of the database of that name on the same server."""
+    return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
 
 
 def drop_foreign_keys(connection: Connection) -> None:

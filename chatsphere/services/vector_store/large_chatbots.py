@@ -7,6 +7,7 @@ until it is done, and it is done in steps: each is one short transaction, any of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -24,13 +25,43 @@ from chatsphere.services.vector_store.cells import (
 )
 from chatsphere.services.vector_store.queries import query
 
-LARGE: Final = 3_000  # chunks from which the indexes are faster than looking at all: measured
+LARGE: Final = 1_500  # chunks from which the indexes are faster than looking at all: measured
 MOST_FRESH: Final = 1_000  # chunks that wait for the indexes before it is worth the while
 GENERATION: Final = 100_000  # cell numbers of one training of the centres
 ROWS_A_STEP: Final = 2_000
 OUTGROWN: Final = 1.5  # times as many cells needed as there are
 
+# How far a search in a large chatbot looks: measured by benchmarks/search_speed.py.
+LOOKUP_ROWS: Final = (
+    120  # chunks that its rarer words may name: so many times the fourth root of the chatbot's, 1,200 of 10,000
+)
+PAIR_SHARE: Final = 2 / 3  # of these: chunks in which two more common ones would stand together by chance, at most
+LEAST_ROWS: Final = 500  # of either
+_PAIRS: Final = {"first_two": (0, 1), "first_and_third": (0, 2), "second_and_third": (1, 2), "first_and_fourth": (0, 3)}
+
 _Cursor = psycopg.Cursor[Any]
+
+
+def lookups(frequencies: Mapping[int, float], chunks: int, key: int) -> dict[str, wire.Encoded | None]:
+    """The terms by which indexed chunks are looked up, as keys of the inverted index: the rarest ones, as many as name few enough chunks
+    together. Of the four rarest others any two must stand together, unless even such pairs are common; where nothing is left, the rarest two or one."""
+    rows = LOOKUP_ROWS * chunks**0.25
+    known = sorted((frequency, term) for term, frequency in frequencies.items() if frequency > 0)
+    rare = sum(total <= max(LEAST_ROWS, round(rows)) for total in accumulate(frequency for frequency, _ in known))
+    others = known[rare:]
+    most_together = max(LEAST_ROWS, round(rows * PAIR_SHARE)) * max(1, chunks)
+    pairs = {
+        name: [others[one][1], others[other][1]]
+        for name, (one, other) in _PAIRS.items()
+        if other < len(others) and others[one][0] * others[other][0] <= most_together
+    }
+    if not rare and others:
+        pairs["first_two"] = [term for _, term in others[:2]]
+    named = {"rare": [term for _, term in known[:rare]], **dict.fromkeys(_PAIRS, ()), **pairs}
+    return {
+        name: wire.bigint_array([key << 32 | term for term in terms]) if terms else None
+        for name, terms in named.items()
+    }
 
 
 def one_step(cursor: _Cursor, of: Mapping[str, Any], halfvec_oid: int) -> bool:

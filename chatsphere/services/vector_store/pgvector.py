@@ -7,9 +7,10 @@ Writers send one array a column and add one row to the statistics' inbox, so tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -37,31 +38,15 @@ from chatsphere.services.vector_store.analysis import ANALYSIS_VERSION
 from chatsphere.services.vector_store.base import NO_WORDS, ChatbotRef, ChunkRecord, Connection
 from chatsphere.services.vector_store.cells import CELLS_A_ROOT
 from chatsphere.services.vector_store.chatbot_statistics import ChunkTotals, count_in, recount, totals_of_rows
-from chatsphere.services.vector_store.near_words import Vocabulary, writes_compounds
 from chatsphere.services.vector_store.queries import positional, query
-from chatsphere.services.vector_store.questions import (
-    Question,
-    checked_rows,
-    most_used,
-    read_question,
-    with_near_words,
-)
-from chatsphere.services.vector_store.term_counts import TermCounts
-from chatsphere.services.vector_store.vocabulary_cache import MOST_TERMS, Stamp, VocabularyCache
+from chatsphere.services.vector_store.questions import Question, checked_rows
+from chatsphere.services.vector_store.weighed import Remembered, Rows, Weighed, weigh
 
 _BATCH: Final = 2_000  # rows a statement; about 3 MB of parameters
-# How far a search in a large chatbot looks: measured by benchmarks/search_speed.py.
-_LOOKUP_ROWS: Final = (
-    120  # chunks that its rarer words may name: so many times the fourth root of the chatbot's, 1,200 of 10,000
-)
-_PAIR_SHARE: Final = 2 / 3  # of these: chunks in which two more common ones would stand together by chance, at most
-_LEAST_ROWS: Final = 500  # of either
 _PROBES: Final = 32  # cells of near vectors
 _EXACT_CHUNKS: Final = 20_000  # as few as a caller may see are all looked at
 _REACH: Final = 10  # times as many candidates are looked at when some of them are closed
-_HAS_UNKNOWN: Final = 3  # a column of the search: whether no chunk holds some word of the question
 _T = TypeVar("_T")
-Rows = list[tuple[Any, ...]]
 _Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
 
 
@@ -85,7 +70,7 @@ class PgVectorStore:
         self._pool_settings = pool
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
         self._oids: dict[tuple[str, str], int] = {}
-        self._vocabularies = VocabularyCache()
+        self._remembered = Remembered()
 
     # --- writes ---
 
@@ -223,7 +208,9 @@ class PgVectorStore:
     async def search(self, request: SearchRequest) -> SearchOutcome:
         """Raises RetryableError when PostgreSQL is away, too busy or too slow."""
         async with self._connection() as connection:
-            return await _search(connection, request, self._vocabularies)
+            weighed = await weigh(request, partial(ask, connection), self._remembered)
+            rows = await ask(connection, "search", search_parameters(request, weighed) | _lookups(weighed))
+        return outcome(weighed, rows)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
@@ -301,65 +288,6 @@ async def _with_options(connection: psycopg.AsyncConnection[Any], settings: Pool
         yield
 
 
-async def _search(
-    connection: psycopg.AsyncConnection[Any], request: SearchRequest, vocabularies: VocabularyCache
-) -> SearchOutcome:
-    """Two round trips. A question with a word that no chunk holds costs two more when the chatbot has a near word, and one for its
-    vocabulary when that was not read lately."""
-    of = {"workspace": request.workspace_id, "chatbot": request.chatbot_id}
-    known = await ask(connection, "knowledge", of)
-    languages, *totals = known[0] if known else ({}, 0, 0.0)
-
-    async def rows(question: Question) -> Rows:
-        return await ask(connection, "search", search_parameters(request, question) | _lookups(totals[0]))
-
-    async def vocabulary() -> Vocabulary:
-        return await read_vocabulary(connection, request, (totals[0], totals[1]), vocabularies)
-
-    remembered = vocabularies.get(ChatbotRef(request.workspace_id, request.chatbot_id), (totals[0], totals[1]))
-    return await search_with_near_words(request, languages, rows=rows, vocabulary=vocabulary, remembered=remembered)
-
-
-async def search_with_near_words(
-    request: SearchRequest,
-    languages: Mapping[str, int],
-    *,
-    rows: Callable[[Question], Awaitable[Rows]],
-    vocabulary: Callable[[], Awaitable[Vocabulary]],
-    remembered: Vocabulary | None,
-) -> SearchOutcome:
-    """``rows`` runs a searching statement. Near words are looked for first where words are compounds, or where a ``remembered`` vocabulary
-    shows that no chunk holds a word; else when the search has found that out."""
-    question = read_question(request, languages)
-    looks_first = writes_compounds(most_used(languages))
-    if remembered is not None and not looks_first:
-        looks_first = not all(remembered.frequencies(list(question.counts)))
-    if looks_first:
-        question = with_near_words(question, request, languages, await vocabulary())
-    found = await rows(question)
-    if not looks_first and found[0][_HAS_UNKNOWN]:
-        wider = with_near_words(question, request, languages, await vocabulary())
-        if wider is not question:
-            question, found = wider, await rows(wider)
-    return _outcome(question, found)
-
-
-async def read_vocabulary(
-    connection: psycopg.AsyncConnection[Any], request: SearchRequest, stamp: Stamp, vocabularies: VocabularyCache
-) -> Vocabulary:
-    """The chatbot's terms, remembered for a while; none of one that has more than could be remembered: near words are for smaller ones."""
-    chatbot = ChatbotRef(request.workspace_id, request.chatbot_id)
-    vocabulary = vocabularies.get(chatbot, stamp)
-    if vocabulary is None:
-        [(size,)] = await ask(connection, "vocabulary_size", chatbot_parameters(chatbot)) or [(0,)]
-        few_enough = size <= MOST_TERMS
-        buckets = await ask(connection, "read_vocabulary", chatbot_parameters(chatbot)) if few_enough else []
-        read = [wire.read_sparse_vector(data) for (data,) in buckets]
-        vocabulary = Vocabulary(TermCounts.sum(TermCounts(terms, counts.astype(np.int64)) for terms, counts in read))
-        vocabularies.put(chatbot, stamp, vocabulary)
-    return vocabulary
-
-
 async def ask(connection: psycopg.AsyncConnection[Any], name: str, parameters: Mapping[str, Any]) -> Rows:
     """All rows of a statement, which is prepared; binary both ways."""
     text, names = positional(name)
@@ -373,12 +301,15 @@ async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
     wire.allow_encoded(connection)
 
 
-def search_parameters(request: SearchRequest, question: Question) -> dict[str, Any]:
+def search_parameters(request: SearchRequest, weighed: Weighed) -> dict[str, Any]:
     """Of the searching statements."""
+    question, idf = weighed.question, weighed.idf
     vector = None if question.vector is None else wire.Encoded(wire.half_vectors(question.vector[np.newaxis])[0])
     return filter_parameters(request) | {
-        "terms": list(question.counts),
-        "counts": list(question.counts.values()),
+        "terms": wire.int_array(list(idf)),
+        "idf": wire.float_array(list(idf.values())),
+        "weights": _weights(question, idf),
+        **_norms(weighed.average_length),
         "vector": vector,
         "model": request.model_id,
         "sparse_share": question.sparse_share,
@@ -387,16 +318,30 @@ def search_parameters(request: SearchRequest, question: Question) -> dict[str, A
         "candidates": max(request.candidates, request.limit),
         "probes": _PROBES,
         "reach": _REACH,
-        "k1": bm25.K1,
-        "b": bm25.B,
-        "reference_length": bm25.REFERENCE_LENGTH,
     }
 
 
-def _lookups(chunks: int) -> dict[str, int]:
-    """How many chunks the words of a question may name in a large chatbot of so many."""
-    rows = _LOOKUP_ROWS * chunks**0.25
-    return {"lookup_rows": max(_LEAST_ROWS, round(rows)), "pair_rows": max(_LEAST_ROWS, round(rows * _PAIR_SHARE))}
+def _weights(question: Question, idf: Mapping[int, float]) -> wire.Encoded | None:
+    """The question as a sparse vector."""
+    if not idf:
+        return None
+    values = [value * question.counts[term] for term, value in idf.items()]
+    return wire.Encoded(wire.sparse_vector(np.array(list(idf), np.int32), np.array(values, np.float32)))
+
+
+def _norms(average_length: float) -> dict[str, float]:
+    """A chunk's stored score · (base + stored·length) / (base + true·length) is its BM25 score."""
+    slope = bm25.K1 * bm25.B
+    return {
+        "base": 1 + bm25.K1 * (1 - bm25.B),
+        "stored": slope / bm25.REFERENCE_LENGTH,
+        "true": slope / average_length,
+    }
+
+
+def _lookups(weighed: Weighed) -> dict[str, wire.Encoded | None]:
+    asked = {term: weighed.frequencies[term] for term in weighed.question.counts}
+    return large_chatbots.lookups(asked, weighed.chunks, weighed.key)
 
 
 def filter_parameters(request: SearchRequest) -> dict[str, Any]:
@@ -415,10 +360,12 @@ def filter_parameters(request: SearchRequest) -> dict[str, Any]:
     }
 
 
-def _outcome(question: Question, rows: Rows) -> SearchOutcome:
-    idf_total, coverage, chunks = rows[0][:3]
-    statistics = QueryStatistics(len(question.counts), idf_total, coverage or 0.0, chunks, question.dense_share)
-    return SearchOutcome(tuple(_hit(row[4:]) for row in rows if row[4] is not None), statistics)
+def outcome(weighed: Weighed, rows: Rows) -> SearchOutcome:
+    """Out of the rows of a searching statement: how much of the question the hits cover, then a hit."""
+    question, idf_total = weighed.question, sum(weighed.idf.values())
+    coverage = rows[0][0] / idf_total if rows and idf_total else 0.0
+    statistics = QueryStatistics(len(question.counts), idf_total, coverage, weighed.chunks, question.dense_share)
+    return SearchOutcome(tuple(_hit(row[1:]) for row in rows), statistics)
 
 
 def _hit(row: tuple[Any, ...]) -> SearchHit:

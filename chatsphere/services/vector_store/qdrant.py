@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,21 +26,18 @@ from chatsphere.services.errors import UpstreamUnavailable
 from chatsphere.services.types import EmbeddingModel, SearchOutcome, SearchRequest, Vector
 from chatsphere.services.vector_store import wire
 from chatsphere.services.vector_store.base import NO_WORDS, ChatbotRef, ChunkRecord, Connection
-from chatsphere.services.vector_store.near_words import Vocabulary
 from chatsphere.services.vector_store.pgvector import (
     PgVectorStore,
     PoolSettings,
-    Rows,
     ask,
     chatbot_parameters,
     filter_parameters,
-    read_vocabulary,
+    outcome,
     search_parameters,
-    search_with_near_words,
 )
 from chatsphere.services.vector_store.qdrant_points import Embedded, Points, Wanted, Words
 from chatsphere.services.vector_store.queries import query
-from chatsphere.services.vector_store.questions import Question
+from chatsphere.services.vector_store.weighed import Weighed, weigh
 
 logger = logging.getLogger("chatsphere.search")
 
@@ -54,12 +52,10 @@ _REST_SECONDS: Final = 5.0  # Qdrant is left alone for so long after it failed
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """What must be known before Qdrant is asked: the totals, whether something is hidden from the caller, whether little is open, and the
+    """What must be known before Qdrant is asked: how many chunks there are, whether something is hidden from the caller, whether little is open, and the
     chunks that Qdrant may not have yet."""
 
-    languages: Mapping[str, int]
     chunks: int
-    length: float
     needed: bool
     few: bool
     pending: Sequence[UUID]
@@ -189,31 +185,19 @@ class QdrantVectorStore(PgVectorStore):
             return await super().search(request)
 
     async def _search_in_both(self, request: SearchRequest, before: _Before) -> SearchOutcome:
-        stamp = (before.chunks, before.length)
+        async with self._connection() as connection:
+            weighed = await weigh(request, partial(ask, connection), self._remembered)
+        found = await self._find(request, weighed, times=_REACH if before.needed else _SPARE)
+        given = list(found.union(before.pending))
+        async with self._connection() as connection:
+            rows = await ask(connection, "search_given", {**search_parameters(request, weighed), "given": given})
+        return outcome(weighed, rows)
 
-        async def rows(question: Question) -> Rows:
-            parameters = search_parameters(request, question)
-            async with self._connection() as connection:
-                weights: dict[int, float] = dict(await ask(connection, "term_weights", parameters))
-            found = await self._find(request, question, weights, times=_REACH if before.needed else _SPARE)
-            async with self._connection() as connection:
-                return await ask(connection, "search_given", {**parameters, "given": list(found.union(before.pending))})
-
-        async def vocabulary() -> Vocabulary:
-            async with self._connection() as connection:
-                return await read_vocabulary(connection, request, stamp, self._vocabularies)
-
-        remembered = self._vocabularies.get(ChatbotRef(request.workspace_id, request.chatbot_id), stamp)
-        return await search_with_near_words(
-            request, before.languages, rows=rows, vocabulary=vocabulary, remembered=remembered
-        )
-
-    async def _find(
-        self, request: SearchRequest, question: Question, weights: Mapping[int, float], *, times: int
-    ) -> set[UUID]:
+    async def _find(self, request: SearchRequest, weighed: Weighed, *, times: int) -> set[UUID]:
+        question = weighed.question
         wanted = Wanted(
             chatbot=ChatbotRef(request.workspace_id, request.chatbot_id),
-            terms=weights,
+            terms={term: idf * question.counts[term] for term, idf in weighed.idf.items()},
             vector=question.vector,
             model=request.model_id,
             languages=request.filters.languages,
@@ -224,8 +208,8 @@ class QdrantVectorStore(PgVectorStore):
 
 async def _before(connection: psycopg.AsyncConnection[Any], request: SearchRequest) -> _Before:
     parameters = {**filter_parameters(request), "most_pending": _MOST_PENDING}
-    ((languages, *rest),) = await ask(connection, "before_points", parameters)
-    return _Before(languages or {}, *rest)
+    (row,) = await ask(connection, "before_points", parameters)
+    return _Before(*row)
 
 
 def _note(connection: Connection, chatbot: ChatbotRef, chunk_ids: Sequence[UUID]) -> None:

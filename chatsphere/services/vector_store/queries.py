@@ -16,9 +16,8 @@ _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 _PART: Final = "part_"
 _OF_PARTS: Final[Mapping[str, Sequence[str]]] = {
-    "search": ("terms", "question", "narrowing", "allowed", "own_candidates", "hits"),
-    "search_given": ("terms", "question", "narrowing", "allowed", "given_candidates", "hits"),
-    "term_weights": ("terms", "weights"),
+    "search": ("narrowing", "allowed", "own_candidates", "hits"),
+    "search_given": ("narrowing", "allowed", "given_candidates", "hits"),
     "before_points": ("narrowing", "before_points"),
 }
 

@@ -2,47 +2,40 @@
 -- no statement: queries.py puts the searches together from such parts.
 
 -- name: knowledge
--- What a question must know before it is analysed: the chatbot's languages, most used first; and by which totals a vocabulary is told from an older one.
-SELECT languages, chunks, length_total
-  FROM training_knowledgestatistics
- WHERE workspace_id = %(workspace)s AND chatbot_id = %(chatbot)s;
-
--- name: part_terms
--- Hybrid search in one round trip: BM25 and cosine over the chatbot's live chunks, the best of each list scored by both,
--- z-scores mixed, each chunk at its best place in a current version, and the figures of the refusal decision.
-knowledge AS MATERIALIZED (
-  SELECT coalesce(max(chunks), 0)::float8 AS chunks,
-         coalesce(max(CASE WHEN chunks > 0 THEN greatest(1, length_total / chunks) END),
-                  %(reference_length)s::float8) AS average_length,
-         coalesce(max(buckets), 1) AS buckets
+-- What the statistics say about a question: the chatbot's languages, most used first, its totals, how the inverted index calls it, in how
+-- many chunks each of the terms is, and, when one of them is in none or it is asked for, the whole vocabulary as packed sparse vectors, one
+-- behind the other: nothing for more terms than anybody would remember, null where it was not read since the totals are those that the
+-- asker remembers.
+WITH knowledge AS MATERIALIZED (
+  SELECT languages, chunks, length_total, buckets, vocabulary
     FROM training_knowledgestatistics
    WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
 ),
-terms AS MATERIALIZED (
-  SELECT asked.term, asked.count, asked.unit, known.frequency,
-         ln(1 + (greatest(chunks, frequency) - frequency + 0.5) / (frequency + 0.5)) AS idf
-    FROM (SELECT term, count, ('{' || term || ':1}/1000000000')::sparsevec AS unit
-            FROM unnest(%(terms)s::int4[], %(counts)s::int4[]) AS given(term, count)) AS asked
-         CROSS JOIN knowledge
-         LEFT JOIN training_termstatistics AS bucket
-                ON bucket.chatbot_id = %(chatbot)s::uuid AND bucket.workspace_id = %(workspace)s::uuid
-               AND bucket.bucket = (asked.term & (knowledge.buckets - 1))
-         CROSS JOIN LATERAL (SELECT coalesce(-(bucket.frequencies <#> asked.unit), 0) AS frequency) AS known
-),
--- name: part_question
--- The question as one sparse vector, and what turns stored scores into true ones.
-question AS MATERIALIZED (
-  SELECT ('{' || string_agg(term || ':' || (idf * count)::float4, ',') || '}/1000000000')::sparsevec AS weights,
-         coalesce(sum(idf), 0) AS idf_total,
-         coalesce(bool_or(frequency = 0), false) AS has_unknown
-    FROM terms
-),
--- A chunk's stored score · (base + stored·length) / (base + true·length) is its BM25 score.
-norms AS MATERIALIZED (
-  SELECT 1 + k1 * (1 - b) AS base, k1 * b / %(reference_length)s::float8 AS stored, k1 * b / average_length AS "true"
-    FROM knowledge, (SELECT %(k1)s::float8 AS k1, %(b)s::float8 AS b) AS constants
-),
+asked AS MATERIALIZED (
+  SELECT array_agg(frequency ORDER BY place) AS frequencies, coalesce(bool_or(frequency = 0), false) AS has_unknown
+    FROM (SELECT place,
+                 coalesce((SELECT -(frequencies <#> ('{' || term || ':1}/1000000000')::sparsevec)
+                             FROM training_termstatistics AS bucket
+                            WHERE bucket.chatbot_id = %(chatbot)s::uuid AND bucket.workspace_id = %(workspace)s::uuid
+                              AND bucket.bucket = (term & (buckets - 1))), 0) AS frequency
+            FROM knowledge
+                 CROSS JOIN unnest(%(terms)s::int4[]) WITH ORDINALITY AS given(term, place)) AS looked_up
+)
+SELECT languages, chunks, length_total, uuid_hash(%(chatbot)s::uuid), frequencies,
+       CASE WHEN (has_unknown OR %(wants_vocabulary)s::bool)
+                 AND (chunks, length_total) IS DISTINCT FROM (%(remembered_chunks)s::int4, %(remembered_length)s::float8)
+            THEN coalesce((SELECT string_agg(sparsevec_send(frequencies), '')
+                             FROM training_termstatistics
+                            WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid
+                              AND vocabulary <= %(most_terms)s::int4), '')
+        END
+  FROM knowledge CROSS JOIN asked;
+
 -- name: part_narrowing
+-- Hybrid search in one round trip: BM25 and cosine over the chatbot's live chunks, the best of each list scored by both,
+-- z-scores mixed, each chunk at its best place in a current version, and how much of the question the hits cover. The weights of the
+-- question's terms come from the statistics that were read before; a chunk's stored score · (base + stored·length) / (base + true·length)
+-- is its BM25 score.
 -- Whether anything is hidden from this caller, and whether what is left is little enough to be looked through whole.
 -- When nothing is hidden, the set of allowed chunks is never built.
 narrowing AS MATERIALIZED (
@@ -78,36 +71,14 @@ allowed AS MATERIALIZED (
 reach AS MATERIALIZED (
   SELECT %(candidates)s::int4 * CASE WHEN needed AND NOT few THEN %(reach)s::int4 ELSE 1 END AS rows FROM narrowing
 ),
--- The terms by which indexed chunks are looked up: the rarest ones, as many as name few enough chunks together. Of the four
--- rarest others any two must stand together, unless even such pairs are common; where nothing is left, the rarest two or one.
-known_terms AS MATERIALIZED (
-  SELECT array_agg(key) FILTER (WHERE so_far <= %(lookup_rows)s::int4) AS rare,
-         array_agg(key ORDER BY so_far) FILTER (WHERE so_far > %(lookup_rows)s::int4) AS keys,
-         array_agg(frequency ORDER BY so_far) FILTER (WHERE so_far > %(lookup_rows)s::int4) AS frequencies
-    FROM (SELECT uuid_hash(%(chatbot)s::uuid)::int8 << 32 | term AS key, frequency,
-                 sum(frequency) OVER (ORDER BY frequency, term) AS so_far
-            FROM terms
-           WHERE frequency > 0) AS known
-),
-lookup AS MATERIALIZED (
-  SELECT rare,
-         CASE WHEN rare IS NULL OR is_selective[1] THEN keys[1:2] END AS first_two,
-         CASE WHEN is_selective[2] THEN ARRAY[keys[1], keys[3]] END AS first_and_third,
-         CASE WHEN is_selective[3] THEN ARRAY[keys[2], keys[3]] END AS second_and_third,
-         CASE WHEN is_selective[4] THEN ARRAY[keys[1], keys[4]] END AS first_and_fourth
-    FROM (SELECT rare, keys,
-                 ARRAY(SELECT frequencies[one] * frequencies[other] / greatest(chunks, 1) <= %(pair_rows)s::int4
-                         FROM (VALUES (1, 1, 2), (2, 1, 3), (3, 2, 3), (4, 1, 4)) AS pair(place, one, other)
-                        ORDER BY place) AS is_selective
-            FROM known_terms CROSS JOIN knowledge) AS pairs
-),
+-- Indexed chunks are looked up by terms (large_chatbots.lookups says which), as keys that no two chatbots share.
 by_words AS MATERIALIZED (
   SELECT chunk_id, score
     FROM (SELECT chunk_id, score
             FROM (SELECT chunk_id, length, weights
                     FROM training_chunkterms AS chunk
                    WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND NOT is_indexed AND is_live
-                     AND (SELECT weights FROM question) IS NOT NULL
+                     AND %(weights)s::sparsevec IS NOT NULL
                      AND (%(languages)s::text[] IS NULL OR language = ANY (%(languages)s::text[]))
                      AND (NOT (SELECT few FROM narrowing) OR chunk_id IN (SELECT chunk_id FROM allowed))
                    UNION ALL
@@ -115,11 +86,11 @@ by_words AS MATERIALIZED (
                   SELECT chunk_id, length, weights
                     FROM training_chunkterms AS chunk
                    WHERE is_indexed AND is_live AND NOT (SELECT few FROM narrowing)
-                     AND (training_search_terms(chatbot_id, weights) && (SELECT rare FROM lookup)
-                          OR training_search_terms(chatbot_id, weights) @> (SELECT first_two FROM lookup)
-                          OR training_search_terms(chatbot_id, weights) @> (SELECT first_and_third FROM lookup)
-                          OR training_search_terms(chatbot_id, weights) @> (SELECT second_and_third FROM lookup)
-                          OR training_search_terms(chatbot_id, weights) @> (SELECT first_and_fourth FROM lookup))
+                     AND (training_search_terms(chatbot_id, weights) && %(rare)s::int8[]
+                          OR training_search_terms(chatbot_id, weights) @> %(first_two)s::int8[]
+                          OR training_search_terms(chatbot_id, weights) @> %(first_and_third)s::int8[]
+                          OR training_search_terms(chatbot_id, weights) @> %(second_and_third)s::int8[]
+                          OR training_search_terms(chatbot_id, weights) @> %(first_and_fourth)s::int8[])
                      AND NOT (chatbot_id IS DISTINCT FROM %(chatbot)s::uuid)
                      AND NOT (workspace_id IS DISTINCT FROM %(workspace)s::uuid)
                      AND (%(languages)s::text[] IS NULL OR language = ANY (%(languages)s::text[]))
@@ -129,12 +100,12 @@ by_words AS MATERIALIZED (
                          JOIN training_chunkterms AS chunk ON chunk.chunk_id = allowed.chunk_id
                    WHERE (SELECT few FROM narrowing) AND is_indexed AND is_live
                      AND chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid
-                     AND (SELECT weights FROM question) IS NOT NULL
+                     AND %(weights)s::sparsevec IS NOT NULL
                      AND (%(languages)s::text[] IS NULL OR language = ANY (%(languages)s::text[]))) AS chunk
                  CROSS JOIN LATERAL (
-                   SELECT -(weights <#> (SELECT weights FROM question))
-                          * ((SELECT base FROM norms) + (SELECT stored FROM norms) * length)
-                          / ((SELECT base FROM norms) + (SELECT "true" FROM norms) * length) AS score) AS scoring
+                   SELECT -(weights <#> %(weights)s::sparsevec)
+                          * (%(base)s::float8 + %(stored)s::float8 * length)
+                          / (%(base)s::float8 + %(true)s::float8 * length) AS score) AS scoring
            ORDER BY score DESC, chunk_id
            LIMIT (SELECT rows FROM reach)) AS best
    WHERE score > 0
@@ -217,13 +188,13 @@ looked_at AS MATERIALIZED (
 by_words AS MATERIALIZED (
   SELECT chunk_id, score
     FROM (SELECT chunk_id,
-                 -(weights <#> (SELECT weights FROM question))
-                 * ((SELECT base FROM norms) + (SELECT stored FROM norms) * length)
-                 / ((SELECT base FROM norms) + (SELECT "true" FROM norms) * length) AS score
+                 -(weights <#> %(weights)s::sparsevec)
+                 * (%(base)s::float8 + %(stored)s::float8 * length)
+                 / (%(base)s::float8 + %(true)s::float8 * length) AS score
             FROM looked_at
                  JOIN training_chunkterms AS chunk USING (chunk_id)
            WHERE chatbot_id = %(chatbot)s::uuid AND workspace_id = %(workspace)s::uuid AND is_live
-             AND (SELECT weights FROM question) IS NOT NULL
+             AND %(weights)s::sparsevec IS NOT NULL
            ORDER BY score DESC, chunk_id
            LIMIT %(candidates)s::int4) AS best
    WHERE score > 0
@@ -243,9 +214,9 @@ by_meaning AS MATERIALIZED (
 scored AS MATERIALIZED (
   SELECT chunk_id,
          coalesce(by_words.score,
-                  (SELECT -(chunk.weights <#> (SELECT weights FROM question))
-                          * ((SELECT base FROM norms) + (SELECT stored FROM norms) * chunk.length)
-                          / ((SELECT base FROM norms) + (SELECT "true" FROM norms) * chunk.length)
+                  (SELECT -(chunk.weights <#> %(weights)s::sparsevec)
+                          * (%(base)s::float8 + %(stored)s::float8 * chunk.length)
+                          / (%(base)s::float8 + %(true)s::float8 * chunk.length)
                      FROM training_chunkterms AS chunk
                     WHERE chunk.chunk_id = candidate.chunk_id),
                   0) AS sparse,
@@ -290,6 +261,10 @@ hits AS MATERIALIZED (
    ORDER BY fused DESC, ranked.chunk_id
    LIMIT %(limit)s::int4
 ),
+terms AS MATERIALIZED (
+  SELECT idf, ('{' || term || ':1}/1000000000')::sparsevec AS unit
+    FROM unnest(%(terms)s::int4[], %(idf)s::float8[]) AS given(term, idf)
+),
 coverage AS (
   SELECT coalesce(max(covered), 0) AS best
     FROM (SELECT sum(idf) AS covered
@@ -299,29 +274,20 @@ coverage AS (
            WHERE chunk.weights <#> terms.unit < 0
            GROUP BY hits.chunk_id) AS covering
 )
-SELECT question.idf_total, coverage.best / nullif(question.idf_total, 0), knowledge.chunks::int4, question.has_unknown,
+SELECT coverage.best,
        hits.chunk_id, hits.document_id, hits.source_id, hits.title, hits.uri, hits.page, hits.heading_path,
        chunktext.text, hits.char_start, hits.char_end, hits.dense, hits.sparse, hits.fused, coalesce(meanings.words, ''),
        chunktext.context
-  FROM question
+  FROM hits
+       JOIN training_chunktext AS chunktext ON chunktext.id = hits.chunk_id
+       LEFT JOIN training_wordmeanings AS meanings ON meanings.chunk_id = hits.chunk_id
        CROSS JOIN coverage
-       CROSS JOIN knowledge
-       LEFT JOIN (hits JOIN training_chunktext AS chunktext ON chunktext.id = hits.chunk_id
-                       LEFT JOIN training_wordmeanings AS meanings ON meanings.chunk_id = hits.chunk_id) ON true
  ORDER BY hits.fused DESC, hits.chunk_id;
 
--- name: part_weights
--- What each term of the question counts.
-SELECT term, idf * count FROM terms;
-
 -- name: part_before_points
--- What must be known before a search in Qdrant: languages, chunks, what is hidden from the caller, and which chunks Qdrant may not
+-- What must be known before a search in Qdrant: how many chunks, what is hidden from the caller, and which chunks Qdrant may not
 -- have yet. When there are too many of these, all are looked for in PostgreSQL.
-SELECT (SELECT languages FROM training_knowledgestatistics
-         WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid),
-       coalesce((SELECT chunks FROM training_knowledgestatistics
-                  WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid), 0),
-       coalesce((SELECT length_total FROM training_knowledgestatistics
+SELECT coalesce((SELECT chunks FROM training_knowledgestatistics
                   WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid), 0),
        needed, few,
        ARRAY(SELECT DISTINCT chunk_id
@@ -548,18 +514,6 @@ VALUES (%(chatbot)s::uuid, %(workspace)s::uuid, %(chunks)s::int4, %(length_total
 SELECT bucket, frequencies
   FROM training_termstatistics
  WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid AND bucket = ANY (%(buckets)s::int4[]);
-
--- name: vocabulary_size
--- How many terms a chatbot has.
-SELECT vocabulary
-  FROM training_knowledgestatistics
- WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid;
-
--- name: read_vocabulary
--- All terms of a chatbot with their document frequencies.
-SELECT frequencies
-  FROM training_termstatistics
- WHERE workspace_id = %(workspace)s::uuid AND chatbot_id = %(chatbot)s::uuid;
 
 -- name: write_buckets
 -- Keep the new document frequencies of some buckets.

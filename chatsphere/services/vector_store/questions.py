@@ -106,11 +106,20 @@ def _question_counts(text: str, languages: Sequence[str]) -> Counter[int]:
 def _read_in(text: str, languages: Sequence[str]) -> Sequence[str]:
     """The one language that a question shows to be in by its function words; all of them when it does not. Read in another one, its words
     would count as rare ones that no chunk holds."""
+    shown = _shown(text, languages) if len(languages) > 1 else ""
+    return [shown] if shown else languages
+
+
+def likely_language(text: str) -> str:
+    """That of a chatbot about which nothing is known yet, by a question that it is asked: English where the question does not show another one."""
+    return _shown(text, list(EMPTY)) or "en"
+
+
+def _shown(text: str, languages: Sequence[str]) -> str:
+    """The language of which a text has two function words and more than of any other; empty for none."""
     words = _folded(text)
     shown = sorted((sum(word in _empty_words(language) for word in words), language) for language in languages)
-    if len(shown) > 1 and shown[-1][0] >= LEAST_SHOWN and shown[-1][0] > shown[-2][0]:
-        return [shown[-1][1]]
-    return languages
+    return shown[-1][1] if shown[-1][0] >= LEAST_SHOWN and shown[-1][0] > shown[-2][0] else ""
 
 
 def without_function_words(text: str, languages: Sequence[str]) -> str:

@@ -26,6 +26,11 @@ class VocabularyCache:
         self._kept[chatbot] = kept  # the one used last stands last
         return kept[1]
 
+    def stamp(self, chatbot: ChatbotRef) -> Stamp | None:
+        """Of the vocabulary that is kept."""
+        kept = self._kept.get(chatbot)
+        return kept and kept[0]
+
     def put(self, chatbot: ChatbotRef, stamp: Stamp, vocabulary: Vocabulary) -> None:
         """Keep it; those that were not used for the longest time make room."""
         self._kept.pop(chatbot, None)

@@ -24,8 +24,9 @@ from chatsphere.services.vector_store.analysis import TERM_SPACE
 UUID_OID: Final = 2950
 BYTEA_OID: Final = 17
 FLOAT8_OID: Final = 701
-TEXT_OID: Final = 25
 INT4_OID: Final = 23
+INT8_OID: Final = 20
+TEXT_OID: Final = 25
 COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(
     8
 )  # what stands before the rows of a COPY in binary, and behind them
@@ -80,8 +81,12 @@ def float_array(values: Sequence[float]) -> Encoded:
 
 
 def int_array(values: Sequence[int]) -> Encoded:
-    """Of integers of four bytes."""
+    """Of int4. What psycopg makes of a list has another type for small numbers, and a statement is prepared for each combination of types."""
     return array(map(_INTEGER.pack, values), INT4_OID)
+
+
+def bigint_array(values: Sequence[int]) -> Encoded:
+    return array((struct.pack("!q", value) for value in values), INT8_OID)
 
 
 def text_array(values: Sequence[str]) -> Encoded:
@@ -109,6 +114,15 @@ def read_sparse_vector(data: bytes) -> tuple[npt.NDArray[np.int32], npt.NDArray[
     count = _SPARSE_HEADER.unpack_from(data)[1]
     terms = np.frombuffer(data, ">i4", count, _SPARSE_HEADER.size).astype(np.int32) + 1
     return terms.astype(np.int32), np.frombuffer(data, ">f4", count, _SPARSE_HEADER.size + 4 * count).astype(np.float32)
+
+
+def read_sparse_vectors(data: bytes) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
+    """Of some that stand one behind the other."""
+    start = 0
+    while start < len(data):
+        end = start + _SPARSE_HEADER.size + 8 * _SPARSE_HEADER.unpack_from(data, start)[1]
+        yield read_sparse_vector(data[start:end])
+        start = end
 
 
 def half_vectors(rows: npt.NDArray[np.float32]) -> list[bytes]:

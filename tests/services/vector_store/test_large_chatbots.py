@@ -146,8 +146,8 @@ def test_near_cells_hold_nearly_all_that_is_near(library: Library, monkeypatch: 
 
 
 def test_common_words_alone_still_find(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pgvector, "_LOOKUP_ROWS", 1)
-    monkeypatch.setattr(pgvector, "_LEAST_ROWS", 5)  # every word of the question is more common
+    monkeypatch.setattr(large_chatbots, "LOOKUP_ROWS", 1)
+    monkeypatch.setattr(large_chatbots, "LEAST_ROWS", 5)  # every word of the question is more common
     library.add(CHATBOT, range(SIZE))
     library.index()
     hits = library.search("the shelf s7 of group g3", None)

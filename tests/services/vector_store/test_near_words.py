@@ -9,12 +9,9 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from chatsphere.services.types import SearchRequest
 from chatsphere.services.vector_store.analysis import count_terms
 from chatsphere.services.vector_store.base import ChatbotRef
 from chatsphere.services.vector_store.near_words import MOST_UNKNOWN, Vocabulary, near_terms
-from chatsphere.services.vector_store.pgvector import Rows, search_with_near_words
-from chatsphere.services.vector_store.questions import Question
 from chatsphere.services.vector_store.term_counts import TermCounts
 from chatsphere.services.vector_store.vocabulary_cache import MOST_TERMS, VocabularyCache
 
@@ -99,6 +96,7 @@ def test_a_vocabulary_serves_until_the_totals_move() -> None:
     cache, kept = VocabularyCache(), vocabulary("en", "word")
     cache.put(_chatbot(1), (1, 2.0), kept)
     assert cache.get(_chatbot(1), (1, 2.0)) is kept
+    assert (cache.stamp(_chatbot(1)), cache.stamp(_chatbot(2))) == ((1, 2.0), None)
     assert cache.get(_chatbot(2), (1, 2.0)) is None
     assert cache.get(_chatbot(1), (2, 2.0)) is None
     assert cache.get(_chatbot(1), (1, 2.0)) is None  # what was outgrown is let go
@@ -113,23 +111,3 @@ def test_the_least_recently_used_vocabularies_make_room() -> None:
     cache.put(_chatbot(3), stamp, half)
     kept = Counter({number: cache.get(_chatbot(number), stamp) is not None for number in (1, 2, 3)})
     assert kept == {1: 1, 2: 0, 3: 1}
-
-
-@pytest.mark.parametrize("is_remembered", [False, True])
-async def test_a_remembered_vocabulary_saves_the_second_search(is_remembered: bool) -> None:
-    known, asked = vocabulary("en", "The warranty lasts long"), list[set[int]]()
-
-    async def rows(question: Question) -> Rows:
-        asked.append(set(question.counts))
-        return [(1.0, 0.0, 1, not all(known.frequencies(list(question.counts))), None)]
-
-    async def read() -> Vocabulary:
-        return known
-
-    for text in ("warrnty lasts", "warranty lasts"):
-        request = SearchRequest(UUID(int=1), UUID(int=2), text, None, None)
-        await search_with_near_words(
-            request, {"en": 1}, rows=rows, vocabulary=read, remembered=known if is_remembered else None
-        )
-    misspelt, right = terms("warrnty lasts", "en"), terms("warranty lasts", "en")
-    assert asked == ([right, right] if is_remembered else [misspelt, right, right])

@@ -30,9 +30,10 @@ def test_each_statement_names_its_workspace_and_chatbot(name: str) -> None:
 
 def test_parameters_are_numbered_in_the_order_of_their_names() -> None:
     text, names = queries.positional("search")
-    assert names[:2] == ("reference_length", "workspace")
+    assert names[:2] == ("document_ids", "exact_chunks")
     assert b"%(" not in text
-    assert text.count(b"$2::uuid") == queries.query("search").count("%(workspace)s::uuid")
+    workspace = names.index("workspace") + 1
+    assert text.count(b"$%d::uuid" % workspace) == queries.query("search").count("%(workspace)s::uuid")
     assert re.sub(
         rb"\$(\d+)", lambda found: f"%({names[int(found[1]) - 1]})s".encode(), text
     ).decode() == queries.query("search")
