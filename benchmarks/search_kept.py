@@ -19,17 +19,17 @@ _TABLE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Seconds of filling and of indexing; milliseconds and hits of the exact searches, in the order of their requests."""
+    """Seconds of filling and, once that is done, of indexing; milliseconds and hits of the exact searches, in the order of their requests."""
 
     filled: float
-    built: float
+    built: float | None
     times: Sequence[float]
     found: Sequence[set[UUID]]
 
 
 def open_database(server_url: str, name: str, *, keep: bool) -> str:
-    """The URL of a database of that name: the one that is there if it was filled to the end and may be kept, else a new one."""
-    if keep and _is_there(server_url, name) and read_kept(url_of(server_url, name)):
+    """The URL of a database of that name: the one that is there if it may be kept, else a new one."""
+    if keep and _is_there(server_url, name):
         return url_of(server_url, name)
     return create_database(server_url, name)
 
@@ -44,7 +44,8 @@ def read_kept(url: str) -> Kept | None:
 
 
 def write_kept(connection: Connection, kept: Kept) -> None:
-    """In one transaction, so that what is there is complete."""
+    """In one transaction, so that what is there is complete; instead of what was there."""
+    connection.execute("DROP TABLE IF EXISTS search_speed_kept, search_speed_exact")
     connection.execute(_TABLE)
     connection.execute("INSERT INTO search_speed_kept VALUES (%s, %s)", [kept.filled, kept.built])
     rows = zip(range(len(kept.times)), kept.times, map(list, kept.found), strict=True)

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -101,27 +101,33 @@ class Bench:
     def _measure(self, name: str, chatbots: dict[ChatbotRef, int], requests: Sequence[SearchRequest]) -> str:
         self._url = open_database(self._server, f"search_speed_{name}_asked_{self._searches}", keep=self._keep)
         with psycopg.connect(self._url) as connection:
-            kept = read_kept(self._url) or self._prepare(connection, chatbots, requests)
+            kept = read_kept(self._url) or self._exact(connection, chatbots, requests)
+            if kept.built is None:
+                kept = replace(kept, built=self._build(connection))
+            write_kept(connection, kept)
             row = self._row(connection, requests, kept)
             return f"{row} {self._delete(connection, list(chatbots)[-1]):.2f} s |"
 
-    def _prepare(
+    def _exact(
         self, connection: Connection, chatbots: dict[ChatbotRef, int], requests: Sequence[SearchRequest]
     ) -> Kept:
         filled = self._fill(connection, chatbots)
         exact = self._searched(requests, 1)
-        kept = Kept(filled, self._build(connection), exact.times, exact.found)
+        kept = Kept(filled, None, exact.times, exact.found)
         write_kept(connection, kept)
         return kept
 
     def _fill(self, connection: Connection, chatbots: dict[ChatbotRef, int]) -> float:
-        """Seconds."""
+        """Seconds; what an earlier run was interrupted at is gone on with."""
+        done = set(connection.execute("SELECT chatbot_id FROM training_knowledgestatistics").fetchall())
         _tell(f"filling {sum(chatbots.values()):,} chunks in {len(chatbots):,} chatbots")
         began = time.perf_counter()
         store = PgVectorStore(self._url)
         connection.execute("SET synchronous_commit = off")
         drop_foreign_keys(connection)
         for number, (chatbot, size) in enumerate(chatbots.items()):
+            if (chatbot.chatbot_id,) in done:
+                continue
             fill(connection, chatbot, MODEL.id, self._real.make(chatbot.chatbot_id, size, seed=number + size))
             store.refresh_statistics(connection, chatbot=chatbot)
             connection.commit()
@@ -139,7 +145,7 @@ class Bench:
             _percentiles(fifty.times, 50, 99),
             f"{one.recall(kept.found):.3f}",
             f"{kept.filled:.0f} s",
-            f"{kept.built:.0f} s",
+            f"{kept.built or 0:.0f} s",
             *(f"{size:.0f} MB" for size in (words, vectors, tables)),
         )
         return " | ".join(cells) + " |"
