@@ -27,6 +27,7 @@ from chatsphere.apps.users.flags import CRAWLING
 from chatsphere.apps.users.quota import Metric, require_room
 from chatsphere.apps.webhooks.actions import announce_many
 from chatsphere.core.conditional import require_match
+from chatsphere.core.copying import copy_rows
 from chatsphere.core.durable import OPEN_STATES, DurableState
 from chatsphere.core.exceptions import Conflict, Forbidden, Invalid, NotFound
 from chatsphere.core.hints import hint_after_commit, hint_once_after_commit
@@ -83,7 +84,7 @@ def add_sources(
                 source.file.save("", given.file, save=False)
         with transaction.atomic():
             require_chatbot(workspace_id=workspace_id, chatbot_id=chatbot_id)  # deleted while the files came in?
-            TrainingSource.objects.bulk_create(sources)
+            copy_rows(sources)
             if any(source.bytes for source in sources):
                 require_room(workspace_id=workspace_id, metric=Metric.STORAGE)
             audit_sources("source.added", sources)
@@ -254,7 +255,7 @@ def queue_runs(
         )
         for source in sources
     ]
-    Run.objects.bulk_create(runs)
+    copy_rows(runs)
     if len(runs) == 1:
         hint_once_after_commit(RUN_TRAINING, str(runs[0].pk), queue=INGEST)
     else:

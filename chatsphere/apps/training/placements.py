@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
 from uuid import UUID
@@ -14,6 +13,7 @@ from django.utils import timezone
 from psycopg import Cursor
 
 from chatsphere.apps.training.database import engine_connection
+from chatsphere.core.copying import microseconds
 from chatsphere.core.identifiers import new_id_bytes
 from chatsphere.services.types import Chunk
 from chatsphere.services.vector_store import wire
@@ -24,11 +24,10 @@ _COPY: Final = (
     " page, heading_path) FROM STDIN (FORMAT BINARY)"
 )
 _COLUMNS: Final = 11
-_FIXED: Final = struct.Struct("!h" + "i16s" * 5 + "ii" * 3 + "iq")  # the column count; then length and value of each
+_FIXED: Final = struct.Struct("!h" + "i16s" * 5 + "ii" * 3 + "i8s")  # the column count; then length and value of each
 _INTEGER: Final = struct.Struct("!ii")
 _NULL: Final = struct.pack("!i", -1)
 _LENGTH: Final = struct.Struct("!i")
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 Placed = tuple[UUID, Sequence[Chunk], Sequence[UUID]]
 
 
@@ -40,7 +39,7 @@ def copy_placements(chatbot: ChatbotRef, placed: Sequence[Placed]) -> None:
 
 def _rows(chatbot: ChatbotRef, placed: Sequence[Placed]) -> Iterator[bytes]:
     workspace, its_id = chatbot.workspace_id.bytes, chatbot.chatbot_id.bytes
-    now = (timezone.now() - _EPOCH) // timedelta(microseconds=1)
+    now = microseconds(timezone.now())
     path_of: Callable[[tuple[str, ...]], bytes] = cache(_path)
     for version_id, chunks, ids in placed:
         version = version_id.bytes

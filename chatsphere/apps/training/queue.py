@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cached_property
 from typing import Final
 from uuid import UUID
 
@@ -22,16 +23,25 @@ LONGEST_OPEN: Final = timedelta(days=7)
 _AT_ONCE: Final = 500
 
 
-def positions(sources: Iterable[TrainingSource]) -> dict[UUID, int]:
-    """Places of queued sources in the queue of their workspace, 1 being next. No query when none of them is queued, else one.
+class Positions:
+    """Places of queued sources in the queue of their workspace, asked for when the first of them is shown: not in lists of other fields.
 
     Workspaces take turns, so that only the own queue tells anything.
     """
-    queued = [source for source in sources if source.status == TrainingSource.Status.QUEUED]
-    if not queued:
-        return {}
-    parameters = {"workspace": queued[0].workspace_id, "sources": [source.pk for source in queued]}
-    return {row["source_id"]: row["position"] for row in sql("queue_positions", parameters)}
+
+    def __init__(self, sources: Iterable[TrainingSource]) -> None:
+        self._queued = [source for source in sources if source.status == TrainingSource.Status.QUEUED]
+
+    def of(self, source: TrainingSource) -> int | None:
+        """1 is next; None of a source that is not queued. No query when none of them is, else one for all."""
+        return self._places.get(source.pk)
+
+    @cached_property
+    def _places(self) -> dict[UUID, int]:
+        if not self._queued:
+            return {}
+        parameters = {"workspace": self._queued[0].workspace_id, "sources": [source.pk for source in self._queued]}
+        return {row["source_id"]: row["position"] for row in sql("queue_positions", parameters)}
 
 
 def expire() -> None:

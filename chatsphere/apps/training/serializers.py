@@ -14,6 +14,7 @@ from chatsphere.apps.training.actions import OWN_FIELDS
 from chatsphere.apps.training.models import Document, Run, TrainingSource
 from chatsphere.apps.training.models.source import WEB_TYPES
 from chatsphere.apps.training.quality import Duplicate, remarks
+from chatsphere.apps.training.queue import Positions
 from chatsphere.core.durable import DurableState
 from chatsphere.core.query import SparseFields
 from chatsphere.core.serializers import LineField, StrictSerializer
@@ -89,8 +90,8 @@ class SourceSerializer(SparseFields):
         return {"done": source.progress_done, "total": source.progress_total, "unit": source.progress_unit}
 
     def get_queue_position(self, source: TrainingSource) -> int | None:
-        position: int | None = self.context.get("positions", {}).get(source.pk)
-        return position
+        positions: Positions | None = self.context.get("positions")
+        return positions.of(source) if positions else None
 
     @extend_schema_field(ErrorField(allow_null=True))
     def get_error(self, source: TrainingSource) -> dict[str, str] | None:

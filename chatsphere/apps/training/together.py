@@ -34,6 +34,7 @@ from chatsphere.apps.training.pipeline import (
     tell,
     texts_come_first,
 )
+from chatsphere.core.copying import copy_rows
 from chatsphere.core.durable import DurableState, LostLease
 from chatsphere.services.ai.base import read_passages
 from chatsphere.services.content.markup import search_text
@@ -147,8 +148,8 @@ class _Together:
             new = [each for each in self._new if each.training.run.pk in held]
             if not new:
                 return
-            Document.objects.bulk_create([each.document for each in new])
-            DocumentVersion.objects.bulk_create([each.version for each in new])
+            copy_rows([each.document for each in new])
+            copy_rows([each.version for each in new])
             chunks = [NewChunks(each.version.pk, each.chunks, each.version.language) for each in new]
             added = knowledge.add_all_chunks(chatbot=self._chatbot, versions=chunks, is_live=True)
             _share(begun, "store", [each.training for each in new])

@@ -18,7 +18,7 @@ from chatsphere.apps.training import actions, dry_run, uploads
 from chatsphere.apps.training.actions import NewSource
 from chatsphere.apps.training.models import Document, Placement, Run, TrainingSource
 from chatsphere.apps.training.quality import duplicates_of
-from chatsphere.apps.training.queue import positions
+from chatsphere.apps.training.queue import Positions
 from chatsphere.apps.training.replacing import replace_file
 from chatsphere.apps.training.serializers import (
     BatchDeleteAnswer,
@@ -81,7 +81,7 @@ class SourceList(TakesFiles):
         sources = TrainingSource.objects.in_workspace(workspace_id).filter(chatbot_id=chatbot_id)
         sources = sources.filter(**read_filters(request, SourceFilters))
         page = self.paginate_queryset(sources.defer("options")) or []
-        context = {"request": request, "positions": positions(page)}
+        context = {"request": request, "positions": Positions(page)}
         return self.get_paginated_response(SourceSerializer(page, many=True, context=context).data)
 
     @extend_schema(
@@ -405,9 +405,9 @@ def _add(principal: Principal, workspace_id: UUID, chatbot_id: UUID, new: Sequen
 
 
 def _shown(sources: Sequence[TrainingSource]) -> Any:
-    return SourceSerializer(sources, many=True, context={"positions": positions(sources)}).data
+    return SourceSerializer(sources, many=True, context={"positions": Positions(sources)}).data
 
 
 def _detail(request: Request, source: TrainingSource) -> Response:
-    context = {"request": request, "positions": positions([source])}
+    context = {"request": request, "positions": Positions([source])}
     return with_etag(Response(SourceDetailSerializer(source, context=context).data), source)

@@ -33,7 +33,7 @@ from chatsphere.services.vector_store.base import ChatbotRef
 logger = logging.getLogger("chatsphere.training")
 
 FORGETTING_SECONDS = 2.0  # of what a deletion has left; the rest is somebody else's, or another time's
-STALE_SECONDS = 0.5  # statistics younger than this are not counted again while more documents are coming
+STALE_SECONDS = 1.0  # statistics younger than this are not counted again while more documents are coming: each time all buckets are written
 NO_MEMORY_SECONDS = 20.0  # until it is tried again: others may have taken the memory
 _AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -233,7 +233,7 @@ def count_when_due(chatbot: ChatbotRef, *, ends_at: float = math.inf) -> bool:
 
 
 class Statistics:
-    """Counts chatbots' terms at most twice a second while documents come in, and once more at the end of the burst.
+    """Counts chatbots' terms at most once a second while documents come in, and once more at the end of the burst.
 
     What a killed worker has not counted is found by the sweep.
     """

@@ -6,7 +6,6 @@ characters cut between two reads, a missing ``[DONE]``, missing or absurd usage.
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pybase64
 
 from chatsphere.services.ai.prompts import Message
 from chatsphere.services.ai.tokens import cut_to_tokens, estimate_message_tokens, estimate_tokens
@@ -254,7 +254,7 @@ def read_embeddings(content: bytes, *, count: int, dimensions: int) -> Vectors:
 
 def _row(value: Any, dimensions: int) -> Any:
     try:
-        row = np.frombuffer(base64.b64decode(value), "<f4") if isinstance(value, str) else np.array(value, np.float32)
+        row = np.frombuffer(pybase64.b64decode(value), "<f4") if isinstance(value, str) else np.array(value, np.float32)
     except (binascii.Error, ValueError, TypeError) as error:
         raise UpstreamInvalid("The provider sent an embedding that cannot be read.") from error
     if row.shape != (dimensions,):

@@ -54,6 +54,24 @@ def test_queued_sources_tell_their_place_in_the_queue_of_their_workspace(
     assert (again["status"], again["queue_position"]) == ("queued", 4)
 
 
+def test_the_queue_is_not_looked_at_for_a_list_that_does_not_show_it(
+    chatbot: Any, alice: Any, client_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_source(chatbot, name="waits")
+    asked: list[str] = []
+
+    def sql(name: str, parameters: Any) -> list[Any]:
+        asked.append(name)
+        return []
+
+    monkeypatch.setattr(queue, "sql", sql)
+    client, path = client_of(alice), f"/api/v1/chatbots/{chatbot.pk}/sources/"
+    assert client.get(f"{path}?fields=status,name").json()["results"] == [{"name": "waits", "status": "queued"}]
+    assert asked == []
+    client.get(path)
+    assert asked == ["queue_positions"]
+
+
 def test_what_is_open_for_a_week_is_given_up_with_a_sentence(chatbot: Any) -> None:
     stuck, fresh = make_source(chatbot, name="stuck"), make_source(chatbot, name="fresh")
     long_ago = timezone.now() - queue.LONGEST_OPEN - timedelta(minutes=1)
