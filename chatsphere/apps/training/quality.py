@@ -104,7 +104,7 @@ def _encoding(report: Mapping[str, Any]) -> str:
     encoding = str(report.get("encoding", "")) or "utf-8"
     if report.get("encoding_declared") or encoding.lower().replace("_", "-") in _SURE:
         return ""
-    return _("The encoding was not declared and was read as %(encoding)s. Check accents and special characters.") % {
+    return _("No right encoding was declared; it was read as %(encoding)s. Check accents and special characters.") % {
         "encoding": encoding
     }
 

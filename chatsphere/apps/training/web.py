@@ -54,6 +54,12 @@ _UNREADABLE = "What it said before answers until that was so {most} times (now {
 _ANSWERS_ON = "What it said before goes on answering."
 _ALL_GONE = "Nothing is left at this address, so this source answers nothing until a page is found here again."
 _OTHER_HOST = "{number} addresses of this sitemap lie on another host ({host}) and were left out. Add the sitemap of that host as a source of its own."
+_CLOSED = {
+    401: "Only who signs in may read this page (401). Add what it says as a file or text.",
+    403: "The server does not let ChatSphere read this page (403). Ask its owner to, or add what it says as a file or text.",
+    451: "The server may not show this page for legal reasons (451).",
+}
+_ODD = "The server gave no page but the answer {status}. Look at the address in a browser, and add what it shows as a file or text."
 _ELSEWHERE = "This address leads to {url}, which lies outside of the site. Add that address instead."
 
 
@@ -195,7 +201,7 @@ class WebTraining(Training):
         elif answer.status in (404, 410):
             self._vanished(page, document, is_for_good=answer.status == 410)
         elif answer.status != 200:
-            raise FetchRefused(f"The server answered with {answer.status}.")
+            raise FetchRefused(_CLOSED.get(answer.status, _ODD).format(status=answer.status))
         elif not is_readable(answer.status, answer.headers):
             raise UnsupportedFormat(f"Files of the type {answer.headers['content-type']} cannot be read yet.")
         else:

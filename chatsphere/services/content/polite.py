@@ -24,6 +24,7 @@ HOP_SECONDS: Final = (
     1.0  # at most, before a redirect is followed: it belongs to the visit, whatever the pace between visits
 )
 ACCEPT: Final = "text/html,application/xhtml+xml;q=0.9,application/pdf;q=0.8,*/*;q=0.5"
+_LONGEST_SHOWN: Final = 200  # characters of an address
 _HEAD_BYTES: Final = 64 * 1024
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NO_TEXT = frozenset({"text/css", "text/javascript", "text/calendar"})
@@ -128,7 +129,10 @@ class PoliteFetcher:
         passed: list[str] = []
         while True:
             take = self._pace.follow if passed else begin or self._pace.wait
-            answer = self._ask(url, {"Accept": ACCEPT, **known.headers(url)}, limits, take, is_hop=bool(passed))
+            try:
+                answer = self._ask(url, {"Accept": ACCEPT, **known.headers(url)}, limits, take, is_hop=bool(passed))
+            except FetchRefused as error:
+                raise FetchRefused(_on_the_way(url, error.message) if passed else error.message) from error
             limits = _what_is_left(limits, answer.seconds)
             following = _following(answer)
             if following is None or (answer.status == 200 and following in (url, *passed)):
@@ -152,6 +156,11 @@ class PoliteFetcher:
         if answer.status in _TRY_AGAIN:
             raise FetchFailed(f"The server answered with the error {answer.status}.", retry_after=_retry_after(answer))
         return answer
+
+
+def _on_the_way(url: str, reason: str) -> str:
+    """The address that was given is in order; this one its owner may not know."""
+    return f"This page leads on to {url[:_LONGEST_SHOWN]}. {reason}"
 
 
 def _what_is_left(limits: FetchLimits, seconds: float) -> FetchLimits:

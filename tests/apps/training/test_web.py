@@ -562,6 +562,15 @@ def test_an_address_without_a_page_fails_with_a_sentence(chatbot: Any, library: 
     assert stored(chatbot) == NOTHING
 
 
+@pytest.mark.parametrize(("status", "words"), [(401, "signs in"), (403, "does not let"), (418, "the answer 418")])
+def test_a_closed_page_says_what_to_do(chatbot: Any, library: Website, status: int, words: str) -> None:
+    library.pages["/members"] = Answer(b"no", status)
+    source = done(single(chatbot, f"{library.url}/members"))
+    assert source.status == "failed"
+    assert words in source.error_message
+    assert "as a file or text" in source.error_message
+
+
 def test_a_redirect_into_our_own_network_is_refused(chatbot: Any, library: Website) -> None:
     library.pages["/in"] = Answer(status=302, headers={"Location": "http://10.0.0.1/"})
     source = done(make_source(chatbot, source_type="url", name="In", uri=f"{library.url}/in", options={}))

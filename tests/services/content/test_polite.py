@@ -227,6 +227,14 @@ def test_what_is_too_long_is_refused(site: Website, polite: PoliteFetcher) -> No
         polite.get(f"{site.url}/long")
 
 
+def test_where_a_redirect_leads_is_told_when_that_may_not_be_reached(site: Website, polite: PoliteFetcher) -> None:
+    for target, reason in (("http://10.0.0.1/x", "private network"), ("javascript:alert(1)", "begins with http")):
+        site.pages["/a"] = Answer(status=302, headers={"Location": target})
+        with pytest.raises(FetchRefused, match=reason) as refused:
+            polite.get(f"{site.url}/a")
+        assert refused.value.message.startswith(f"This page leads on to {target}. ")
+
+
 def test_redirects_share_the_time_of_one_visit(site: Website, polite: PoliteFetcher) -> None:
     for number in range(4):
         site.pages[f"/{number}"] = Answer(status=302, headers={"Location": f"/{number + 1}"}, seconds=0.4)
