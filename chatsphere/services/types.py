@@ -167,6 +167,8 @@ class SearchHit:
         str, ...
     ] = ()  # of the table's rows with which it begins, where their header stands in another chunk
 
+    page_breaks: tuple[int, ...] = ()  # where further pages begin inside it, as offsets into the document's text
+
     @property
     def is_neighbour(self) -> bool:
         """Whether it is shown for what stands beside it."""

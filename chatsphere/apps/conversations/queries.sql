@@ -259,6 +259,17 @@ JOIN training_chunkterms terms ON terms.chunk_id = place.chunk_id AND terms.is_l
     AND terms.workspace_id = %(workspace_id)s AND terms.chatbot_id = %(chatbot_id)s
 ORDER BY found.rank, place.ordinal;
 
+-- name: pages_within
+-- For stretches of documents with pages: the page on which each begins, and where further ones begin inside it.
+SELECT found.rank::int,
+       (SELECT count(*) FROM unnest(v.page_starts) AS starts (place) WHERE starts.place <= found.char_start)::int AS page,
+       ARRAY(SELECT starts.place FROM unnest(v.page_starts) AS starts (place)
+              WHERE starts.place > found.char_start AND starts.place < found.char_end ORDER BY starts.place) AS breaks
+FROM unnest(%(document_ids)s::uuid[], %(starts)s::int[], %(ends)s::int[]) WITH ORDINALITY
+        AS found(document_id, char_start, char_end, rank)
+JOIN training_document d ON d.id = found.document_id AND d.workspace_id = %(workspace_id)s AND d.chatbot_id = %(chatbot_id)s
+JOIN training_documentversion v ON v.id = d.current_version_id AND v.page_starts <> '{}';
+
 -- name: keep_memory
 -- Older turns in short; an empty text leaves what is there.
 UPDATE conversations_conversation SET memory = %(memory)s, memory_until = %(until)s

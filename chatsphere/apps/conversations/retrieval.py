@@ -21,6 +21,7 @@ from chatsphere.apps.conversations import remembered
 from chatsphere.apps.conversations.answer import scores
 from chatsphere.apps.conversations.guardrails import off_topic
 from chatsphere.apps.conversations.neighbours import Reader, traced, with_neighbours
+from chatsphere.apps.conversations.pages_of_quotes import with_pages
 from chatsphere.apps.conversations.quarantine import without_held
 from chatsphere.apps.conversations.reranking import Asked, hits_needed, last_order
 from chatsphere.services.ai.period_bonus import MEANS_NONE, meant_by, prefer_meant
@@ -79,6 +80,7 @@ async def find_passages(lookup: Lookup) -> Retrieved:
     passages = choose(hits, lookup.configuration.top_k)
     if decision.answer and topic is None and _is_read_by_a_model(lookup):
         passages, _ = off_topic(await with_neighbours(passages, _reader(lookup)), lookup.configuration)
+    passages = await with_pages(passages, _reader(lookup))
     trace = _trace(text, hits, decision, passages, began)
     trace["words_only"] = any(each.reading is None for each in searches)
     return Retrieved(passages, decision.answer, decision.missing, trace, topic)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatsphere.apps.conversations.answer import Draft
+from chatsphere.apps.conversations.pages_of_quotes import page_at
 from chatsphere.core.sse import EventLog
 from chatsphere.services.ai.base import ChatModel, WordReader
 from chatsphere.services.ai.citations import Citation, CitationReport, CitationScanner, scan_answer
@@ -223,7 +224,7 @@ def citation_object(citation: Citation) -> dict[str, Any]:
         "chunk_id": str(passage.chunk_id),
         "title": passage.title,
         "url": passage.url,
-        "page": passage.page,
+        "page": page_at(passage, citation.char_start),
         "quote": citation.quote,
         "char_start": citation.char_start,
         "char_end": citation.char_end,
