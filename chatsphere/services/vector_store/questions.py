@@ -124,12 +124,19 @@ def _shown(text: str, languages: Sequence[str]) -> str:
 
 def without_function_words(text: str, languages: Sequence[str]) -> str:
     """Also without what merely asks, in the language that the question is in. The whole text when nothing else is in it."""
-    empty, primary = _empty_words(languages[0]), _primary(languages[0])
     folded = _folded(text)
+    primary = _primary(languages[0]) or _language_shown(folded)
+    empty = _empty_words(primary)
     pairs = zip(text.split(), folded, ["", *folded], strict=False)
     return (
         " ".join(word for word, own, before in pairs if own not in empty and not asks_how(before, own, primary)) or text
     )
+
+
+def _language_shown(words: Sequence[str]) -> str:
+    """Of a question to documents whose language is not known (lists, tables), by its own function words; empty when they show none."""
+    shown = sorted((sum(word in empty for word in words), language) for language, empty in EMPTY.items())
+    return shown[-1][1] if shown[-1][0] >= LEAST_SHOWN and shown[-1][0] > shown[-2][0] else ""
 
 
 def _folded(text: str) -> list[str]:

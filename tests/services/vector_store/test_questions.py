@@ -55,3 +55,9 @@ def test_cosines_count_less_in_languages_that_the_model_does_not_read(
 )
 def test_what_merely_asks_is_left_out(language: str, question: str, kept: str) -> None:
     assert without_function_words(question, [language]) == kept
+
+
+def test_a_question_to_documents_of_no_known_language_shows_its_own() -> None:
+    assert without_function_words("How many delivery days for VX-1695?", [""]) == "delivery days VX-1695?"
+    assert without_function_words("Wie viel kostet das Ventil VX-1695?", [""]) == "kostet Ventil VX-1695?"
+    assert without_function_words("VX-1695 Pump 90", [""]) == "VX-1695 Pump 90"
