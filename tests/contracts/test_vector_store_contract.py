@@ -480,6 +480,16 @@ def test_vectors_of_another_model_are_left_out(shop: Shop) -> None:
     assert shop.found("zebra", axis(0)) == [ids[2]]
 
 
+def test_words_may_come_after_the_vectors(shop: Shop) -> None:
+    ids = shop.fill()
+    rows = [(chunk_id, axis(i)) for i, chunk_id in enumerate(ids)]
+    known = {ids[0]: b"\x01leave"}
+    shop.store.add_vectors(shop.connection, chatbot=HOME, model=MODEL, vectors=rows, is_live=True, words=known)
+    shop.store.add_words(shop.connection, chatbot=HOME, words={ids[0]: b"\x01other", ids[1]: b"\x01sick"})
+    found = {hit.chunk_id: hit.word_meanings for hit in shop.search("leave day", axis(0)).hits}
+    assert {chunk_id: packed for chunk_id, packed in found.items() if packed} == {**known, ids[1]: b"\x01sick"}
+
+
 def test_words_come_back_with_the_hits_and_go_with_the_chunks(shop: Shop) -> None:
     ids = shop.fill()
     words, rows = {ids[0]: b"\x01leave", ids[1]: b"\x01sick"}, [(chunk_id, axis(i)) for i, chunk_id in enumerate(ids)]
