@@ -53,7 +53,7 @@ OPTIONS: Mapping[str, str] = {
 }
 
 
-LEAST_BUFFERS, MOST_BUFFERS = 96, 512  # MB
+LEAST_BUFFERS, MOST_BUFFERS = 96, 2048  # MB
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 

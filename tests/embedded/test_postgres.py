@@ -234,11 +234,11 @@ def test_it_ends_when_its_parent_is_killed(pg: Path) -> None:
 
 
 def test_it_keeps_an_eighth_of_the_memory_for_its_pages(pg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [postgres.shared_buffers(gigabytes << 30) for gigabytes in (0, 1, 2, 64)] == [
+    assert [postgres.shared_buffers(gigabytes << 30) for gigabytes in (0, 1, 4, 64)] == [
         "96MB",
         "128MB",
-        "256MB",
         "512MB",
+        "2048MB",
     ]
     monkeypatch.setattr(postgres, "total_memory", lambda: 1 << 30)
     server = PostgresServer(pg)

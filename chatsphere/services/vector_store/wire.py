@@ -118,11 +118,13 @@ def read_sparse_vector(data: bytes) -> tuple[npt.NDArray[np.int32], npt.NDArray[
 
 def read_sparse_vectors(data: bytes) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
     """Of some that stand one behind the other."""
+    integers, floats = np.frombuffer(data, ">i4").astype(np.int32), np.frombuffer(data, ">f4").astype(np.float32)
     start = 0
-    while start < len(data):
-        end = start + _SPARSE_HEADER.size + 8 * _SPARSE_HEADER.unpack_from(data, start)[1]
-        yield read_sparse_vector(data[start:end])
-        start = end
+    while start < len(integers):
+        terms = start + _SPARSE_HEADER.size // 4
+        weights = terms + int(integers[start + 1])
+        start = weights + weights - terms
+        yield integers[terms:weights] + 1, floats[weights:start]
 
 
 def half_vectors(rows: npt.NDArray[np.float32]) -> list[bytes]:
