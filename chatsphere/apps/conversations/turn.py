@@ -55,9 +55,10 @@ from chatsphere.core.exceptions import Conflict, NotFound
 from chatsphere.core.identifiers import new_id
 from chatsphere.core.sse import EventLog
 from chatsphere.core.together import Part, execute_together
-from chatsphere.services.ai.base import word_reader
+from chatsphere.services.ai.base import WordReader, word_reader
 from chatsphere.services.ai.curated import find_curated
 from chatsphere.services.ai.prompts import shown_turns
+from chatsphere.services.errors import EngineMisconfigured
 from chatsphere.services.sql import statements
 from chatsphere.services.types import ChatPrompt, FinishReason, SearchHit, Turn
 
@@ -265,10 +266,18 @@ async def _let_model_talk(turn: PreparedTurn, passages: Sequence[SearchHit], sea
         passages=passages,
         ungrounded=configuration.ungrounded,
         note=sentences_for(configuration, turn.question.text).unconfirmed,
-        reader=word_reader(engines.embedder(turn.embedding_model)) if turn.embedding_model else None,
+        reader=_reader(turn.embedding_model),
         link_hosts=configuration.link_hosts,
     )
     await speak(engines.chat_model(configuration.model), prompt, voice, manner)
+
+
+def _reader(embedding_model: str) -> WordReader | None:
+    """Who tells what words mean; nobody where the model is no longer set up, or does not."""
+    try:
+        return word_reader(engines.embedder(embedding_model)) if embedding_model else None
+    except EngineMisconfigured:
+        return None
 
 
 def _prompt(turn: PreparedTurn, passages: Sequence[SearchHit], searchable: str, voice: Voice) -> ChatPrompt:
