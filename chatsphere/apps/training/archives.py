@@ -15,8 +15,8 @@ from chatsphere.apps.training import knowledge, outcomes
 from chatsphere.apps.training.knowledge import EmbeddedChunk
 from chatsphere.apps.training.material import Material, open_material
 from chatsphere.apps.training.models import DocumentVersion, Run, TrainingSource
-from chatsphere.apps.training.pipeline import MakeRoom, Target, Training
-from chatsphere.core import durable, stopping
+from chatsphere.apps.training.pipeline import Target, Training
+from chatsphere.core import durable
 from chatsphere.services.content.extract import ZIP, listing
 from chatsphere.services.content.extract.archive import Listing, Member
 from chatsphere.services.errors import ContentError, EmptyDocument
@@ -61,7 +61,7 @@ class ArchiveTraining(Training):
         if self.lost.is_set():
             raise durable.LostLease
         if self.is_over:
-            raise MakeRoom(patience=0 if stopping.is_asked() else 1)
+            raise self.room()
 
     def _take(self, material: Material) -> Target | None:
         """Train a document of the file; None when it cannot be read."""

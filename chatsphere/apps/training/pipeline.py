@@ -48,6 +48,7 @@ RECIPE: Final = 5
 CHUNKS_A_TRANSACTION: Final = 256
 TEXTS_A_CALL: Final = 128  # at first; then 32 to 512, by how fast the embedder is
 PATIENCE: Final = 10  # added to the priority of a run whose texts are found and whose vectors can wait
+LONG: Final = 2 * PATIENCE  # from here on: long documents, behind all of their workspace that have had no slice yet
 SLICE_SECONDS: Final = 30.0  # a long run makes room for others, and goes on where it stopped
 
 Status = TrainingSource.Status
@@ -333,7 +334,13 @@ class Training:
         if self.lost.is_set():
             raise durable.LostLease
         if self.is_over:
-            raise MakeRoom
+            raise self.room()
+
+    def room(self) -> MakeRoom:
+        """How the run makes room when it is over for now: what its workspace adds meanwhile is not to wait for all of a long document."""
+        if stopping.is_asked() or self.run.priority >= LONG:
+            return MakeRoom()
+        return MakeRoom(patience=LONG - self.run.priority // PATIENCE * PATIENCE)
 
     # --- finish ---
 

@@ -10,10 +10,10 @@ SELECT chatbot.id
 
 -- name: claim_next
 -- The next run by fairness: urgent before patient (waiting five minutes makes urgent), then the workspace that was served longest
--- ago. Vectors that wait for texts of their workspace (text stored, nothing embedded) are behind these alone: beside other workspaces
--- they are as urgent as their document was. Several candidates a workspace, so that workers who ask at the same time do not all find
--- the same row locked. While no other workspace waits, small documents of the same chatbot come along: they are trained together.
--- Web sources are left while as many as may be worked on at once are (`slots.py`); only where one waits are those counted.
+-- ago. Vectors that wait for texts of their workspace, and long documents that have had a slice, are behind what their own workspace
+-- adds alone: beside other workspaces they are as urgent as their document was. Several candidates a workspace, so that workers who ask
+-- at the same time do not all find the same row locked. While no other workspace waits, small documents of the same chatbot come along:
+-- they are trained together. Web sources are left while as many as may be worked on at once are (`slots.py`); only where one waits are those counted.
 WITH RECURSIVE workspaces AS (
     (SELECT workspace_id FROM training_run WHERE state = 'queued' ORDER BY workspace_id LIMIT 1)
     UNION ALL
@@ -29,14 +29,13 @@ candidates AS (
     SELECT waiting.id,
            row_number() OVER (PARTITION BY workspaces.workspace_id ORDER BY waiting.priority, waiting.id) AS place,
            CASE WHEN waiting.available_at < now() - interval '5 minutes' THEN 0
-                WHEN waiting.priority >= %(patience)s AND waiting.progress_total > 0 AND waiting.progress_done = 0
-                THEN waiting.priority - %(patience)s
+                WHEN waiting.progress_unit = 'chunks' AND waiting.progress_total > 0 THEN waiting.priority %% %(patience)s
                 ELSE waiting.priority END AS urgency,
            (SELECT max(served.started_at) FROM training_run AS served
              WHERE served.workspace_id = workspaces.workspace_id) AS served_at
       FROM workspaces
      CROSS JOIN LATERAL (
-           SELECT run.id, run.priority, run.available_at, run.progress_total, run.progress_done
+           SELECT run.id, run.priority, run.available_at, run.progress_unit, run.progress_total
              FROM training_run AS run
             WHERE run.workspace_id = workspaces.workspace_id AND run.state = 'queued' AND run.available_at <= now()
               AND (run.progress_unit <> 'pages'

@@ -251,6 +251,29 @@ def test_vectors_that_wait_are_as_urgent_to_other_workspaces_as_their_document_w
     assert order_of_service() == ["theirs", "bulk0", "bulk1", "bulk2"]
 
 
+def test_a_long_document_that_has_had_its_slice_is_behind_what_its_workspace_adds_alone(
+    chatbot: Any, charlie: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(pipeline, "TEXTS_A_CALL", 2)
+    make_source(chatbot, "\n\n".join(f"# Part {n}\n\n{'Some words of it. ' * 60}" for n in range(9)), name="long")
+    for _ in range(2):
+        run = worker._claim()
+        assert run is not None
+        worker.do(run)
+    left = Run.objects.get()
+    assert (left.state, left.priority) == ("queued", pipeline.LONG)
+    assert 0 < left.progress_done < left.progress_total
+    make_source(chatbot, name="before its vectors")
+    Run.objects.exclude(pk=left.pk).update(priority=pipeline.PATIENCE, progress_total=1)
+    make_source(chatbot, name="new")
+    bulk = [actions.NewSource(source_type="text", name=f"bulk{n}", options={"content": "x"}) for n in range(2)]
+    others = make_chatbot(charlie)
+    actions.add_sources(workspace_id=others.workspace_id, chatbot_id=others.pk, new=bulk, created_by=None)
+    assert not pipeline.texts_come_first(left)
+    assert order_of_service() == ["new", "before its vectors", "long", "bulk0", "bulk1"]
+
+
 def test_a_slow_document_is_behind_the_bulk_of_another_workspace(chatbot: Any, charlie: Any) -> None:
     make_source(make_chatbot(charlie), name="slow")
     Run.objects.update(priority=actions.SLOW)
