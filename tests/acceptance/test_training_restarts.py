@@ -25,7 +25,7 @@ from tests.acceptance.conftest import CHATSPHERE, Platform, clean_environment, f
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = 120
+DOCUMENTS = 480
 STUCK = 60.0  # seconds after which a source that is not ready counts as stuck
 _STATES = "SELECT status, count(*) FROM training_trainingsource GROUP BY status"
 _DOUBLES = {
@@ -139,7 +139,7 @@ def test_training_goes_on_though_redis_is_restarted(house: House, queue: Callabl
     house.wait_until_ready(1, 90)
     house.redis.stop()
     queue(range(DOCUMENTS // 2, DOCUMENTS))
-    time.sleep(2)
+    time.sleep(0.5)
     left = DOCUMENTS - house.ready()
     assert left > 0, "all was done before Redis was back"
     house.redis.start()

@@ -43,7 +43,7 @@ PARTS = (READ, CHUNK, HOLD, STORE, EMBED, VECTORS, MEMBER, END, COUNT)
 IN_PARTS = {
     f"{TRAINING}.large:LARGE_TEXT": 1000,
     f"{TRAINING}.large:PAGES_A_PART": 3,
-    "chatsphere.services.content.extract.text_parts:text_parts.__defaults__": [4000],
+    "chatsphere.services.content.extract.text_parts:text_parts.__defaults__": [4000, 0],
 }
 
 
@@ -110,7 +110,7 @@ def second(place: str) -> int:
 def _in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large, "LARGE_TEXT", 1000)
     monkeypatch.setattr(large, "PAGES_A_PART", 3)
-    monkeypatch.setattr(text_parts, "__defaults__", (4000,))
+    monkeypatch.setattr(text_parts, "__defaults__", (4000, 0))
 
 
 @pytest.mark.usefixtures("_in_parts")

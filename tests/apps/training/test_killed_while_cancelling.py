@@ -44,9 +44,9 @@ HINT = "chatsphere.core.hints:send_hint"
 CANCEL = 'actions.cancel_source(source=TrainingSource.objects.get(pk=UUID("{}")))'
 
 LOCK = f"{TRAINING}.knowledge:lock"
-ROWS = f"{TRAINING}.actions:_delete_rows"
+ROWS = f"{TRAINING}.knowledge:drop_sources"
 TOLD = f"{TRAINING}.actions:_announce_deleted"
-FILES = f"{TRAINING}.actions:_remove_files"
+FILES = f"{TRAINING}.actions:remove_files"
 FORGET = f"{TRAINING}.knowledge:forget_unplaced"
 LEFTOVERS = f"{TRAINING}.knowledge:forget_leftovers"
 COUNTED = "chatsphere.services.vector_store.pgvector:PgVectorStore.refresh_statistics"
