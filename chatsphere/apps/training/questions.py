@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from chatsphere.services.content.chunking import CountTokens
 from chatsphere.services.content.language import detect_language
 from chatsphere.services.content.markup import search_text
+from chatsphere.services.content.piece_lengths import CountTokens
 from chatsphere.services.types import Block, BlockKind, Chunk, ExtractedDocument
 
 MEDIA_TYPE = "application/x-questions-and-answers"

@@ -11,31 +11,24 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from chatsphere.services.content.block_spans import item_spans, line_spans, middle_cut, pieces_of, row_spans
 from chatsphere.services.content.extract.markdown import heading_text
-from chatsphere.services.content.markup import plain_words, search_text, without_targets
+from chatsphere.services.content.markup import plain_words, search_text
+from chatsphere.services.content.piece_lengths import CountTokens, measure_of
 from chatsphere.services.content.sentences import sentence_spans
 from chatsphere.services.content.table_columns import CONTEXT_SEPARATOR, NAME_SEPARATOR
-from chatsphere.services.scripts import HANGUL, UNSPACED, UNSPACED_OR_HANGUL
 from chatsphere.services.types import Block, BlockKind, Chunk, ExtractedDocument
 
-CountTokens = Callable[[str], int]
 Headings = Sequence[tuple[int, str]]  # levels and names, outermost first
 _Measured = tuple[int, int, tuple[float, int]]  # a span with its words and tokens
 
 _RESERVED_TOKENS = 3  # special tokens, and the separator of context and text
 _WINDOW = 64  # atoms that one chunk may hold; bounds the work for one atom
-_REMEMBERED_PIECES = 40_000
-_LONGEST_REMEMBERED = 40  # characters; longer ones do not come again
-_IDEOGRAPHS = UNSPACED + HANGUL
-_PIECE = re.compile(r"[A-Za-z]+|[0-9]+|[!-\"$-)+-/:-=?@\[\]^{}]")
-_PIECE_ANY_SCRIPT = re.compile(rf"[{_IDEOGRAPHS}]|(?:(?![{_IDEOGRAPHS}])[^\W\d_])+|\d+|[^\w\s*#|`\\_~>]")
-_ITEM_START = re.compile(r"^(?: {0,3})(?:[-*+]|\d{1,9}[.)])(?=\s)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +111,7 @@ class _Chunker:
         self._document = document
         self._text = document.text
         self._title = plain_words(title)
-        self._measure_source = _measure_of(count_tokens)
+        self._measure_source = measure_of(count_tokens)
         self._count_tokens = count_tokens
         self._settings = settings
         self._text_tokens = settings.text_tokens
@@ -204,17 +197,17 @@ class _Chunker:
             case BlockKind.HEADING:
                 return [(start, end)]
             case BlockKind.LIST:
-                return _item_spans(self._text, start, end)
+                return item_spans(self._text, start, end)
             case BlockKind.TABLE:
-                return _row_spans(self._text, start, end, block.header_end)
+                return row_spans(self._text, start, end, block.header_end)
             case BlockKind.CODE:
-                return _line_spans(self._text, start, end)
+                return line_spans(self._text, start, end)
         return sentence_spans(self._text, start, end)
 
     def _small_enough(self, start: int, end: int) -> Iterator[_Measured]:
         """An atom that no chunk could hold, cut: into sentences, lines, clauses, words, and last anywhere."""
         sentences = list(sentence_spans(self._text, start, end))
-        pieces = sentences if len(sentences) > 1 else _pieces(self._text, start, end)
+        pieces = sentences if len(sentences) > 1 else pieces_of(self._text, start, end)
         for begin, finish in self._pack(pieces, self._text_tokens):
             yield begin, finish, self._measure(begin, finish)
 
@@ -242,7 +235,7 @@ class _Chunker:
             if finish - begin <= 4 or self._measure(begin, finish)[1] <= budget:
                 yield begin, finish
                 continue
-            left, right = _middle_cut(self._text, begin, finish)
+            left, right = middle_cut(self._text, begin, finish)
             stack += [(right, finish), (begin, left)]
 
     def _measure(self, start: int, end: int) -> tuple[float, int]:
@@ -265,7 +258,7 @@ class _Chunker:
                 stack += [(atom,) for atom in reversed(self._cut_atom(part[0]))]
 
     def _cut_atom(self, atom: _Atom) -> list[_Atom]:
-        left, right = _middle_cut(self._text, atom.start, atom.end)
+        left, right = middle_cut(self._text, atom.start, atom.end)
         return [
             _Atom(start, end, atom.block, atom.block_number, *self._measure(start, end), atom.section)
             for start, end in ((atom.start, left), (right, atom.end))
@@ -329,67 +322,9 @@ class _Chunker:
         return bisect_right(self._document.page_starts, offset) or None if self._document.page_starts else None
 
 
-class _Measure:
-    """How long a stretch of source is, without tokenizing it: words and tokens of its pieces (letters, digits, a mark) added up.
-
-    The lengths of pieces, and of what stands between two spaces, are asked once and remembered. The sum is exact for tokenizers
-    that cut at these borders (WordPiece) and a little too high for those that join across them (BPE). Markup and link targets do
-    not count.
-    """
-
-    def __init__(self, count_tokens: CountTokens) -> None:
-        self.count_tokens = count_tokens
-        self._special = count_tokens("")
-        self._length = _Remembered(self._ask_length).__getitem__
-        self._sum_of = _Remembered(self._sum).__getitem__
-
-    def __call__(self, source: str) -> tuple[float, int]:
-        """Words and tokens."""
-        if "](" in source or "<" in source:
-            source = without_targets(source)
-        tokens, half_words = divmod(sum(map(self._sum_of, source.split())), _TOKEN)
-        return half_words / 2, tokens
-
-    def _sum(self, text: str) -> int:
-        """Both figures of text without spaces in one number, so that a long text is one addition a word."""
-        if text.isascii():
-            pieces, ideographs = _PIECE.findall(text), 0
-        else:
-            pieces, ideographs = _PIECE_ANY_SCRIPT.findall(text), len(UNSPACED_OR_HANGUL.findall(text))
-        half_words = 2 * sum(map(str.isalnum, pieces)) - ideographs
-        return _TOKEN * sum(map(self._length, pieces)) + half_words
-
-    def _ask_length(self, piece: str) -> int:
-        return self.count_tokens(piece) - self._special if len(piece) <= _LONGEST_REMEMBERED else len(piece) // 3
-
-
-class _Remembered(dict[str, int]):
-    """Remembers what it has asked for, unless it is long; emptied when it has grown too large."""
-
-    def __init__(self, ask: Callable[[str], int]) -> None:
-        self._ask = ask
-
-    def __missing__(self, text: str) -> int:
-        answer = self._ask(text)
-        if len(text) <= _LONGEST_REMEMBERED:
-            if len(self) >= _REMEMBERED_PIECES:
-                self.clear()
-            self[text] = answer
-        return answer
-
-
-_TOKEN = 1 << 40  # above any number of half words
-
-
 def _sections(above: Headings) -> list[_Section]:
     names = [name for _, name in above]
     return [_Section(tuple(names[: number + 1]), level) for number, (level, _) in enumerate(above)]
-
-
-@lru_cache(maxsize=2)  # 8 MB each when they are full; two while a chatbot changes its model
-def _measure_of(count_tokens: CountTokens) -> _Measure:
-    """Kept between documents: an embedder's ``count_tokens`` lives as long as its process."""
-    return _Measure(count_tokens)
 
 
 def _continues_table(first: _Atom) -> bool:
@@ -480,60 +415,6 @@ def _join_cost(before: _Atom, after: _Atom, sections: Sequence[_Section]) -> flo
 
 
 # --- spans inside blocks ---
-
-
-def _line_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    position = start
-    for line in text[start:end].split("\n"):
-        stop = position + len(line.rstrip())
-        if line.strip():
-            yield position, stop
-        position += len(line) + 1
-
-
-def _item_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Items of the outermost level, each with everything below it; one without items is cut by lines."""
-    starts = [match.start() for match in _ITEM_START.finditer(text, start, end)]
-    if len(starts) < 2:
-        yield from _line_spans(text, start, end)
-        return
-    starts[0] = start
-    for begin, finish in zip(starts, [*starts[1:], end], strict=True):
-        body = text[begin:finish]
-        yield begin + len(body) - len(body.lstrip()), begin + len(body.rstrip())
-
-
-def _row_spans(text: str, start: int, end: int, header_end: int | None) -> Iterator[tuple[int, int]]:
-    """The header as one span, then a span a row."""
-    if header_end is not None and start < header_end < end:
-        yield start, start + len(text[start:header_end].rstrip())
-        start = header_end
-    yield from _line_spans(text, start, end)
-
-
-def _pieces(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    lines = list(_line_spans(text, start, end))
-    if len(lines) > 1:
-        return lines
-    return [(start, end)]
-
-
-def _middle_cut(text: str, start: int, end: int) -> tuple[int, int]:
-    """Where to cut a piece that is too long: after a clause, else between words, else between characters; white space is dropped."""
-    middle, reach = (start + end) // 2, (end - start) // 4
-    for pattern in (_CLAUSE, _GAP):
-        cuts = [match.end() for match in pattern.finditer(text, middle - reach, middle + reach)]
-        if cuts:
-            cut = min(cuts, key=lambda position: abs(position - middle))
-            left = start + len(text[start:cut].rstrip())
-            right = cut + len(text[cut:end]) - len(text[cut:end].lstrip())
-            if start < left and right < end:
-                return left, right
-    return middle, middle
-
-
-_CLAUSE = re.compile(r"[;:,)](?=\s)|[،、，；：]|\n")
-_GAP = re.compile(r"\s+")
 
 
 def _main_kind(atoms: Sequence[_Atom]) -> BlockKind:
