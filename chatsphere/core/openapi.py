@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -125,6 +125,7 @@ def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     components = result.setdefault("components", {})
     own = {"ErrorEnvelope": ENVELOPE, "OpenAIError": OPENAI_ERROR, "JsonRpcError": JSON_RPC_ERROR}
     components.setdefault("schemas", {}).update(own)
+    _say_any_of(components["schemas"].values())
     components["parameters"] = {"IdempotencyKey": IDEMPOTENCY_KEY}
     components["responses"] = {f"Error{status}": _error(status) for status in ERRORS}
     for path, item in result["paths"].items():
@@ -136,6 +137,13 @@ def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                     item[method]["requestBody"]["required"] = True
                 _describe_errors(item[method], method, _answer_of(path), is_openai=path.startswith(OPENAI_PATHS))
     return result
+
+
+def _say_any_of(schemas: Iterable[dict[str, Any]]) -> None:
+    """What a member sees of a row is, field by field, also what a visitor sees of it and more: it is both, and ``oneOf`` would forbid that."""
+    for schema in schemas:
+        if "oneOf" in schema and "discriminator" not in schema:
+            schema["anyOf"] = schema.pop("oneOf")
 
 
 def _answer_of(path: str) -> Callable[[str], dict[str, Any]]:
