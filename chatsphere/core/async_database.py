@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, LiteralString
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
@@ -87,6 +87,12 @@ async def autocommit(lane: str = "") -> AsyncIterator[AsyncRows]:
         finally:
             if not connection.closed:
                 await connection.set_autocommit(False)
+
+
+async def read_rows(statement: LiteralString, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All rows of one statement that is a transaction of its own. Raises what ``pool`` raises, and psycopg's errors."""
+    async with autocommit() as connection:
+        return await (await connection.execute(statement, parameters)).fetchall()
 
 
 async def close_pool() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from chatsphere.apps.conversations.quarantine import is_suspect
-from chatsphere.core.async_database import autocommit
+from chatsphere.core.async_database import read_rows
 from chatsphere.core.memory_cache import MemoryCache, named_cache
 from chatsphere.services.ai.prompts import MAX_SOURCE_BYTES
 from chatsphere.services.ai.sentences import split_sentences
@@ -122,10 +122,7 @@ async def _read(passages: Sequence[SearchHit], reader: Reader) -> tuple[SearchHi
         "document_ids": [hit.document_id for hit in passages],
         "starts": [hit.char_start for hit in passages],
     }
-    async with autocommit() as connection:
-        rows = await (
-            await connection.execute(statements("chatsphere.apps.conversations")["neighbours"], parameters)
-        ).fetchall()
+    rows = await read_rows(statements("chatsphere.apps.conversations")["neighbours"], parameters)
     return tuple(_neighbour(passages[row["rank"] - 1], row) for row in rows if not is_suspect(row["text"]))
 
 

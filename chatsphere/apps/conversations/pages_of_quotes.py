@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chatsphere.apps.conversations.neighbours import Reader
-from chatsphere.core.async_database import autocommit
+from chatsphere.core.async_database import read_rows
 from chatsphere.services.sql import statements
 from chatsphere.services.types import SearchHit
 
@@ -23,12 +23,8 @@ async def with_pages(passages: Sequence[SearchHit], reader: Reader) -> tuple[Sea
         "starts": [hit.char_start for hit in passages],
         "ends": [hit.char_end for hit in passages],
     }
-    async with autocommit() as connection:
-        rows = await (
-            await connection.execute(statements("chatsphere.apps.conversations")["pages_within"], parameters)
-        ).fetchall()
     found = list(passages)
-    for row in rows:
+    for row in await read_rows(statements("chatsphere.apps.conversations")["pages_within"], parameters):
         place = row["rank"] - 1
         found[place] = replace(found[place], page=row["page"], page_breaks=tuple(row["breaks"]))
     return tuple(found)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
-from chatsphere.core.async_database import autocommit
+from chatsphere.core.async_database import read_rows
 from chatsphere.services.content.injection import find_injection
 from chatsphere.services.sql import statements
 from chatsphere.services.types import SearchHit, SearchOutcome
@@ -41,7 +41,5 @@ def is_suspect(text: str) -> bool:
 
 async def _released(suspects: Sequence[SearchHit], workspace_id: UUID) -> set[UUID]:
     ids = {"ids": [hit.chunk_id for hit in suspects], "workspace_id": workspace_id}
-    statement = statements("chatsphere.apps.conversations")["released_chunks"]
-    async with autocommit() as connection:
-        rows = await (await connection.execute(statement, ids)).fetchall()
+    rows = await read_rows(statements("chatsphere.apps.conversations")["released_chunks"], ids)
     return {row["chunk_id"] for row in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -106,18 +106,17 @@ def _question_counts(text: str, languages: Sequence[str]) -> Counter[int]:
 def _read_in(text: str, languages: Sequence[str]) -> Sequence[str]:
     """The one language that a question shows to be in by its function words; all of them when it does not. Read in another one, its words
     would count as rare ones that no chunk holds."""
-    shown = _shown(text, languages) if len(languages) > 1 else ""
+    shown = _shown(_folded(text), languages) if len(languages) > 1 else ""
     return [shown] if shown else languages
 
 
 def likely_language(text: str) -> str:
     """That of a chatbot about which nothing is known yet, by a question that it is asked: English where the question does not show another one."""
-    return _shown(text, list(EMPTY)) or "en"
+    return _shown(_folded(text), EMPTY) or "en"
 
 
-def _shown(text: str, languages: Sequence[str]) -> str:
-    """The language of which a text has two function words and more than of any other; empty for none."""
-    words = _folded(text)
+def _shown(words: Sequence[str], languages: Collection[str]) -> str:
+    """The one of several languages of which there are two function words and more than of any other; empty for none."""
     shown = sorted((sum(word in _empty_words(language) for word in words), language) for language in languages)
     return shown[-1][1] if shown[-1][0] >= LEAST_SHOWN and shown[-1][0] > shown[-2][0] else ""
 
@@ -125,18 +124,12 @@ def _shown(text: str, languages: Sequence[str]) -> str:
 def without_function_words(text: str, languages: Sequence[str]) -> str:
     """Also without what merely asks, in the language that the question is in. The whole text when nothing else is in it."""
     folded = _folded(text)
-    primary = _primary(languages[0]) or _language_shown(folded)
+    primary = _primary(languages[0]) or _shown(folded, EMPTY)  # of lists and tables no language is known
     empty = _empty_words(primary)
     pairs = zip(text.split(), folded, ["", *folded], strict=False)
     return (
         " ".join(word for word, own, before in pairs if own not in empty and not asks_how(before, own, primary)) or text
     )
-
-
-def _language_shown(words: Sequence[str]) -> str:
-    """Of a question to documents whose language is not known (lists, tables), by its own function words; empty when they show none."""
-    shown = sorted((sum(word in empty for word in words), language) for language, empty in EMPTY.items())
-    return shown[-1][1] if shown[-1][0] >= LEAST_SHOWN and shown[-1][0] > shown[-2][0] else ""
 
 
 def _folded(text: str) -> list[str]:
